@@ -1,0 +1,94 @@
+//! Refusals as they cross the wire: a closed set of reasons with whose fault each is (PROTOCOL.md
+//! section 12).
+//!
+//! Each program has one file that turns its own errors into these; inner text never leaves it.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+const DOMAIN: &str = "matching.v1";
+
+/// Why a call was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The message is for another programme, epoch or suite.
+    WrongScope,
+    /// No such dataset here.
+    UnknownDataset,
+    /// The cursor names a version that the log has not reached.
+    CursorFromTheFuture,
+    /// The dataset has not been loaded yet.
+    NotLoaded,
+    /// A field has a value that it cannot have.
+    InvalidArgument,
+    /// No such alert or rule, or none that the caller may see.
+    NotFound,
+    /// The caller's certificate names nobody who is registered for this call.
+    NotPermitted,
+    /// A policy or rule that does not check.
+    InvalidPolicy,
+    /// A limit was reached; try again later.
+    Busy,
+    /// A disk is full or failing; reads go on.
+    StoreUnavailable,
+    /// A defect or an outage of ours.
+    Internal,
+}
+
+impl Reason {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongScope => "WRONG_SCOPE",
+            Self::UnknownDataset => "UNKNOWN_DATASET",
+            Self::CursorFromTheFuture => "CURSOR_FROM_THE_FUTURE",
+            Self::NotLoaded => "NOT_LOADED",
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::NotFound => "NOT_FOUND",
+            Self::NotPermitted => "NOT_PERMITTED",
+            Self::InvalidPolicy => "INVALID_POLICY",
+            Self::Busy => "BUSY",
+            Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    fn code(self) -> Code {
+        match self {
+            Self::WrongScope | Self::CursorFromTheFuture | Self::NotLoaded => {
+                Code::FailedPrecondition
+            }
+            Self::InvalidArgument | Self::InvalidPolicy => Code::InvalidArgument,
+            Self::UnknownDataset | Self::NotFound => Code::NotFound,
+            Self::NotPermitted => Code::PermissionDenied,
+            Self::Busy => Code::ResourceExhausted,
+            Self::StoreUnavailable => Code::Unavailable,
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    /// A status with this reason in a google.rpc.ErrorInfo, and `message` for people.
+    pub fn status(self, message: impl Into<String>) -> Status {
+        let details = ErrorDetails::with_error_info(self.as_str(), DOMAIN, HashMap::new());
+        Status::with_error_details(self.code(), message, details)
+    }
+}
+
+/// The reason in a status that another party of the protocol made.
+pub fn reason_of(status: &Status) -> Option<String> {
+    status.get_details_error_info().filter(|i| i.domain == DOMAIN).map(|info| info.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_survives_the_wire() {
+        let status = Reason::CursorFromTheFuture.status("the store was restored");
+        assert_eq!(reason_of(&status).as_deref(), Some("CURSOR_FROM_THE_FUTURE"));
+        assert_eq!(reason_of(&Status::internal("other")), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! Every label that separates one derivation, signature or encryption from another.
+//!
+//! All of them, and only here; the golden test below is the reason a label never changes by accident.
+
+/// BLAKE3 derive_key context of a root under suite `salted-hash` (PROTOCOL.md section 4.1).
+pub const ROOT_SALTED_HASH: &str = "matching.v1 2026-11-24 root salted-hash";
+/// BLAKE3 derive_key context of a person secret (PROTOCOL.md section 4.3).
+pub const PERSON_SECRET: &str = "matching.v1 2026-11-24 person secret";
+/// BLAKE3 derive_key context of a lookup tag (PROTOCOL.md section 4.4).
+pub const LOOKUP_TAG: &str = "matching.v1 2026-11-24 lookup tag";
+/// BLAKE3 derive_key context of a seal key (PROTOCOL.md section 4.4).
+pub const SEAL_KEY: &str = "matching.v1 2026-11-24 seal key";
+/// BLAKE3 derive_key context of a subject (PROTOCOL.md section 5).
+pub const SUBJECT: &str = "matching.v1 2026-11-24 subject";
+/// BLAKE3 derive_key context of a household member's pseudonym (PROTOCOL.md section 8).
+pub const MEMBER: &str = "matching.v1 2026-11-24 household member";
+/// Prefix of a sealed row's additional data (PROTOCOL.md section 7.1).
+pub const SEALED_ROW: &str = "matching.v1 sealed row";
+/// HPKE info of a salt grant (PROTOCOL.md section 6).
+pub const SALT_GRANT_INFO: &str = "matching.v1 salt grant";
+/// Prefix of the bytes a salt grant's owner signs (PROTOCOL.md section 6).
+pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
+/// BLAKE3 derive_key context of an alert's id (PROTOCOL.md section 10).
+pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_distinct_and_never_change() {
+        let all = [
+            ROOT_SALTED_HASH,
+            PERSON_SECRET,
+            LOOKUP_TAG,
+            SEAL_KEY,
+            SUBJECT,
+            MEMBER,
+            SEALED_ROW,
+            SALT_GRANT_INFO,
+            SALT_GRANT_SIGNATURE,
+            ALERT_ID,
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(
+            blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
+            "585f1dda7bde615d09eb2bf1d5fe40126cfe6dd1fcf000fc001e98bcb7b38ab3"
+        );
+    }
+}

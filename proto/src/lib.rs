@@ -1,0 +1,29 @@
+//! The contract between gateway and agency adapters, as PROTOCOL.md fixes it.
+//!
+//! Owns messages, names, labels, schemas, sealed rows, grants, signatures and the mutual TLS they
+//! travel over. Does not own anything that turns an identifier into a tag (agency-adapter), storage,
+//! clocks or key files. `transport` is the one file that touches a socket.
+
+pub mod cursor;
+pub mod envelope;
+pub mod fault;
+pub mod group;
+pub mod household;
+pub mod identity;
+pub mod labels;
+pub mod lp;
+pub mod manifest;
+pub mod name;
+pub mod person_secret;
+pub mod salt;
+pub mod schema;
+pub mod scope;
+pub mod sealed_row;
+pub mod signing;
+pub mod subject;
+pub mod tls;
+pub mod transport;
+pub mod wire;
+
+/// Golden values of every derivation; an adapter's `doctor` runs them.
+pub const DERIVATION_VECTORS: &str = include_str!("../vectors/derivation.json");
