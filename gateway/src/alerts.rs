@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use proto::subject::Subject;
 use sqlx::{
     QueryBuilder, Row, Sqlite, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
 };
 
 use crate::alert::{Alert, State};
@@ -244,7 +246,9 @@ impl Filter {
         if !self.states.is_empty() {
             query.push(" AND state IN (");
             let mut states = query.separated(", ");
-            self.states.iter().for_each(|state| drop(states.push_bind(state.number())));
+            for state in &self.states {
+                states.push_bind(state.number());
+            }
             query.push(")");
         }
         if let Some(from) = self.raised_from {

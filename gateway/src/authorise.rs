@@ -220,10 +220,8 @@ mod tests {
 
     #[test]
     fn only_registered_roles_and_listed_methods_are_admitted() {
-        let list = vec![
-            officer("li", &[Role::Caseworker]),
-            officer("wang", &[Role::Administrator]),
-        ];
+        let list =
+            vec![officer("li", &[Role::Caseworker]), officer("wang", &[Role::Administrator])];
         let register = register(list).expect("good");
         let admits = |uri: &str, path: &str| {
             let identity: Identity = uri.parse().expect("an identity");

@@ -20,7 +20,7 @@ use crate::{
     numbers::Numbers,
     rows::{Changed, Rows, RowsError},
     sync::VerifiedRelease,
-    watch_list::WatchList,
+    watch_list::{Taken, WatchList},
 };
 
 /// The base.
@@ -129,7 +129,7 @@ impl Base {
         let Some(number) = self.catalogue.number(&release.header().dataset) else { return Ok(()) };
         let Source::Watch(list) = &mut self.sources[number] else { return Ok(()) };
         let before = list.secrets_for.clone();
-        let (listed, gone) = list.take(release, &mut self.subjects);
+        let Taken { listed, gone } = list.take(release, &mut self.subjects);
         self.grow();
         for (column, dataset) in release.secrets_for().iter().enumerate() {
             let secrets = listed
@@ -173,7 +173,8 @@ impl Base {
             Source::Line(_) => None,
         });
         // Of equally precise ones, the first list's.
-        lists.fold(0, |best, region| if precision(region) > precision(best) { region } else { best })
+        lists
+            .fold(0, |best, region| if precision(region) > precision(best) { region } else { best })
     }
 
     /// When the next dataset goes stale if nothing arrives.
@@ -309,7 +310,9 @@ impl Base {
         let (mut entries, mut gone) = (vec![], BTreeSet::new());
         for (subject, household) in households {
             let (named, unnamed) = self.households.replace(subject, household);
-            named.iter().for_each(|(number, _)| drop(gone.remove(number)));
+            for (number, _) in &named {
+                gone.remove(number);
+            }
             entries.extend(named);
             gone.extend(unnamed);
         }
@@ -340,6 +343,6 @@ fn precision(region: u64) -> u32 {
     if region == 0 {
         return 0;
     }
-    let zeros = (1..12).find(|&digits| region % 10_u64.pow(digits) != 0).unwrap_or(12);
+    let zeros = (1..12).find(|&digits| !region.is_multiple_of(10_u64.pow(digits))).unwrap_or(12);
     13 - zeros
 }

@@ -5,7 +5,9 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 use anyhow::Context;
 use proto::{
     transport,
-    wire::{self, admin_service_server::AdminServiceServer, match_service_server::MatchServiceServer},
+    wire::{
+        self, admin_service_server::AdminServiceServer, match_service_server::MatchServiceServer,
+    },
 };
 use tokio::{
     net::TcpListener,

@@ -125,18 +125,17 @@ impl Link {
         let agency = &self.adapter.agency;
         let mut backoff = Backoff::default();
         loop {
-            let problem = match transport::connect(self.adapter.target.clone(), self.tls.clone())
-                .await
-            {
-                Ok(channel) => {
-                    let (problem, lasted) = self.session(channel).await;
-                    if lasted {
-                        backoff = Backoff::default();
+            let problem =
+                match transport::connect(self.adapter.target.clone(), self.tls.clone()).await {
+                    Ok(channel) => {
+                        let (problem, lasted) = self.session(channel).await;
+                        if lasted {
+                            backoff = Backoff::default();
+                        }
+                        problem
                     }
-                    problem
-                }
-                Err(problem) => problem,
-            };
+                    Err(problem) => problem,
+                };
             tracing::warn!(%agency, %problem, "adapter not connected");
             self.connected(false, &problem);
             backoff.wait().await;

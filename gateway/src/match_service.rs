@@ -69,9 +69,10 @@ impl MatchService for Matches {
         _: Request<wire::ListRulesRequest>,
     ) -> Answer<wire::ListRulesResponse> {
         let policy = self.policy.current();
-        let rules = policy.rules.iter().map(|rule| {
-            wire_alert::rule(rule, &policy.catalogue, self.stale(rule))
-        });
+        let rules = policy
+            .rules
+            .iter()
+            .map(|rule| wire_alert::rule(rule, &policy.catalogue, self.stale(rule)));
         Ok(Response::new(wire::ListRulesResponse {
             rules: rules.collect(),
             policy_version: policy.version.to_vec(),
@@ -265,13 +266,16 @@ impl Watcher {
                 }
                 continue;
             }
-            tokio::select! {
-                changed = self.revision.changed() => changed.ok()?,
-                stop = self.stopping.wait_for(|stopping| *stopping) => {
-                    drop(stop);
-                    return None;
+            let quiet = tokio::select! {
+                changed = self.revision.changed() => {
+                    changed.ok()?;
+                    false
                 }
-                () = tokio::time::sleep(HEARTBEAT) => return Some(Ok(self.heartbeat())),
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                () = tokio::time::sleep(HEARTBEAT) => true,
+            };
+            if quiet {
+                return Some(Ok(self.heartbeat()));
             }
         }
     }

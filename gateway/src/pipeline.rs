@@ -3,11 +3,7 @@
 //!
 //! The one task that owns the base. Stages do not call each other; this file does.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use proto::{scope::Scope, subject::Subject};
@@ -176,7 +172,9 @@ impl Pipeline {
     fn meet_the_alerted(&mut self) {
         let live = self.ledger.values().filter(|alert| alert.state != State::Withdrawn);
         let subjects: Vec<Subject> = live.map(|alert| alert.subject).collect();
-        subjects.into_iter().for_each(|subject| drop(self.base.intern(subject)));
+        for subject in subjects {
+            self.base.intern(subject);
+        }
     }
 
     async fn adopt_policy(&mut self) {
@@ -277,8 +275,7 @@ impl Pipeline {
         let mut changes = vec![];
         for rule in &policy.rules {
             let outcomes = outcomes::evaluate(rule, &facts);
-            let moment =
-                Moment { now, rule, pending_deadline: policy.pending_deadline };
+            let moment = Moment { now, rule, pending_deadline: policy.pending_deadline };
             for number in self.concerned(rule, &outcomes) {
                 let subject = self.base.subject(number);
                 let key = (subject, rule.id.clone());

@@ -5,13 +5,7 @@
 use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
-use proto::{
-    cursor::Cursor,
-    group,
-    name::DatasetId,
-    person_secret::LookupTag,
-    wire,
-};
+use proto::{cursor::Cursor, group, name::DatasetId, person_secret::LookupTag, wire};
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
 
 use crate::sync::VerifiedBatch;
@@ -197,9 +191,9 @@ fn sealed_rows(frame: &wire::SealedRowColumns) -> impl Iterator<Item = (&[u8; 16
     let nonces = frame.nonces.as_chunks::<12>().0;
     let width = frame.ciphertexts.len().checked_div(tags.len()).unwrap_or(1).max(1);
     let ciphertexts = frame.ciphertexts.chunks_exact(width);
-    tags.iter().zip(nonces.iter().zip(ciphertexts)).map(|(tag, (nonce, ciphertext))| {
-        (tag, [nonce.as_slice(), ciphertext].concat())
-    })
+    tags.iter()
+        .zip(nonces.iter().zip(ciphertexts))
+        .map(|(tag, (nonce, ciphertext))| (tag, [nonce.as_slice(), ciphertext].concat()))
 }
 
 impl Staging {

@@ -183,11 +183,7 @@ impl RowGroup {
     /// [`Refusal`].
     pub fn end(self, trailer: &wire::Trailer) -> Result<VerifiedBatch, Refusal> {
         self.check.verify(trailer, self.header.snapshot)?;
-        Ok(VerifiedBatch {
-            header: self.header,
-            upserted: trailer.upserted,
-            frames: self.frames,
-        })
+        Ok(VerifiedBatch { header: self.header, upserted: trailer.upserted, frames: self.frames })
     }
 }
 

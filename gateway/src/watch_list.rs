@@ -22,6 +22,15 @@ pub struct WatchList {
     regions: HashMap<u32, u64>,
 }
 
+/// What a release changed.
+pub struct Taken<'r> {
+    /// Whom it lists, with the person secrets it brings for them in the order of
+    /// [`VerifiedRelease::secrets_for`].
+    pub listed: Vec<(u32, &'r [[u8; 32]])>,
+    /// Whom it lists no longer.
+    pub gone: Vec<u32>,
+}
+
 impl WatchList {
     /// Nobody, and nothing known.
     pub fn new(schema: &DatasetSchema) -> Self {
@@ -54,42 +63,42 @@ impl WatchList {
         self.regions.is_empty()
     }
 
-    /// Takes a release over. Returns whom it lists with the person secrets it brings for them, in
-    /// the order of [`VerifiedRelease::secrets_for`], and whom it lists no longer.
+    /// Takes a release over.
     pub fn take<'r>(
         &mut self,
         release: &'r VerifiedRelease,
         subjects: &mut Numbers<Subject>,
-    ) -> (Vec<(u32, &'r [[u8; 32]])>, Vec<u32>) {
+    ) -> Taken<'r> {
         let header = release.header();
         self.as_of = Some(header.as_of);
         self.secrets_for = release.secrets_for().to_vec();
-        let before = if header.snapshot { std::mem::take(&mut self.regions) } else { HashMap::new() };
-        let mut listed = vec![];
-        let mut gone = vec![];
+        let before =
+            if header.snapshot { std::mem::take(&mut self.regions) } else { HashMap::new() };
+        let mut taken = Taken { listed: vec![], gone: vec![] };
         for frame in release.frames() {
-            self.take_frame(frame, subjects, &mut listed);
+            self.take_frame(frame, subjects, &mut taken);
             for subject in group::subjects(&frame.deleted_subjects) {
                 if let Some(number) = subjects.get(&subject)
                     && self.regions.remove(&number).is_some()
                 {
-                    gone.push(number);
+                    taken.gone.push(number);
                 }
             }
         }
-        gone.extend(before.into_keys().filter(|number| !self.regions.contains_key(number)));
-        for &number in &gone {
+        let unlisted = before.into_keys().filter(|number| !self.regions.contains_key(number));
+        taken.gone.extend(unlisted);
+        for &number in &taken.gone {
             self.columns.set_listed(number as usize, false);
             self.columns.set_flags(number as usize, None).expect("nobody's flags are no bytes");
         }
-        (listed, gone)
+        taken
     }
 
     fn take_frame<'r>(
         &mut self,
         frame: &'r wire::SubjectColumns,
         subjects: &mut Numbers<Subject>,
-        listed: &mut Vec<(u32, &'r [[u8; 32]])>,
+        taken: &mut Taken<'r>,
     ) {
         let secrets = frame.secrets.as_chunks::<32>().0;
         let width = self.secrets_for.len();
@@ -102,7 +111,7 @@ impl WatchList {
             self.columns
                 .set_flags(number as usize, Some(flags))
                 .expect("flag bytes were checked with the group");
-            listed.push((number, &secrets[index * width..(index + 1) * width]));
+            taken.listed.push((number, &secrets[index * width..(index + 1) * width]));
         }
     }
 }

@@ -66,10 +66,8 @@ pub fn finding(finding: &DatedFinding) -> wire::Finding {
 
 /// The measures with these ids.
 pub fn measures(ids: &[String], catalogue: &Catalogue) -> Vec<wire::Measure> {
-    let measure = |id: &String| wire::Measure {
-        id: id.clone(),
-        label: catalogue.measure(id).map(label),
-    };
+    let measure =
+        |id: &String| wire::Measure { id: id.clone(), label: catalogue.measure(id).map(label) };
     ids.iter().map(measure).collect()
 }
 
@@ -104,8 +102,9 @@ pub fn filter(message: Option<wire::AlertFilter>, region: &str) -> Result<Filter
         return Err(Refusal::Argument("filter.region_prefix is up to 12 digits".into()));
     }
     let state = |number: &i32| {
-        State::from_number(*number)
-            .ok_or_else(|| Refusal::Argument("filter.states holds a number that is no state".into()))
+        State::from_number(*number).ok_or_else(|| {
+            Refusal::Argument("filter.states holds a number that is no state".into())
+        })
     };
     let mut states: Vec<State> = message.states.iter().map(state).collect::<Result<_, _>>()?;
     if states.is_empty() {
