@@ -2,6 +2,8 @@
 //!
 //! One table serves the configuration given to the adapters and the truth the oracle uses.
 
+use std::collections::BTreeSet;
+
 use super::{lines::LINES, watch::WATCH};
 
 /// One dataset's file.
@@ -183,4 +185,9 @@ pub fn datasets() -> impl Iterator<Item = &'static Dataset> {
 /// One of them.
 pub fn dataset(id: &str) -> &'static Dataset {
     datasets().find(|dataset| dataset.id == id).expect("an id of the catalogue")
+}
+
+/// Every agency that owns a dataset.
+pub fn agencies() -> BTreeSet<&'static str> {
+    datasets().map(|dataset| dataset.agency).collect()
 }

@@ -190,7 +190,7 @@ impl Scene<'_> {
     }
 
     fn bill(&mut self, lows: &[i64]) {
-        let since = self.ago(5, 200);
+        let since = if self.rng.random_bool(0.7) { self.ago(5, 80) } else { self.ago(100, 200) };
         let payments = lows.iter().map(|&low| self.rng.random_range(low..low * 3)).collect();
         let listing = Listing { since, payments, certificate: (0, 0) };
         self.person().list_with("high_out_of_pocket", listing);

@@ -59,11 +59,11 @@ pub fn rows(dataset: &Dataset, resident: &Resident, seed: u64) -> Vec<Row> {
         }
     }
     let make = |mut cells: Vec<Cell>| {
-        if rng.random_bool(0.004) {
+        if rng.random_bool(0.006) {
             damage(dataset, &mut cells, &mut rng);
         }
         let can = !dataset.has_certificates() && dataset.id != HOUSEHOLDS;
-        let upgraded = can && rng.random_bool(0.006) && legacy(&resident.id).is_some();
+        let upgraded = can && rng.random_bool(0.008) && legacy(&resident.id).is_some();
         Row { cells, upgraded }
     };
     rows.into_iter().map(make).collect()

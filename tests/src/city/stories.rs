@@ -26,15 +26,15 @@ enum Fate {
     Open,
 }
 
-/// One in twenty is in need.
-const FATES: [Fate; 20] = {
+/// One in twenty-four is in need.
+const FATES: [Fate; 24] = {
     use Fate::{Covered as C, Dead, Need, Open, Wealthy as W};
-    [C, W, C, Need, C, C, W, C, Dead, W, C, C, W, C, C, Open, W, C, C, W]
+    [C, W, C, Need, C, C, W, C, Dead, Open, C, C, W, C, C, W, W, C, C, W, C, W, C, C]
 };
 
 /// Categories that whole households belong to: per 100,000, the category, the assistance in force.
 const POVERTY: [(usize, &str, &str); 4] = [
-    (900, "dibao_recipient", "低保"),
+    (750, "dibao_recipient", "低保"),
     (150, "destitute_support", "特困"),
     (300, "dibao_marginal", "低保边缘"),
     (200, "rigid_expenditure", "刚性支出困难"),
@@ -158,7 +158,7 @@ impl Telling<'_> {
                 }
                 Fate::Open => {
                     scene.forget_help();
-                    if scene.rng.random_bool(0.5) {
+                    if scene.rng.random_bool(0.6) {
                         scene.person().registration = None;
                     }
                 }
