@@ -1,1 +1,3 @@
-//! x
+//! The one integration test binary: everything that needs both sides.
+
+mod architecture;
