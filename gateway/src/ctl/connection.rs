@@ -1,0 +1,131 @@
+//! The way to the gateway: the officer's TLS files, a channel to a gateway whose identity was
+//! checked, and calls that never wait longer than their deadline.
+//!
+//! What is called is the commands' business.
+
+use std::{fs, path::Path, time::Duration};
+
+use proto::{
+    identity::{Identity, Party},
+    tls::{Tls, TlsPem},
+    transport::{self, MAX_MESSAGE, Target},
+    wire::{admin_service_client::AdminServiceClient, match_service_client::MatchServiceClient},
+};
+use tonic::{Request, Response, Status, transport::Channel};
+
+use crate::{config::Config, failure::Failure};
+
+/// How long any call but the watch may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Everything needed to dial the gateway, checked.
+pub struct Dialler {
+    target: Target,
+    tls: Tls,
+}
+
+impl Dialler {
+    /// Reads the TLS files and checks them against the configuration.
+    ///
+    /// # Errors
+    /// [`Failure::CertificateFile`] or [`Failure::Certificate`].
+    pub fn new(config: &Config) -> Result<Self, Failure> {
+        let certificate = read("certificate", &config.tls.certificate)?;
+        let key = read("key", &config.tls.key)?;
+        let trust = read("trust", &config.tls.trust)?;
+        let revoked =
+            config.tls.revoked.as_deref().map(|path| read("revoked", path)).transpose()?;
+        let pem = TlsPem {
+            certificate: &certificate,
+            key: &key,
+            trust: &trust,
+            revoked: revoked.as_deref(),
+        };
+        let tls =
+            Tls::from_pem(&pem).map_err(|error| Failure::Certificate(format!("tls.{error}")))?;
+        check_own(&tls.identity, config)?;
+        let party = Party::Gateway(config.gateway_id.clone());
+        let target = Target {
+            address: config.gateway.clone(),
+            server_name: config.server_name().into(),
+            identity: Identity { programme: config.programme.clone(), party },
+        };
+        Ok(Self { target, tls })
+    }
+
+    /// Dials the gateway.
+    ///
+    /// # Errors
+    /// [`Failure`], by who can mend it.
+    pub async fn dial(&self) -> Result<Channel, Failure> {
+        let connecting = transport::connect(self.target.clone(), self.tls.client.clone());
+        match tokio::time::timeout(DEADLINE, connecting).await {
+            Ok(connected) => connected.map_err(Failure::of_connection),
+            Err(_) => Err(Failure::Unreachable(format!("no answer from {}", self.target.address))),
+        }
+    }
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::CertificateFile {
+        key,
+        path: path.into(),
+        problem: error.to_string(),
+    })
+}
+
+/// A certificate of an agency or for another programme would only be refused later, and with less said.
+fn check_own(own: &Identity, config: &Config) -> Result<(), Failure> {
+    let problem = match &own.party {
+        Party::Officer(_) if own.programme == config.programme => return Ok(()),
+        Party::Officer(_) => {
+            format!(
+                "tls.certificate is for programme {}, and not {}",
+                own.programme, config.programme
+            )
+        }
+        Party::Agency(_) | Party::Gateway(_) => {
+            format!("tls.certificate names {own}, and no officer")
+        }
+    };
+    Err(Failure::Certificate(problem))
+}
+
+/// The gateway's two services, over one channel.
+#[derive(Clone)]
+pub struct Gateway {
+    /// For civil-affairs staff.
+    pub staff: MatchServiceClient<Channel>,
+    /// For those who run it.
+    pub admin: AdminServiceClient<Channel>,
+}
+
+impl Gateway {
+    /// Speaks over `channel`.
+    pub fn over(channel: Channel) -> Self {
+        Self {
+            staff: MatchServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
+            admin: AdminServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
+        }
+    }
+}
+
+/// A request that tells the gateway how long its answer is waited for.
+pub fn asking<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(DEADLINE);
+    request
+}
+
+/// The answer of one call, within the deadline.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn answer<T>(
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answered) => Ok(answered?.into_inner()),
+        Err(_) => Err(Failure::Deadline),
+    }
+}
