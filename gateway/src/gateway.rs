@@ -36,6 +36,8 @@ pub const STORES: &str = "matching.v1.Stores";
 /// Arrivals that wait for the pipeline: more would only use memory.
 const ARRIVALS: usize = 4;
 const QUESTIONS: usize = 16;
+/// How long open calls may take to end.
+const DRAIN: Duration = Duration::from_secs(5);
 const LOOK_AT_STORES: Duration = Duration::from_secs(1);
 
 /// A gateway that is ready to serve.
@@ -128,7 +130,7 @@ impl Gateway {
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock.clone(),
-            stopping,
+            stopping: stopping.clone(),
         };
         let administration = Administration {
             manifest: self.config.manifest,
@@ -145,11 +147,7 @@ impl Gateway {
             .build_v1()
             .context("our own descriptors")?;
         let (_tls, tls) = watch::channel(self.config.tls.server);
-        let shutdown = async {
-            shutdown.await;
-            stop.send_replace(true);
-        };
-        transport::server()
+        let server = transport::server()
             .layer(AuthoriseLayer(self.register))
             .add_service(health)
             .add_service(reflection)
@@ -157,8 +155,21 @@ impl Gateway {
                 MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE),
             )
             .add_service(AdminServiceServer::new(administration))
-            .serve_with_incoming_shutdown(transport::incoming(listener, tls), shutdown)
-            .await?;
+            .serve_with_incoming_shutdown(
+                transport::incoming(listener, tls),
+                stopped(stopping.clone()),
+            );
+        let mut server = std::pin::pin!(server);
+        tokio::select! {
+            served = &mut server => served?,
+            () = shutdown => {
+                stop.send_replace(true);
+                // Whoever does not let go is cut off: every stream is resumable.
+                if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
+                    served?;
+                }
+            }
+        }
         links.shutdown().await;
         pipeline.await.context("the pipeline failed")
     }
@@ -173,6 +184,11 @@ async fn stores(data_dir: &Path) -> anyhow::Result<(Rows, Alerts)> {
         .await
         .with_context(|| name("alerts.sqlite"))?;
     Ok((rows, alerts))
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // A sender that is gone has stopped, too.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 async fn report_health(reporter: HealthReporter, status: Arc<StatusBoard>) {

@@ -8,16 +8,17 @@ use std::{
     future::Future,
     net::SocketAddr,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use agency_adapter::{clock::Clock as AdapterClock, config::Config as AdapterConfig};
+use agency_adapter::{clock::Clock as AdapterClock, config::Config as AdapterConfig, server};
 use anyhow::Context;
 use gateway::{clock::Clock as GatewayClock, config::Config as GatewayConfig, gateway::Gateway};
 use jiff::Timestamp;
 use proto::{name::AgencyId, transport};
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{Notify, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -44,7 +45,7 @@ pub struct World {
 
 struct Adapter {
     address: SocketAddr,
-    running: Option<(Running, agency_adapter::serve::Reload)>,
+    running: Option<(Running, Arc<Notify>)>,
 }
 
 struct Running {
@@ -111,10 +112,11 @@ impl World {
         let adapter = self.adapters.get_mut(agency).context("an agency of the world")?;
         let listener = transport::bind(adapter.address).await?;
         adapter.address = listener.local_addr()?;
-        let (reload, reloads) = agency_adapter::serve::Reload::channel();
+        let reload = Arc::new(Notify::new());
+        let reloads = reload.clone();
         let clock = self.adapter_clock.clone();
         let running = run(adapter.address, |stopped| async move {
-            Ok(agency_adapter::serve::serve(config, listener, clock, reloads, stopped).await?)
+            Ok(server::serve(config, listener, clock, stopped, reloads).await?)
         });
         adapter.running = Some((running, reload));
         Ok(())
@@ -134,10 +136,10 @@ impl World {
     ///
     /// # Errors
     /// Where it does not run.
-    pub async fn reload(&self, agency: &AgencyId) -> anyhow::Result<()> {
+    pub fn reload(&self, agency: &AgencyId) -> anyhow::Result<()> {
         let adapter = self.adapters.get(agency).context("an agency of the world")?;
         let (_, reload) = adapter.running.as_ref().context("it runs")?;
-        reload.now().await;
+        reload.notify_one();
         Ok(())
     }
 
@@ -145,10 +147,10 @@ impl World {
     ///
     /// # Errors
     /// None in practice.
-    pub async fn reload_all(&self) -> anyhow::Result<()> {
+    pub fn reload_all(&self) -> anyhow::Result<()> {
         for (agency, adapter) in &self.adapters {
             if adapter.running.is_some() {
-                self.reload(agency).await?;
+                self.reload(agency)?;
             }
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! `demo`: a synthetic city, eighteen real adapters, one real gateway; prints the alerts and checks
 //! them against an independent evaluator.
 
-mod processes;
 mod report;
 
 use std::{
@@ -19,10 +18,11 @@ use tests::{
     city::City,
     deployment::{ADMINISTRATOR, CITY_DESK, Deployment},
     oracle::{self, Outcome},
+    process::{self, Process},
     staff_client::{Alerts, StaffClient},
 };
 
-use crate::{processes::Process, report::Result as DemoResult};
+use crate::report::Result as DemoResult;
 
 /// How long everything may take to arrive and settle.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -107,7 +107,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     let ctl = deployment.ctl_config(&CITY_DESK, gateway.address)?;
     let admin_ctl = deployment.ctl_config(&ADMINISTRATOR, gateway.address)?;
-    report::how_to_go_on(&processes::binary("gatewayctl")?, &ctl, &admin_ctl, &dir)?;
+    report::how_to_go_on(&process::binary("gatewayctl")?, &ctl, &admin_ctl, &dir)?;
     // Until Ctrl-C, which ends `main`'s select.
     std::future::pending().await
 }

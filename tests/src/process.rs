@@ -20,7 +20,7 @@ const START: Duration = Duration::from_secs(60);
 /// A running program.
 pub struct Process {
     /// Killed when dropped.
-    _child: Child,
+    child: Child,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -49,7 +49,7 @@ impl Process {
         let said = timeout(START, reader.read_line(&mut line)).await;
         let address = line.trim().strip_prefix("listening on ").and_then(|a| a.parse().ok());
         match (said, address) {
-            (Ok(Ok(_)), Some(address)) => Ok(Self { _child: child, address }),
+            (Ok(Ok(_)), Some(address)) => Ok(Self { child, address }),
             _ => {
                 let log = std::fs::read_to_string(&log_path).unwrap_or_default();
                 let last: Vec<&str> = log.lines().rev().take(5).collect();
@@ -59,15 +59,30 @@ impl Process {
     }
 }
 
-/// A program built beside this one.
+impl Process {
+    /// Its process number, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Ends it as a power failure would: no handler runs, nothing is flushed.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+/// A program built in the same target directory as this one.
 ///
 /// # Errors
 /// Where it is not there.
 pub fn binary(program: &str) -> anyhow::Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name(program);
-    if path.exists() {
-        Ok(path)
-    } else {
-        bail!("{} is missing: start the demo with ./deploy/demo", path.display())
-    }
+    let this = std::env::current_exe()?;
+    // Test binaries are one directory below the programs.
+    let found = this.ancestors().skip(1).take(2).map(|dir| dir.join(program)).find(|p| p.exists());
+    found.with_context(|| {
+        format!("{program} is not built: run `cargo build --release --workspace --bins` first")
+    })
 }
