@@ -20,6 +20,7 @@ use jiff::civil::Date;
 use proto::{
     manifest::Manifest,
     name::{AgencyId, DatasetId},
+    person_secret::{LookupTag, PersonSecret},
     salt::Salt,
     schema::DatasetKind,
     subject::Subject,
@@ -171,18 +172,43 @@ impl Deployment {
     /// # Errors
     /// Where the id is none, or the salt of `base` is not there.
     pub fn subject_of(&self, resident_id: &str, today: Date) -> anyhow::Result<Subject> {
+        Ok(Subject::of(&self.secret_of(resident_id, &DatasetId::base(), today)?))
+    }
+
+    /// A person's secret for a dataset: what only its owner and its grantees could compute.
+    ///
+    /// # Errors
+    /// Where the id is none, or the dataset's salt is not there.
+    pub fn secret_of(
+        &self,
+        resident_id: &str,
+        dataset: &DatasetId,
+        today: Date,
+    ) -> anyhow::Result<PersonSecret> {
         let canonical = canonicalise(&IdentifierType::ResidentId, resident_id, today)
             .map_err(|reject| anyhow::anyhow!("not a resident id: {reject:?}"))?;
         let derivation = Derivation::new(&self.manifest.scope)?;
         let root = derivation.root(&canonical.identifier);
-        let secret = derivation.person_secret(&root, &DatasetId::base(), &self.base_salt()?);
-        Ok(Subject::of(&secret))
+        Ok(derivation.person_secret(&root, dataset, &self.salt(dataset)?))
     }
 
-    fn base_salt(&self) -> anyhow::Result<Salt> {
-        let base = self.manifest.dataset(&DatasetId::base()).context("base is in the manifest")?;
-        let salts = OwnSalts::new(&self.state_dir(&base.owner), self.manifest.scope.epoch);
-        salts.read(&DatasetId::base())?.context("the salt of base was made")
+    /// Under which tag a dataset has a person's row, if it has one.
+    ///
+    /// # Errors
+    /// As [`Deployment::secret_of`].
+    pub fn tag_of(
+        &self,
+        resident_id: &str,
+        dataset: &DatasetId,
+        today: Date,
+    ) -> anyhow::Result<LookupTag> {
+        Ok(self.secret_of(resident_id, dataset, today)?.lookup_tag())
+    }
+
+    fn salt(&self, dataset: &DatasetId) -> anyhow::Result<Salt> {
+        let owner = &self.manifest.dataset(dataset).context("a dataset of the manifest")?.owner;
+        let salts = OwnSalts::new(&self.state_dir(owner), self.manifest.scope.epoch);
+        salts.read(dataset)?.context("the dataset's salt was made")
     }
 
     fn state_dir(&self, agency: &AgencyId) -> PathBuf {
@@ -202,7 +228,11 @@ impl Deployment {
         Ok(fs::write(home.join("adapter.toml"), text)?)
     }
 
-    fn grant_everything(&self) -> anyhow::Result<()> {
+    /// Grants every salt to every watch agency, again where it was done before.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn grant_everything(&self) -> anyhow::Result<()> {
         let watch = |id: &AgencyId| {
             let mut datasets = self.manifest.datasets();
             datasets.any(|(_, d)| d.owner == *id && d.kind == Some(DatasetKind::Watch))

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -36,6 +36,7 @@ pub struct World {
     /// Its files.
     pub deployment: Deployment,
     adapters: BTreeMap<AgencyId, Adapter>,
+    detours: BTreeMap<AgencyId, SocketAddr>,
     gateway: Option<Running>,
     now: watch::Sender<Timestamp>,
     adapter_clock: AdapterClock,
@@ -84,6 +85,7 @@ impl World {
         Ok(Self {
             adapters: adapters.collect(),
             deployment,
+            detours: BTreeMap::new(),
             gateway: None,
             now: sender,
             adapter_clock: AdapterClock::manual(now),
@@ -97,10 +99,40 @@ impl World {
     /// # Errors
     /// Whatever does not start.
     pub async fn start(&mut self) -> anyhow::Result<()> {
+        self.start_adapters().await?;
+        self.start_gateway().await
+    }
+
+    /// Starts every adapter.
+    ///
+    /// # Errors
+    /// Whatever does not start.
+    pub async fn start_adapters(&mut self) -> anyhow::Result<()> {
         for agency in self.deployment.agencies() {
             self.start_adapter(&agency).await?;
         }
-        self.start_gateway().await
+        Ok(())
+    }
+
+    /// Where an adapter listens.
+    pub fn adapter_address(&self, agency: &AgencyId) -> SocketAddr {
+        self.adapters[agency].address
+    }
+
+    /// Has the next gateway dial an agency at another address: a tap's.
+    pub fn reach_through(&mut self, agency: &AgencyId, address: SocketAddr) {
+        self.detours.insert(agency.clone(), address);
+    }
+
+    /// Writes the configuration of a gateway that dials the adapters where they are.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn gateway_config(&self) -> anyhow::Result<PathBuf> {
+        let mut addresses: BTreeMap<_, _> =
+            self.adapters.iter().map(|(id, a)| (id.clone(), a.address)).collect();
+        addresses.extend(self.detours.clone());
+        self.deployment.gateway_config(&addresses)
     }
 
     /// Starts an adapter, at the address it had before.
@@ -161,8 +193,7 @@ impl World {
     /// # Errors
     /// Where it does not start.
     pub async fn start_gateway(&mut self) -> anyhow::Result<()> {
-        let addresses = self.adapters.iter().map(|(id, a)| (id.clone(), a.address)).collect();
-        let config = GatewayConfig::read(&self.deployment.gateway_config(&addresses)?)?;
+        let config = GatewayConfig::read(&self.gateway_config()?)?;
         let listener = transport::bind(config.listen).await?;
         let gateway = Gateway::build(config, self.gateway_clock.clone()).await?;
         let address = listener.local_addr()?;
