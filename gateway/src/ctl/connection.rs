@@ -13,7 +13,7 @@ use proto::{
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
-use crate::{config::Config, failure::Failure};
+use crate::{config::Config, failure::Failure, probe};
 
 /// How long any call but the watch may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -62,6 +62,30 @@ impl Dialler {
         match tokio::time::timeout(DEADLINE, connecting).await {
             Ok(connected) => connected.map_err(Failure::of_connection),
             Err(_) => Err(Failure::Unreachable(format!("no answer from {}", self.target.address))),
+        }
+    }
+
+    /// Dials the gateway, to call its services.
+    ///
+    /// # Errors
+    /// [`Failure`], by who can mend it.
+    pub async fn reach(&self) -> Result<Gateway, Failure> {
+        Ok(Gateway::over(self.dial().await?))
+    }
+
+    /// A connection that was closed, told as what it was where the gateway had refused the
+    /// certificate. Any other failure as it is.
+    pub async fn explain(&self, failure: Failure) -> Failure {
+        if !matches!(failure, Failure::Closed(_)) {
+            return failure;
+        }
+        let Target { address, server_name, .. } = self.target.clone();
+        let config = self.tls.client.clone();
+        let asked =
+            tokio::task::spawn_blocking(move || probe::refusal(&address, &server_name, config));
+        match asked.await {
+            Ok(Some(words)) => Failure::CertificateRefused(words),
+            Ok(None) | Err(_) => failure,
         }
     }
 }
