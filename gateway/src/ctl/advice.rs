@@ -25,8 +25,8 @@ pub const CERTIFICATE: Phrase = (
     "Your certificate files are at fault: {}; mend [tls] in the configuration, or ask the programme's administrator for new ones.",
 );
 pub const DISTRUSTED: Phrase = (
-    "本机不信任对方的证书：{}；请检查配置中的 gateway、server_name、gateway_id 和 tls.trust；若无误，请告知网关运维人员。",
-    "The other side's certificate is not trusted here: {}; check gateway, server_name, gateway_id and tls.trust in the configuration, and if they are right, tell those who run the gateway.",
+    "对方未能证明自己是网关：{}；请检查配置中的 gateway、server_name、gateway_id 和 tls.trust；若无误，请告知网关运维人员。",
+    "Whoever answered did not prove to be the gateway: {}; check gateway, server_name, gateway_id and tls.trust in the configuration, and if they are right, tell those who run the gateway.",
 );
 pub const CERTIFICATE_REFUSED: Phrase = (
     "网关拒绝了您的证书：{}；证书可能已过期、被吊销或由他人签发，请向项目管理员索取新证书。",

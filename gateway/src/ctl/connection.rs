@@ -153,3 +153,55 @@ pub async fn answer<T>(
         Err(_) => Err(Failure::Deadline),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::tests::{answering, config};
+
+    async fn failure_of(address: String) -> Failure {
+        let target = Target {
+            address,
+            server_name: "localhost".into(),
+            identity: "spiffe://demo/gateway/gateway".parse().expect("an identity"),
+        };
+        let failure = transport::connect(target, config()).await.expect_err("no gateway there");
+        Failure::of_connection(failure)
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_is_not_running_is_unreachable() {
+        let failure = failure_of("127.0.0.1:1".into()).await;
+        assert!(matches!(failure, Failure::Unreachable(_)), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_closes_during_the_handshake_is_unreachable() {
+        let failure = failure_of(answering(b"")).await;
+        assert!(matches!(failure, Failure::Unreachable(_)), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn something_else_at_the_address_has_not_proved_to_be_the_gateway() {
+        let failure = failure_of(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")).await;
+        assert!(matches!(failure, Failure::GatewayDistrusted(_)), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn an_alert_in_the_handshake_is_a_refusal() {
+        let failure = failure_of(answering(&[21, 3, 3, 0, 2, 2, 49])).await;
+        assert!(matches!(failure, Failure::CertificateRefused(_)), "{failure:?}");
+    }
+
+    #[test]
+    fn only_an_officer_of_the_programme_may_use_this_program() {
+        let text = "gateway = 'g:7000'\nprogramme = 'demo'\n\
+            [tls]\ncertificate = 'c'\nkey = 'k'\ntrust = 't'";
+        let config: Config = toml::from_str(text).expect("a configuration");
+        let check = |uri: &str| check_own(&uri.parse().expect("an identity"), &config);
+        assert!(check("spiffe://demo/officer/li-na").is_ok());
+        for other in ["spiffe://demo/agency/tax", "spiffe://elsewhere/officer/li-na"] {
+            assert_eq!(check(other).expect_err(other).exit_code(), 3);
+        }
+    }
+}

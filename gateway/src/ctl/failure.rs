@@ -63,7 +63,7 @@ pub enum Failure {
     },
     /// The TLS files do not check, or name somebody else.
     Certificate(String),
-    /// The gateway's certificate was refused here.
+    /// Whoever answered is not the gateway, as far as its certificate says.
     GatewayDistrusted(String),
     /// The gateway refused the own certificate.
     CertificateRefused(String),
@@ -96,13 +96,14 @@ impl Failure {
     pub fn of_connection(problem: String) -> Self {
         // The transport has only words for this, and these are among them.
         let of_gateway = ["TLS with", "was expected", "certificate"];
+        let of_nobody = ["eof", "reset by peer", "closed"];
         let of_own_configuration = ["server_name", "dns name"];
         let tells = |marks: &[&str]| marks.iter().any(|mark| problem.contains(mark));
         if problem.contains("received fatal alert") {
             Self::CertificateRefused(problem)
         } else if tells(&of_own_configuration) {
             Self::Certificate(problem)
-        } else if tells(&of_gateway) {
+        } else if !tells(&of_nobody) && tells(&of_gateway) {
             Self::GatewayDistrusted(problem)
         } else {
             Self::Unreachable(problem)
@@ -280,6 +281,7 @@ mod tests {
         let cases = [
             ("no connection to 127.0.0.1:1: Connection refused (os error 111)", UNREACHABLE),
             ("TLS with g:7000: invalid peer certificate: UnknownIssuer", CONFIGURATION),
+            ("TLS with g:7000: tls handshake eof", UNREACHABLE),
             ("TLS with g:7000: received fatal alert: CertificateExpired", CONFIGURATION),
             ("received fatal alert: CertificateRevoked", CONFIGURATION),
             (

@@ -38,11 +38,12 @@ fn listen(address: &str, server_name: &str, config: Arc<ClientConfig>) -> io::Re
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::{io::Write, net::TcpListener, thread};
 
-    fn config() -> Arc<ClientConfig> {
+    /// Trusts nobody and presents nothing.
+    pub(crate) fn config() -> Arc<ClientConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -52,7 +53,7 @@ mod tests {
     }
 
     /// A server that answers a greeting with `answer`.
-    fn answering(answer: &'static [u8]) -> String {
+    pub(crate) fn answering(answer: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound").to_string();
         thread::spawn(move || {
