@@ -34,6 +34,19 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Something that the gateway is asked.
+    #[command(flatten)]
+    Ask(Question),
+    /// Completions for a shell, on standard output / 命令补全脚本
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What the gateway is asked.
+#[derive(Debug, Subcommand)]
+pub enum Question {
     /// People who should be visited / 预警
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -46,11 +59,6 @@ pub enum Command {
     Datasets,
     /// Who may have whose data checked / 数据比对授权
     Grants,
-    /// Completions for a shell, on standard output / 命令补全脚本
-    Completions {
-        /// The shell.
-        shell: Shell,
-    },
 }
 
 /// Commands about alerts.
@@ -188,7 +196,7 @@ mod tests {
     }
 
     fn filter_of(line: &str) -> Result<AlertFilter, Failure> {
-        let Command::Alerts(AlertsCommand::List { filter, .. }) =
+        let Command::Ask(Question::Alerts(AlertsCommand::List { filter, .. })) =
             parsed(line).expect("the line parses").command
         else {
             panic!("{line} lists no alerts");

@@ -13,7 +13,7 @@ use proto::{
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
-use crate::{config::Config, failure::Failure};
+use crate::{config::Config, failure::Failure, probe};
 
 /// How long any call but the watch may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -62,6 +62,30 @@ impl Dialler {
         match tokio::time::timeout(DEADLINE, connecting).await {
             Ok(connected) => connected.map_err(Failure::of_connection),
             Err(_) => Err(Failure::Unreachable(format!("no answer from {}", self.target.address))),
+        }
+    }
+
+    /// Dials the gateway, to call its services.
+    ///
+    /// # Errors
+    /// [`Failure`], by who can mend it.
+    pub async fn reach(&self) -> Result<Gateway, Failure> {
+        Ok(Gateway::over(self.dial().await?))
+    }
+
+    /// A connection that was closed, told as what it was where the gateway had refused the
+    /// certificate. Any other failure as it is.
+    pub async fn explain(&self, failure: Failure) -> Failure {
+        if !matches!(failure, Failure::Closed(_)) {
+            return failure;
+        }
+        let Target { address, server_name, .. } = self.target.clone();
+        let config = self.tls.client.clone();
+        let asked =
+            tokio::task::spawn_blocking(move || probe::refusal(&address, &server_name, config));
+        match asked.await {
+            Ok(Some(words)) => Failure::CertificateRefused(words),
+            Ok(None) | Err(_) => failure,
         }
     }
 }
@@ -127,5 +151,57 @@ pub async fn answer<T>(
     match tokio::time::timeout(DEADLINE, call).await {
         Ok(answered) => Ok(answered?.into_inner()),
         Err(_) => Err(Failure::Deadline),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::tests::{answering, config};
+
+    async fn failure_of(address: String) -> Failure {
+        let target = Target {
+            address,
+            server_name: "localhost".into(),
+            identity: "spiffe://demo/gateway/gateway".parse().expect("an identity"),
+        };
+        let failure = transport::connect(target, config()).await.expect_err("no gateway there");
+        Failure::of_connection(failure)
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_is_not_running_is_unreachable() {
+        let failure = failure_of("127.0.0.1:1".into()).await;
+        assert!(matches!(failure, Failure::Unreachable(_)), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_closes_during_the_handshake_is_unreachable() {
+        let failure = failure_of(answering(b"")).await;
+        assert!(matches!(failure, Failure::Unreachable(_)), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn something_else_at_the_address_has_not_proved_to_be_the_gateway() {
+        let failure = failure_of(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")).await;
+        assert!(matches!(failure, Failure::GatewayDistrusted(_)), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn an_alert_in_the_handshake_is_a_refusal() {
+        let failure = failure_of(answering(&[21, 3, 3, 0, 2, 2, 49])).await;
+        assert!(matches!(failure, Failure::CertificateRefused(_)), "{failure:?}");
+    }
+
+    #[test]
+    fn only_an_officer_of_the_programme_may_use_this_program() {
+        let text = "gateway = 'g:7000'\nprogramme = 'demo'\n\
+            [tls]\ncertificate = 'c'\nkey = 'k'\ntrust = 't'";
+        let config: Config = toml::from_str(text).expect("a configuration");
+        let check = |uri: &str| check_own(&uri.parse().expect("an identity"), &config);
+        assert!(check("spiffe://demo/officer/li-na").is_ok());
+        for other in ["spiffe://demo/agency/tax", "spiffe://elsewhere/officer/li-na"] {
+            assert_eq!(check(other).expect_err(other).exit_code(), 3);
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! What can go wrong, told in one sentence: whose fault it is and what to do; and the exit codes.
+//! What can go wrong, sorted by who can mend it; and the exit codes.
 //!
-//! The one file that reads a gRPC status or an error of a connection.
+//! The sentences are `advice`'s. The one file that reads a gRPC status or an error of a connection.
 
 use std::{error::Error, io, path::PathBuf};
 
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tonic::{Code, Status};
 
 use crate::{
+    advice,
     output::harmless,
     words::{Lang, Phrase},
 };
@@ -62,12 +63,14 @@ pub enum Failure {
     },
     /// The TLS files do not check, or name somebody else.
     Certificate(String),
-    /// The gateway's certificate was refused here.
+    /// Whoever answered is not the gateway, as far as its certificate says.
     GatewayDistrusted(String),
     /// The gateway refused the own certificate.
     CertificateRefused(String),
-    /// No connection, or one that ended.
+    /// No connection.
     Unreachable(String),
+    /// A connection that was closed before there was an answer.
+    Closed(String),
     /// No answer in time.
     Deadline,
     /// The gateway said no, with a reason of the protocol.
@@ -93,13 +96,14 @@ impl Failure {
     pub fn of_connection(problem: String) -> Self {
         // The transport has only words for this, and these are among them.
         let of_gateway = ["TLS with", "was expected", "certificate"];
+        let of_nobody = ["eof", "reset by peer", "closed"];
         let of_own_configuration = ["server_name", "dns name"];
         let tells = |marks: &[&str]| marks.iter().any(|mark| problem.contains(mark));
         if problem.contains("received fatal alert") {
             Self::CertificateRefused(problem)
         } else if tells(&of_own_configuration) {
             Self::Certificate(problem)
-        } else if tells(&of_gateway) {
+        } else if !tells(&of_nobody) && tells(&of_gateway) {
             Self::GatewayDistrusted(problem)
         } else {
             Self::Unreachable(problem)
@@ -109,7 +113,7 @@ impl Failure {
     /// Whether asking again later may help: the watch goes on.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Deadline | Self::Unforeseen(_) => true,
+            Self::Unreachable(_) | Self::Closed(_) | Self::Deadline | Self::Unforeseen(_) => true,
             Self::Refused { reason, .. } => {
                 [Reason::Busy, Reason::StoreUnavailable, Reason::Internal, Reason::NotLoaded]
                     .iter()
@@ -129,7 +133,7 @@ impl Failure {
             | Self::Certificate(_)
             | Self::GatewayDistrusted(_)
             | Self::CertificateRefused(_) => CONFIGURATION,
-            Self::Unreachable(_) | Self::Deadline => UNREACHABLE,
+            Self::Unreachable(_) | Self::Closed(_) | Self::Deadline => UNREACHABLE,
             Self::Refused { .. } | Self::Unforeseen(_) | Self::Output(_) => REFUSED,
         }
     }
@@ -141,7 +145,7 @@ impl Failure {
             Self::NoConfig { .. } | Self::Config { .. } => "CONFIGURATION",
             Self::CertificateFile { .. } | Self::Certificate(_) => "CERTIFICATE",
             Self::GatewayDistrusted(_) | Self::CertificateRefused(_) => "TLS_REFUSED",
-            Self::Unreachable(_) => "UNREACHABLE",
+            Self::Unreachable(_) | Self::Closed(_) => "UNREACHABLE",
             Self::Deadline => "DEADLINE",
             Self::Refused { reason, .. } => reason,
             Self::Unforeseen(_) => "UNFORESEEN",
@@ -158,29 +162,38 @@ impl Failure {
         }})
     }
 
+    /// What happened, without advice, for a failure that passes.
+    pub fn cause(&self, lang: Lang) -> String {
+        match self {
+            Self::Unreachable(problem) | Self::Closed(problem) | Self::Unforeseen(problem) => {
+                harmless(problem)
+            }
+            Self::Refused { message, .. } => harmless(message),
+            Self::Deadline => lang.say(advice::SILENT).into(),
+            lasting => lasting.tell(lang),
+        }
+    }
+
     /// One sentence for people: whose fault it is, and what to do.
     pub fn tell(&self, lang: Lang) -> String {
         let (phrase, detail): (Phrase, String) = match self {
-            Self::Usage(problem) => {
-                (("命令行有误：{}。", "The command line is at fault: {}."), problem.clone())
-            }
-            Self::NoConfig { looked } => (NO_CONFIG, list(looked)),
+            Self::Usage(problem) => (advice::USAGE, problem.clone()),
+            Self::NoConfig { looked } => (advice::NO_CONFIG, list(looked)),
             Self::Config { path, problem } => {
-                (CONFIG, format!("{}: {}", path.display(), problem.trim_end()))
+                (advice::CONFIG, format!("{}: {}", path.display(), problem.trim_end()))
             }
             Self::CertificateFile { key, path, problem } => {
-                (CERTIFICATE_FILE, format!("tls.{key}, {}: {problem}", path.display()))
+                (advice::CERTIFICATE_FILE, format!("tls.{key}, {}: {problem}", path.display()))
             }
-            Self::Certificate(problem) => (CERTIFICATE, problem.clone()),
-            Self::GatewayDistrusted(problem) => (DISTRUSTED, harmless(problem)),
-            Self::CertificateRefused(problem) => (CERTIFICATE_REFUSED, harmless(problem)),
-            Self::Unreachable(problem) => (NO_CONNECTION, harmless(problem)),
-            Self::Deadline => (DEADLINE, String::new()),
+            Self::Certificate(problem) => (advice::CERTIFICATE, problem.clone()),
+            Self::GatewayDistrusted(problem) => (advice::DISTRUSTED, harmless(problem)),
+            Self::CertificateRefused(problem) => (advice::CERTIFICATE_REFUSED, harmless(problem)),
+            Self::Unreachable(problem) => (advice::NO_CONNECTION, harmless(problem)),
+            Self::Closed(problem) => (advice::CLOSED, harmless(problem)),
+            Self::Deadline => (advice::DEADLINE, String::new()),
             Self::Refused { reason, message } => return refusal(reason, message, lang),
-            Self::Unforeseen(problem) => (UNFORESEEN, harmless(problem)),
-            Self::Output(error) => {
-                (("无法写出结果：{}。", "The output cannot be written: {}."), error.to_string())
-            }
+            Self::Unforeseen(problem) => (advice::UNFORESEEN, harmless(problem)),
+            Self::Output(error) => (advice::OUTPUT, error.to_string()),
         };
         fill(phrase, &detail, lang)
     }
@@ -196,106 +209,27 @@ impl From<Status> for Failure {
             (Code::DeadlineExceeded, _) => Self::Deadline,
             // What a timeout on either side becomes in the library.
             (Code::Cancelled, _) if message == "Timeout expired" => Self::Deadline,
-            (_, Some(source)) => Self::of_connection(root_cause(source)),
-            (Code::Unavailable, None) => Self::Unreachable(message),
+            (_, Some(source)) => match Self::of_connection(root_cause(source)) {
+                Self::Unreachable(problem) => Self::Closed(problem),
+                other => other,
+            },
+            (Code::Unavailable, None) => Self::Closed(message),
             (code, None) => Self::Unforeseen(format!("{code:?}: {message}")),
         }
     }
 }
 
-const NO_CONFIG: Phrase = (
-    "没有配置文件：已查找 {}；请建立一个，或用 --config 或 GATEWAYCTL_CONFIG 指定。",
-    "There is no configuration file: looked for {}; write one, or name it with --config or GATEWAYCTL_CONFIG.",
-);
-const CONFIG: Phrase =
-    ("配置文件有误，请改正：{}", "The configuration file is at fault and must be mended: {}");
-const CERTIFICATE_FILE: Phrase = (
-    "证书文件无法读取：{}；请检查配置中的路径和文件权限。",
-    "A certificate file cannot be read: {}; check its path in the configuration and its permissions.",
-);
-const CERTIFICATE: Phrase = (
-    "您的证书文件有误：{}；请改正配置中的 [tls]，或向项目管理员索取新证书。",
-    "Your certificate files are at fault: {}; mend [tls] in the configuration, or ask the programme's administrator for new ones.",
-);
-const DISTRUSTED: Phrase = (
-    "本机不信任对方的证书：{}；请检查配置中的 gateway、server_name、gateway_id 和 tls.trust；若无误，请告知网关运维人员。",
-    "The other side's certificate is not trusted here: {}; check gateway, server_name, gateway_id and tls.trust in the configuration, and if they are right, tell those who run the gateway.",
-);
-const CERTIFICATE_REFUSED: Phrase = (
-    "网关拒绝了您的证书：{}；证书可能已过期、被吊销或由他人签发，请向项目管理员索取新证书。",
-    "The gateway refused your certificate: {}; it may have expired, been revoked, or come from another issuer: ask the programme's administrator for a new one.",
-);
-const NO_CONNECTION: Phrase = (
-    "无法连接网关：{}；请检查配置中的 gateway 和网络，稍后再试；若仍不行，请告知网关运维人员。",
-    "The gateway cannot be reached: {}; check gateway in the configuration and the network, try again later, and then tell those who run the gateway.",
-);
-const DEADLINE: Phrase = (
-    "网关没有按时答复；请稍后再试，若仍不行，请告知网关运维人员。",
-    "The gateway did not answer in time; try again later, and if that does not help, tell those who run it.",
-);
-const UNFORESEEN: Phrase = (
-    "网关的答复不符合协议（{}）；它的版本可能与本程序不同，请告知网关运维人员。",
-    "The gateway answered in a way that the protocol does not foresee ({}); its version may differ from this program's: tell those who run it.",
-);
-
-/// What the people who get a refusal can do about it.
-const ADVICE: [(Reason, Phrase); 7] = [
-    (
-        Reason::NotPermitted,
-        (
-            "网关不允许您执行此操作：{}；如工作需要，请向项目管理员申请相应角色。",
-            "The gateway does not permit you this: {}; if your work needs it, ask the programme's administrator for the role.",
-        ),
-    ),
-    (
-        Reason::NotFound,
-        (
-            "未找到，或不在您的权限范围内：{}；请核对编号。",
-            "Not found, or not yours to see: {}; check the id.",
-        ),
-    ),
-    (
-        Reason::InvalidPolicy,
-        (
-            "规则或策略未通过检查，原策略继续有效；请改正后再试：{}",
-            "The rule or policy does not check, and the policy in force stays; mend it and try again: {}",
-        ),
-    ),
-    (
-        Reason::InvalidArgument,
-        ("请求有误：{}；请改正后再试。", "The request is at fault: {}; mend it and try again."),
-    ),
-    (
-        Reason::StoreUnavailable,
-        (
-            "网关的存储已满或有故障：{}；查询仍可用，请告知网关运维人员。",
-            "The gateway's store is full or failing: {}; reading still works: tell those who run the gateway.",
-        ),
-    ),
-    (Reason::Busy, ("网关繁忙：{}；请稍后再试。", "The gateway is busy: {}; try again later.")),
-    (
-        Reason::Internal,
-        (
-            "网关内部出错：{}；不是您的问题，请告知网关运维人员。",
-            "The gateway failed: {}; the fault is not yours: tell those who run it.",
-        ),
-    ),
-];
-
 fn refusal(reason: &str, message: &str, lang: Lang) -> String {
-    let known = ADVICE.iter().find(|(known, _)| known.as_str() == reason);
-    match known {
-        // A policy's faults are shown as the gateway lays them out: lines with a mark under them.
-        Some((Reason::InvalidPolicy, phrase)) => {
-            let lines: Vec<String> = message.trim_end().lines().map(harmless).collect();
-            fill(*phrase, &lines.join("\n"), lang)
-        }
-        Some((_, phrase)) => fill(*phrase, harmless(message).trim_end_matches('.'), lang),
-        None => {
-            let other = ("网关拒绝了请求：{}。", "The gateway refused: {}.");
-            fill(other, &format!("{}: {}", harmless(reason), harmless(message)), lang)
-        }
-    }
+    let Some(phrase) = advice::for_reason(reason) else {
+        let detail = format!("{}: {}", harmless(reason), harmless(message));
+        return fill(advice::OTHER_REFUSAL, &detail, lang);
+    };
+    // A policy's faults are shown as the gateway lays them out: lines with a mark under them.
+    let lines: Vec<String> = match reason == Reason::InvalidPolicy.as_str() {
+        true => message.trim_end().lines().map(harmless).collect(),
+        false => vec![harmless(message.trim_end_matches('.'))],
+    };
+    fill(phrase, &lines.join("\n"), lang)
 }
 
 fn fill(phrase: Phrase, detail: &str, lang: Lang) -> String {
@@ -347,6 +281,7 @@ mod tests {
         let cases = [
             ("no connection to 127.0.0.1:1: Connection refused (os error 111)", UNREACHABLE),
             ("TLS with g:7000: invalid peer certificate: UnknownIssuer", CONFIGURATION),
+            ("TLS with g:7000: tls handshake eof", UNREACHABLE),
             ("TLS with g:7000: received fatal alert: CertificateExpired", CONFIGURATION),
             ("received fatal alert: CertificateRevoked", CONFIGURATION),
             (

@@ -1,5 +1,6 @@
 //! `gatewayctl`: arguments, configuration, connection, one command, exit code.
 
+mod advice;
 mod alerts;
 mod arguments;
 mod config;
@@ -11,6 +12,7 @@ mod federation;
 mod json;
 mod moment;
 mod output;
+mod probe;
 mod resume;
 mod rules;
 mod watch;
@@ -19,7 +21,6 @@ mod words;
 use std::{
     env,
     io::{self, IsTerminal, Write},
-    path::Path,
     process::ExitCode,
 };
 
@@ -28,9 +29,9 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 
 use crate::{
-    arguments::{AlertsCommand, Arguments, Command, Filter, RulesCommand},
+    arguments::{AlertsCommand, Arguments, Command, Filter, Question, RulesCommand},
     config::Config,
-    connection::{Dialler, Gateway},
+    connection::Dialler,
     failure::Failure,
     output::{Form, Screen, write_out},
     resume::Pace,
@@ -80,43 +81,51 @@ fn run(arguments: Arguments, screen: &Screen) -> Result<(), Failure> {
 }
 
 async fn obey(arguments: Arguments, screen: &Screen) -> Result<(), Failure> {
-    let config = arguments.config.as_deref();
     let answer = match arguments.command {
-        Command::Alerts(AlertsCommand::List { filter, limit }) => {
-            let filter = filter.to_wire()?;
-            alerts::list(&mut reach(config).await?, screen, filter, limit).await
+        Command::Completions { shell } => completions(shell),
+        Command::Ask(question) => {
+            let home = env::home_dir();
+            let config = Config::find(arguments.config.as_deref(), home.as_deref())?;
+            let dialler = Dialler::new(&config)?;
+            match ask(question, &dialler, screen).await {
+                Ok(answer) => answer,
+                Err(failure) => return Err(dialler.explain(failure).await),
+            }
         }
-        Command::Alerts(AlertsCommand::Show { id }) => {
-            alerts::show(&mut reach(config).await?, screen, id).await
-        }
-        Command::Alerts(AlertsCommand::Watch { filter, resume_after }) => {
-            return watch(&dialler(config)?, screen, &filter, resume_after).await;
-        }
-        Command::Rules(RulesCommand::List) => rules::list(&mut reach(config).await?, screen).await,
-        Command::Rules(RulesCommand::Show { id }) => {
-            rules::show(&mut reach(config).await?, screen, &id).await
-        }
-        Command::Rules(RulesCommand::Test { id, file }) => {
-            let tried = rules::tried(id, file.as_deref())?;
-            rules::evaluate(&mut reach(config).await?, screen, tried).await
-        }
-        Command::Rules(RulesCommand::Reload) => {
-            rules::reload(&mut reach(config).await?, screen).await
-        }
-        Command::Agencies => federation::agencies(&mut reach(config).await?, screen).await,
-        Command::Datasets => federation::datasets(&mut reach(config).await?, screen).await,
-        Command::Grants => federation::grants(&mut reach(config).await?, screen).await,
-        Command::Completions { shell } => Ok(completions(shell)),
     };
-    write_out(&mut io::stdout(), &answer?)
+    write_out(&mut io::stdout(), &answer)
 }
 
-fn dialler(config: Option<&Path>) -> Result<Dialler, Failure> {
-    Dialler::new(&Config::find(config, env::home_dir().as_deref())?)
-}
-
-async fn reach(config: Option<&Path>) -> Result<Gateway, Failure> {
-    Ok(Gateway::over(dialler(config)?.dial().await?))
+/// The whole answer; of a watch, what is left to say at its end: nothing.
+async fn ask(question: Question, dialler: &Dialler, screen: &Screen) -> Result<String, Failure> {
+    match question {
+        Question::Alerts(AlertsCommand::List { filter, limit }) => {
+            let filter = filter.to_wire()?;
+            alerts::list(&mut dialler.reach().await?, screen, filter, limit).await
+        }
+        Question::Alerts(AlertsCommand::Show { id }) => {
+            alerts::show(&mut dialler.reach().await?, screen, id).await
+        }
+        Question::Alerts(AlertsCommand::Watch { filter, resume_after }) => {
+            watch(dialler, screen, &filter, resume_after).await.map(|()| String::new())
+        }
+        Question::Rules(RulesCommand::List) => {
+            rules::list(&mut dialler.reach().await?, screen).await
+        }
+        Question::Rules(RulesCommand::Show { id }) => {
+            rules::show(&mut dialler.reach().await?, screen, &id).await
+        }
+        Question::Rules(RulesCommand::Test { id, file }) => {
+            let tried = rules::tried(id, file.as_deref())?;
+            rules::evaluate(&mut dialler.reach().await?, screen, tried).await
+        }
+        Question::Rules(RulesCommand::Reload) => {
+            rules::reload(&mut dialler.reach().await?, screen).await
+        }
+        Question::Agencies => federation::agencies(&mut dialler.reach().await?, screen).await,
+        Question::Datasets => federation::datasets(&mut dialler.reach().await?, screen).await,
+        Question::Grants => federation::grants(&mut dialler.reach().await?, screen).await,
+    }
 }
 
 async fn watch(
@@ -127,6 +136,7 @@ async fn watch(
 ) -> Result<(), Failure> {
     let watch = Watch {
         dial: async || dialler.dial().await,
+        explain: async |failure| dialler.explain(failure).await,
         screen,
         filter: filter.to_wire()?,
         pace: Pace::default(),

@@ -23,6 +23,7 @@ use crate::{
 };
 
 const LOST: Phrase = ("连接已断开，正在重新连接：", "The connection is lost; connecting again: ");
+const ENDED: Phrase = ("网关结束了数据流", "the gateway ended the stream");
 const BACK: Phrase = ("连接已恢复。", "The connection is back.");
 const BEHIND: Phrase = (
     "网关的修订号小于已看到的修订号，其存储可能已从备份恢复；请不带 --resume-after 重新开始。",
@@ -30,9 +31,11 @@ const BEHIND: Phrase = (
 );
 
 /// A watch and where it writes.
-pub struct Watch<'a, D, O, N> {
+pub struct Watch<'a, D, E, O, N> {
     /// Opens a new connection.
     pub dial: D,
+    /// Finds out more about one that was closed.
+    pub explain: E,
     /// For whom changes are written.
     pub screen: &'a Screen,
     /// Which alerts.
@@ -45,9 +48,10 @@ pub struct Watch<'a, D, O, N> {
     pub notices: N,
 }
 
-impl<D, O, N> Watch<'_, D, O, N>
+impl<D, E, O, N> Watch<'_, D, E, O, N>
 where
     D: AsyncFn() -> Result<Channel, Failure>,
+    E: AsyncFn(Failure) -> Failure,
     O: Write,
     N: Write,
 {
@@ -64,15 +68,15 @@ where
         let mut resume = Resume::after(revision);
         loop {
             let failure = match self.follow(&mut resume).await {
-                Ok(()) => Failure::Unreachable("the gateway ended the stream".into()),
-                Err(failure) => failure,
+                Ok(()) => Failure::Closed(self.screen.lang.say(ENDED).into()),
+                Err(failure) => (self.explain)(failure).await,
             };
             if !resume.has_been_open() || !failure.may_pass() {
                 return Err(failure);
             }
             if resume.lost() {
                 let lang = self.screen.lang;
-                self.notice(&format!("{}{}", lang.say(LOST), failure.tell(lang)));
+                self.notice(&format!("{}{}", lang.say(LOST), failure.cause(lang)));
             }
             sleep(resume.wait(&self.pace)).await;
         }
@@ -175,6 +179,7 @@ mod tests {
         let (mut out, mut notices) = (vec![], vec![]);
         let watch = Watch {
             dial: async || served.channel().await,
+            explain: async |failure| failure,
             screen: &screen(form, Lang::En),
             filter: AlertFilter::default(),
             pace: QUICK,
@@ -215,7 +220,7 @@ mod tests {
         let served = Fake::with_streams([silent, Script::Ends(vec![beat(1)])]).serve().await;
         let (_, out, notices) = watched(&served, Form::Plain, 0).await;
         assert_eq!(out, "");
-        assert!(notices.contains("did not answer in time"), "{notices}");
+        assert!(notices.contains("the gateway is silent"), "{notices}");
         assert_eq!(served.asked().len(), 3);
     }
 
