@@ -1,8 +1,8 @@
 //! Combinations of flags that few people share: made coarser where the dataset says how, and
 //! reported. Nobody is ever left out.
 //!
-//! A rare combination is replaced only where more people share the coarser one; a coarser value held
-//! by the same few says as much about them and less to the rules.
+//! One sentence, so that everybody can check it: in a combination that fewer than `k` people hold,
+//! every flag whose value has a coarser group is replaced by the first such group, once.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ pub struct KThresholdReport {
 
 type Combination = Vec<FlagValue>;
 
-/// Makes rare combinations coarser where that helps.
+/// Makes rare combinations coarser.
 pub fn coarsen_rare(persons: &mut [Person], schema: &DatasetSchema, k: u32) -> KThresholdReport {
     let mut counts: HashMap<Combination, u64> = HashMap::new();
     for person in persons.iter() {
@@ -73,66 +73,27 @@ fn rare(counts: &HashMap<Combination, u64>, k: u32) -> (u64, u64) {
     rare.fold((0, 0), |(combinations, people), count| (combinations + 1, people + count))
 }
 
-/// What each rare combination becomes. Tries one flag at a time, then all, for at least `k` people;
-/// last, all flags for more people than before. Brings `counts` up to date.
+/// What each rare combination becomes. Brings `counts` up to date.
 fn replacements(
     counts: &mut HashMap<Combination, u64>,
     schema: &DatasetSchema,
     k: u32,
 ) -> HashMap<Combination, Combination> {
-    let flags = schema.flags.iter().enumerate();
-    let coarsable: Vec<usize> =
-        flags.filter(|(_, flag)| !flag.kind.coarser().is_empty()).map(|(place, _)| place).collect();
-    let enough = |together: u64, _alone: u64| together >= k.into();
-    let more = |together: u64, alone: u64| together > alone;
-    let mut replaced = HashMap::new();
-    for flag in &coarsable {
-        try_coarser(counts, schema, k, &[*flag], &enough, &mut replaced);
+    let rare = counts.iter().filter(|(_, count)| **count < k.into());
+    let replaced: HashMap<Combination, Combination> = rare
+        .map(|(combination, _)| (combination.clone(), coarser(combination, schema)))
+        .filter(|(combination, coarse)| coarse != combination)
+        .collect();
+    for (combination, coarse) in &replaced {
+        let count = counts.remove(combination).unwrap_or(0);
+        *counts.entry(coarse.clone()).or_insert(0) += count;
     }
-    try_coarser(counts, schema, k, &coarsable, &enough, &mut replaced);
-    try_coarser(counts, schema, k, &coarsable, &more, &mut replaced);
     replaced
 }
 
-/// Makes `flags` of the combinations that are still rare coarser where `helps(people who would share
-/// the result, people who share it now)`.
-fn try_coarser(
-    counts: &mut HashMap<Combination, u64>,
-    schema: &DatasetSchema,
-    k: u32,
-    flags: &[usize],
-    helps: &dyn Fn(u64, u64) -> bool,
-    replaced: &mut HashMap<Combination, Combination>,
-) {
-    let mut together: HashMap<Combination, Vec<(Combination, u64)>> = HashMap::new();
-    for (combination, &count) in counts.iter().filter(|(_, count)| **count < k.into()) {
-        let coarse = coarser(combination, schema, flags);
-        if coarse != *combination {
-            together.entry(coarse).or_default().push((combination.clone(), count));
-        }
-    }
-    for (coarse, members) in together {
-        let joined: u64 = members.iter().map(|(_, count)| count).sum();
-        let shared = joined + counts.get(&coarse).copied().unwrap_or(0);
-        if !members.iter().all(|(_, alone)| helps(shared, *alone)) {
-            continue;
-        }
-        for (combination, _) in members {
-            counts.remove(&combination);
-            replaced.insert(combination, coarse.clone());
-        }
-        counts.insert(coarse, shared);
-    }
-}
-
-fn coarser(combination: &Combination, schema: &DatasetSchema, flags: &[usize]) -> Combination {
-    let mut coarse = combination.clone();
-    for &flag in flags {
-        if let Some(value) = schema.flags[flag].kind.coarsen(coarse[flag]) {
-            coarse[flag] = value;
-        }
-    }
-    coarse
+fn coarser(combination: &Combination, schema: &DatasetSchema) -> Combination {
+    let flags = combination.iter().zip(&schema.flags);
+    flags.map(|(value, flag)| flag.kind.coarsen(*value).unwrap_or(*value)).collect()
 }
 
 #[cfg(test)]
@@ -191,26 +152,17 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_no_less_rare_stays_exact_and_is_reported() {
-        let (found, report) = coarsened(&[([0, 0], 50), ([1, 0], 40), ([2, 0], 3)]);
-        assert_eq!(found, [([0, 0], 50), ([1, 0], 40), ([2, 0], 3)]);
+    fn what_no_group_holds_stays_exact_and_is_reported() {
+        let (found, report) = coarsened(&[([0, 0], 3), ([1, 0], 40)]);
+        assert_eq!(found, [([0, 0], 3), ([1, 0], 40)]);
         assert_eq!(report.coarsened_people, 0);
         assert_eq!((report.remaining_combinations, report.remaining_people), (1, 3));
     }
 
     #[test]
-    fn one_flag_is_made_coarser_before_two_and_two_where_one_is_not_enough() {
-        let (found, _) = coarsened(&[([1, 1], 6), ([1, 2], 6)]);
-        assert_eq!(found, [([1, 3], 12)]);
-        let (found, report) = coarsened(&[([1, 1], 4), ([1, 2], 4), ([2, 1], 1), ([2, 2], 1)]);
-        assert_eq!(found, [([3, 3], 10)]);
-        assert_eq!(report.remaining_combinations, 0);
-    }
-
-    #[test]
-    fn a_few_people_share_a_coarser_combination_rather_than_be_alone() {
-        let (found, report) = coarsened(&[([0, 0], 50), ([1, 0], 1), ([2, 0], 2)]);
-        assert_eq!(found, [([0, 0], 50), ([3, 0], 3)]);
-        assert_eq!((report.remaining_combinations, report.remaining_people), (1, 3));
+    fn every_flag_of_a_rare_combination_is_made_coarser() {
+        let (found, report) = coarsened(&[([1, 1], 40), ([1, 2], 6), ([2, 1], 1)]);
+        assert_eq!(found, [([1, 1], 40), ([3, 3], 7)]);
+        assert_eq!((report.coarsened_people, report.remaining_combinations), (7, 1));
     }
 }
