@@ -170,14 +170,6 @@ impl HeldSalts {
             .collect();
         Err(problems.join("; "))
     }
-
-    #[cfg(test)]
-    pub(crate) fn of(salts: &[(&str, u8)]) -> Self {
-        let salt = |&(name, byte): &(&str, u8)| {
-            (name.parse().expect("a name"), Salt::from_bytes([byte; 32]))
-        };
-        Self { salts: salts.iter().map(salt).collect(), problems: BTreeMap::new() }
-    }
 }
 
 /// Reads the configured manifest.

@@ -229,3 +229,96 @@ fn read_file(path: &Path) -> Result<Option<SaltGrant>, GrantsError> {
     let grant = wire::SaltGrant::try_from(file).map_err(content)?;
     SaltGrant::try_from(grant).map(Some).map_err(|error| content(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Party {
+        keys: Keys,
+        grants: Grants,
+        salts: OwnSalts,
+        _directory: tempfile::TempDir,
+    }
+
+    fn party(name: &str, epoch: u32) -> Party {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (keys, _) = Keys::create(directory.path()).expect("made");
+        let programme = "demo".parse().expect("a name");
+        let scope = Scope { programme, epoch, suite: proto::scope::Suite::SaltedHash };
+        let grants = Grants::new(directory.path(), &name.parse().expect("a name"), &scope);
+        let salts = OwnSalts::new(directory.path(), epoch);
+        Party { keys, grants, salts, _directory: directory }
+    }
+
+    fn manifest(parties: [(&str, &Party); 2]) -> Manifest {
+        let agencies: String = parties
+            .iter()
+            .map(|(id, party)| party.keys.public().manifest_block(&id.parse().expect("a name")))
+            .collect();
+        let dataset = |id, owner, kind| {
+            format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n")
+        };
+        let (base, cars) =
+            (dataset("base", "aid", "base"), dataset("cars", "police", "cross_check"));
+        let head = "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n";
+        Manifest::parse(&format!("{head}{agencies}{base}{cars}")).expect("good")
+    }
+
+    fn cars() -> DatasetId {
+        "cars".parse().expect("a name")
+    }
+
+    #[test]
+    fn a_granted_salt_reaches_the_grantee_and_stays() {
+        let (police, aid) = (party("police", 1), party("aid", 1));
+        let manifest = manifest([("police", &police), ("aid", &aid)]);
+        police.salts.create([&cars()].into_iter()).expect("made");
+        let context = (&manifest, &police.keys, &police.salts);
+        let to = "aid".parse().expect("a name");
+        police.grants.issue(context, &cars(), &to).expect("issued");
+
+        let issued = police.grants.issued().expect("listed");
+        assert_eq!(issued.len(), 1);
+        assert!(aid.grants.accept((&manifest, &aid.keys), &issued[0]).expect("good"), "new");
+        assert!(!aid.grants.accept((&manifest, &aid.keys), &issued[0]).expect("good"), "known");
+        let salt = aid.grants.salt((&manifest, &aid.keys), &cars()).expect("good");
+        assert_eq!(salt, police.salts.read(&cars()).expect("readable"));
+        assert!(salt.is_some());
+    }
+
+    #[test]
+    fn a_grant_of_somebody_who_does_not_own_the_dataset_is_refused() {
+        let (police, aid) = (party("police", 1), party("aid", 1));
+        let manifest = manifest([("police", &police), ("aid", &aid)]);
+        let context = (&manifest, &aid.keys, &aid.salts);
+        let refused = aid.grants.issue(context, &cars(), &"police".parse().expect("a name"));
+        assert!(matches!(refused, Err(GrantsError::NotOwned { .. })));
+
+        let scope = manifest.scope.clone();
+        let (owner, grantee) = ("police".parse().expect("name"), "aid".parse().expect("name"));
+        let salt = Salt::from_bytes([1; 32]);
+        let forged = SaltGrant::issue(
+            &salt,
+            (&scope, &cars()),
+            (&owner, &aid.keys.signing),
+            (&grantee, &aid.keys.hpke.public()),
+        )
+        .expect("encrypted");
+        let refused = aid.grants.accept((&manifest, &aid.keys), &forged);
+        assert!(matches!(refused, Err(GrantsError::Grant(GrantError::Signature))));
+        let mut claimed = forged.clone();
+        claimed.owner = grantee.clone();
+        let refused = aid.grants.accept((&manifest, &aid.keys), &claimed);
+        assert!(matches!(refused, Err(GrantsError::Owner { .. })));
+        let mut elsewhere = forged.clone();
+        elsewhere.grantee = owner;
+        let refused = aid.grants.accept((&manifest, &aid.keys), &elsewhere);
+        assert!(matches!(refused, Err(GrantsError::Grantee { .. })));
+        let mut later = forged;
+        later.scope = Scope { epoch: 2, ..scope };
+        let refused = aid.grants.accept((&manifest, &aid.keys), &later);
+        assert!(matches!(refused, Err(GrantsError::Scope)));
+        assert_eq!(aid.grants.salt((&manifest, &aid.keys), &cars()).expect("no fault"), None);
+    }
+}
