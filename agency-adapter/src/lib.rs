@@ -3,6 +3,7 @@
 //!
 //! The only package in which an identifier exists.
 
+pub mod adapter_service;
 pub mod agency;
 pub mod clock;
 pub mod config;
@@ -12,6 +13,8 @@ pub mod derive;
 mod fixture;
 pub mod grant_file;
 pub mod grants;
+pub mod group_source;
+pub mod group_stream;
 pub mod household_rows;
 pub mod identifier;
 pub mod keys;
@@ -19,6 +22,8 @@ pub mod lang;
 pub mod load;
 pub mod load_report;
 pub mod parallel;
+pub mod publication;
+pub mod refusal;
 pub mod released;
 pub mod released_group;
 pub mod resume;
@@ -26,6 +31,7 @@ pub mod salts;
 pub mod sealed_group;
 pub mod sealing;
 pub mod secret_file;
+pub mod server;
 pub mod subjects;
 pub mod vectors;
 pub mod version_head;

@@ -8,10 +8,13 @@ use std::{
 };
 
 use jiff::Timestamp;
-use proto::{cursor::Cursor, name::DatasetId, subject::Subject};
+use proto::{cursor::Cursor, name::DatasetId, salt::Salt, schema::DatasetKind, subject::Subject};
 
 use crate::{
+    agency::{Agency, HeldSalts},
+    load::Load,
     resume::Resume,
+    sealing::fingerprint,
     subjects::{Row, Subjects},
     version_log::{StoreError, random},
 };
@@ -62,6 +65,29 @@ impl Released {
             }
         }
         Ok(next)
+    }
+
+    /// The version after `old` that a load gives, with person secrets for every cross-check dataset
+    /// whose salt is held.
+    ///
+    /// # Errors
+    /// [`StoreError::Random`].
+    pub fn of_load(
+        old: Option<&Self>,
+        (agency, base, salts): (&Agency, &Salt, &HeldSalts),
+        load: &Load,
+        as_of: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let queried = agency.manifest.datasets().filter_map(|(id, dataset)| {
+            let salt = salts.get(id)?;
+            (dataset.kind == Some(DatasetKind::CrossCheck)).then(|| (id.clone(), salt.clone()))
+        });
+        let (secrets_for, held): (Vec<DatasetId>, Vec<Salt>) = queried.unzip();
+        let fingerprint = fingerprint(agency.derivation.scope(), &load.schema, base, &held);
+        let granted: Vec<(DatasetId, Salt)> = secrets_for.iter().cloned().zip(held).collect();
+        let people = (load.schema.flags.len(), load.persons.as_slice());
+        let subjects = Subjects::new(&agency.derivation, base, &granted, people);
+        Self::next(old, fingerprint, secrets_for, (subjects, as_of))
     }
 
     /// The log and its version.
