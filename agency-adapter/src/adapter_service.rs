@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     clock,
+    grants::GrantsError,
     group_source::{ReleasedSource, SealedSource},
     group_stream::{self, GroupStream},
     publication::{Content, DatasetState, Publication},
@@ -139,10 +140,10 @@ fn cursor(cursor: Option<wire::Cursor>) -> Result<Option<Cursor>, Status> {
 
 fn describe(publication: &Publication) -> Result<wire::DescribeResponse, Status> {
     let agency = publication.agency();
-    let grants = agency.grants.issued().map_err(|error| {
-        tracing::error!(problem = %error, "a grant cannot be read");
-        refusal::internal()
-    })?;
+    let log = |error: GrantsError| tracing::error!(problem = %error, "a grant cannot be read");
+    let grants = agency.grants.issued().map_err(log).unwrap_or_default();
+    // One damaged grant does not keep the others from their grantees.
+    let grants = grants.into_iter().filter_map(|grant| grant.map_err(log).ok());
     let states = publication.states();
     let datasets = states.iter().map(|(id, state)| describe_dataset(publication, id, state));
     Ok(wire::DescribeResponse {
@@ -151,7 +152,7 @@ fn describe(publication: &Publication) -> Result<wire::DescribeResponse, Status>
         software: concat!("agency-adapter ", env!("CARGO_PKG_VERSION")).to_owned(),
         vectors_hash: vectors::vectors_hash().to_vec(),
         datasets: datasets.collect::<Result<_, _>>()?,
-        grants: grants.iter().map(Into::into).collect(),
+        grants: grants.map(|grant| (&grant).into()).collect(),
     })
 }
 

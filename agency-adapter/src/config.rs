@@ -211,7 +211,7 @@ trust = "/etc/trust.pem"
 
     #[test]
     fn a_mistake_is_told_with_its_line() {
-        let problem = |text: &str| read(text).1.err().expect("refused").to_string();
+        let problem = |text: &str| read(text).1.expect_err("refused").to_string();
         let text = problem(&GOOD.replace("listen", "listne"));
         assert!(text.contains("line 3") && text.contains("adapter.toml"), "{text}");
         let text = problem(&GOOD.replace("15m", "soon"));

@@ -48,5 +48,6 @@ pub fn identifier(number: u32) -> Identifier {
 /// The same with a flag.
 pub fn person(number: u32, flag: u8) -> Person {
     let flags = vec![FlagValue::exact(flag)];
-    Person { identifier: identifier(number), region: 0, flags, household: vec![] }
+    let (identifier, household) = (identifier(number), vec![]);
+    Person { identifier, region: 0, flags, household, household_complete: true }
 }

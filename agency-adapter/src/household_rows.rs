@@ -43,7 +43,8 @@ impl<'l> HouseholdRows<'l> {
         others.sort_unstable_by_key(|&(member, _)| member);
         others.dedup_by_key(|(member, _)| *member);
         let room = usize::from(self.schema.max_members).saturating_sub(1);
-        let overflow = others.len() > room;
+        // Somebody who is missing from the file matters as much as somebody who does not fit.
+        let overflow = !person.household_complete || others.len() > room;
         others.truncate(room);
         let members = std::iter::once((Member::of(own), &person.identifier))
             .chain(others)
@@ -109,5 +110,19 @@ mod tests {
         assert!(large.overflow && large.members.len() == 2);
         assert_eq!(large.members[0], household(1, &[]).members[0], "never left out oneself");
         assert!(!household(1, &[1]).overflow);
+    }
+
+    #[test]
+    fn a_household_of_which_the_file_does_not_say_all_is_marked() {
+        let derivation = fixture::derivation(1);
+        let dataset = fixture::household_schema("residents", 2, &[]);
+        let schema = dataset.household.as_ref().expect("it has one");
+        let salt = fixture::salt(1);
+        let rows = HouseholdRows::new(&derivation, &dataset, schema, &salt, vec![]);
+        let mut person = fixture::person(1, 0);
+        person.household_complete = false;
+        let mut row = vec![];
+        rows.append(&person, &PersonSecret::from_bytes([1; 32]), &mut row);
+        assert!(schema.decode(&row).expect("of the declared shape").overflow);
     }
 }

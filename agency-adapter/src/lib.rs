@@ -5,10 +5,15 @@
 
 pub mod adapter_service;
 pub mod agency;
+pub mod check;
+pub mod check_state;
+pub mod check_tls;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dataset_config;
 pub mod derive;
+pub mod doctor;
 #[cfg(test)]
 mod fixture;
 pub mod grant_file;
@@ -21,6 +26,7 @@ pub mod keys;
 pub mod lang;
 pub mod load;
 pub mod load_report;
+pub mod load_run;
 pub mod parallel;
 pub mod publication;
 pub mod refusal;
@@ -32,6 +38,7 @@ pub mod sealed_group;
 pub mod sealing;
 pub mod secret_file;
 pub mod server;
+pub mod setup;
 pub mod subjects;
 pub mod vectors;
 pub mod version_head;

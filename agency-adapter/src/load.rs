@@ -15,6 +15,8 @@ pub struct Person {
     pub flags: Vec<FlagValue>,
     /// Stand-in.
     pub household: Vec<Identifier>,
+    /// Stand-in.
+    pub household_complete: bool,
 }
 
 /// Stand-in.
@@ -48,8 +50,9 @@ pub fn load(
         region: 0,
         flags: line.split(',').skip(1).map(|f| FlagValue::exact(u8::from(f == "1"))).collect(),
         household: vec![],
+        household_complete: true,
     };
     let persons: Vec<Person> = text.lines().map(person).collect();
-    let report = LoadReport { rows: persons.len() as u64 };
+    let report = LoadReport { rows: persons.len() as u64, persons: persons.len() as u64 };
     Ok(Load { schema: dataset.schema().map_err(|_| LoadError)?, persons, report })
 }

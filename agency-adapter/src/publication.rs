@@ -4,7 +4,7 @@
 //! gateway sees it grow stale, and the problem is remembered for whoever asks.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
@@ -14,6 +14,7 @@ use proto::{
     scope::Scope,
 };
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     agency::{Agency, AgencyError, HeldSalts},
@@ -50,13 +51,18 @@ pub struct DatasetState {
 }
 
 /// Which datasets a reload is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reload {
     /// Every source is read again.
     All,
+    /// These.
+    Only(BTreeSet<DatasetId>),
     /// Those only whose content depends on granted salts: watch and household datasets.
     Granted,
 }
+
+/// A dataset's report, or why it stays as it was.
+pub type Reloaded = (DatasetId, Result<LoadReport, String>);
 
 /// Everything this adapter publishes.
 pub struct Publication {
@@ -67,6 +73,8 @@ pub struct Publication {
     states: RwLock<BTreeMap<DatasetId, DatasetState>>,
     published: watch::Sender<u64>,
     reloading: Mutex<()>,
+    // Last: dropped after the store was closed.
+    closed: DropGuard,
 }
 
 /// Why a dataset was not published anew.
@@ -104,7 +112,13 @@ impl Publication {
             states: RwLock::new(states),
             published: watch::Sender::new(0),
             reloading: Mutex::new(()),
+            closed: CancellationToken::new().drop_guard(),
         })
+    }
+
+    /// Cancelled once nobody uses this any more and the store is closed.
+    pub fn closed(&self) -> CancellationToken {
+        self.closed.token().clone()
     }
 
     /// The agency as it was at the last reload.
@@ -139,21 +153,25 @@ impl Publication {
     /// [`AgencyError`]: everything stays as it was.
     pub fn reload(
         &self,
-        which: Reload,
+        which: &Reload,
         progress: &mut dyn FnMut(&DatasetId, u64, u64),
-    ) -> Result<Vec<(DatasetId, Result<LoadReport, String>)>, AgencyError> {
+    ) -> Result<Vec<Reloaded>, AgencyError> {
         let _one_at_a_time: MutexGuard<'_, ()> =
             self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let agency = Arc::new(Agency::open(&self.config)?);
         let salts = agency.held_salts();
-        self.take_over(&agency);
-        let depends = |d: &&DatasetConfig| d.kind == DatasetKind::Watch || d.household.is_some();
+        let which = if self.take_over(&agency) { &Reload::All } else { which };
+        let asked_for = |dataset: &&DatasetConfig| match which {
+            Reload::All => true,
+            Reload::Only(datasets) => datasets.contains(&dataset.id),
+            Reload::Granted => dataset.kind == DatasetKind::Watch || dataset.household.is_some(),
+        };
         // The base first: it is small, and everything else is of use only with it.
         let (watch, cross): (Vec<_>, Vec<_>) = self
             .config
             .datasets
             .iter()
-            .filter(|dataset| which == Reload::All || depends(dataset))
+            .filter(asked_for)
             .partition(|dataset| dataset.kind == DatasetKind::Watch);
         let mut reports = vec![];
         for dataset in watch.into_iter().chain(cross) {
@@ -165,8 +183,8 @@ impl Publication {
         Ok(reports)
     }
 
-    /// What was published in another scope is withdrawn: its streams end.
-    fn take_over(&self, agency: &Arc<Agency>) {
+    /// What was published in another scope is withdrawn: its streams end. Says whether that happened.
+    fn take_over(&self, agency: &Arc<Agency>) -> bool {
         let mut present = self.agency.write().unwrap_or_else(PoisonError::into_inner);
         let scope_changed = present.derivation.scope() != agency.derivation.scope();
         *present = agency.clone();
@@ -177,6 +195,7 @@ impl Publication {
             drop(states);
             self.published.send_modify(|count| *count += 1);
         }
+        scope_changed
     }
 
     fn publish(

@@ -59,6 +59,15 @@ pub enum ServeError {
     Transport(String),
 }
 
+/// Everything that can be checked before listening: what [`serve`] would refuse to start with.
+///
+/// # Errors
+/// [`ServeError`].
+pub fn check(config: &Config) -> Result<(), ServeError> {
+    run_vectors()?;
+    read_tls(config, &Agency::open(config)?).map(drop)
+}
+
 /// Serves on `listener` until `shutdown` is ready. The sources are read at the start, every
 /// [`Config::reload_every`], and whenever `reload` is notified; TLS files are read again with them.
 ///
@@ -76,6 +85,7 @@ pub async fn serve(
     let tls = read_tls(&config, &agency)?;
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
+    let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let reloads = Reloads {
@@ -89,8 +99,8 @@ pub async fn serve(
     let adapter = Adapter { publication, granted, stop: stop.clone() };
     let served = listen(adapter, listener, tls, &stop, shutdown).await;
     stop.cancel();
-    // A reload in progress is let go: the store's transaction is whole or was never made.
-    reloads.abort();
+    // A long reload is not waited for: its transaction in the store is whole or was never made.
+    let _ = tokio::time::timeout(DRAIN, async { (reloads.await, closed.cancelled().await) }).await;
     served
 }
 
@@ -159,8 +169,9 @@ impl Reloads {
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         timer.tick().await;
         loop {
-            self.publish(which).await;
+            self.publish(&which).await;
             which = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 _ = timer.tick() => Reload::All,
                 () = self.reload.notified() => Reload::All,
@@ -169,13 +180,14 @@ impl Reloads {
         }
     }
 
-    async fn publish(&self, which: Reload) {
+    async fn publish(&self, which: &Reload) {
         match read_tls(&self.config, &self.publication.agency()) {
             Ok(tls) => drop(self.tls.send_replace(tls)),
             Err(error) => tracing::error!(problem = %error, "the last TLS files stay in use"),
         }
         let publication = self.publication.clone();
-        let reload = move || publication.reload(which, &mut |_, _, _| {});
+        let which = which.clone();
+        let reload = move || publication.reload(&which, &mut |_, _, _| {});
         match tokio::task::spawn_blocking(reload).await {
             Ok(Ok(reports)) => {
                 for (dataset, _) in reports.iter().filter(|(_, report)| report.is_ok()) {
