@@ -18,7 +18,7 @@ use proto::{
 };
 use serde::Deserialize;
 
-use crate::dataset_config::DatasetConfig;
+use crate::dataset_config::{self, DatasetConfig};
 
 /// The configuration, checked; all paths are absolute or relative to the working directory, except
 /// the datasets' own, which are relative to [`Config::directory`].
@@ -83,6 +83,9 @@ pub enum ConfigError {
         /// Which, and what to write instead.
         problem: String,
     },
+    /// A `[[dataset]]` that cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] dataset_config::ConfigError),
     /// The TLS files do not fit each other.
     #[error("[tls] {0}")]
     Tls(#[from] TlsError),
@@ -114,7 +117,7 @@ impl Config {
         let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let file: File = toml::from_str(&text)
             .map_err(|error| ConfigError::Form { path: path.into(), problem: error.to_string() })?;
-        file.check(directory).map_err(|problem| ConfigError::Value { path: path.into(), problem })
+        file.check(path, directory)
     }
 
     /// A dataset of the configuration.
@@ -124,16 +127,17 @@ impl Config {
 }
 
 impl File {
-    fn check(self, directory: PathBuf) -> Result<Config, String> {
+    fn check(self, path: &Path, directory: PathBuf) -> Result<Config, ConfigError> {
+        let fault = |problem| ConfigError::Value { path: path.into(), problem };
         if self.reload_every < SHORTEST_RELOAD {
-            return Err("reload_every must be at least one second, for example \"15m\"".into());
+            let text = "reload_every must be at least one second, for example \"15m\"";
+            return Err(fault(text.into()));
         }
         let mut seen = BTreeSet::new();
         for dataset in &self.datasets {
-            let schema = dataset.schema();
-            let _: DatasetSchema = schema.map_err(|error| error.to_string())?;
+            let _: DatasetSchema = dataset.schema()?;
             if !seen.insert(&dataset.id) {
-                return Err(format!("dataset {} is there twice: remove one", dataset.id));
+                return Err(fault(format!("dataset {} is there twice: remove one", dataset.id)));
             }
         }
         let tls = TlsFiles {

@@ -7,7 +7,11 @@ use proto::{
     scope::{Scope, Suite},
 };
 
-use crate::{derive::Derivation, identifier::Identifier, load::Person};
+use crate::{
+    derive::Derivation,
+    identifier::{Identifier, IdentifierType, canonicalise},
+    load::Person,
+};
 
 /// The programme that every test is in.
 pub fn derivation(epoch: u32) -> Derivation {
@@ -42,7 +46,15 @@ pub fn salt(byte: u8) -> Salt {
 
 /// The `number`th invented person, of a county that no living person's number has.
 pub fn identifier(number: u32) -> Identifier {
-    Identifier::stand_in(&format!("32019919800101{number:04}"))
+    let (day, sequence) = (number / 99, number % 99 + 1);
+    let body = format!("3201991980{:02}{:02}{sequence:03}", day / 28 % 12 + 1, day % 28 + 1);
+    let digits = body.bytes().map(|digit| u32::from(digit - b'0'));
+    // GB 11643: the weights are 2^17 to 2^1 modulo 11.
+    let sum: u32 = digits.zip((1..=17).rev()).map(|(digit, power)| digit << power).sum();
+    let check = char::from(b"10X98765432"[(sum % 11) as usize]);
+    let today = jiff::civil::date(2026, 1, 31);
+    let text = format!("{body}{check}");
+    canonicalise(&IdentifierType::ResidentId, &text, today).expect("well formed").identifier
 }
 
 /// The same with a flag.
