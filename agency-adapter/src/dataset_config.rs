@@ -334,7 +334,7 @@ mod tests {
 
     fn fault(from: &str, to: &str) -> String {
         assert!(SAMPLE.contains(from), "{from}");
-        config(&SAMPLE.replace(from, to)).schema().expect_err("a fault").to_string()
+        config(&SAMPLE.replacen(from, to, 1)).schema().expect_err("a fault").to_string()
     }
 
     #[test]
@@ -372,7 +372,7 @@ mod tests {
         assert!(fault("[[flag]]", "k_threshold = 0\n[[flag]]").contains("at least 1"));
         let region = "region = { column = \"r\" }\n[[flag]]";
         assert!(fault("[[flag]]", region).contains("remove `region`"));
-        assert!(fault("\"any\"", "\"kind\"").contains("twice"));
+        assert!(fault("\"any\"", "\"homes\"").contains("twice"));
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub fn load(
         match source.next()? {
             Next::Row(row) => loading.take(row, &source),
             Next::Refused { first, rows, reject } => {
+                loading.miss_household(&source);
                 (first..first + rows).for_each(|row| loading.refuse(row, reject));
             }
             Next::End => break,
@@ -258,14 +259,16 @@ mod tests {
             + "[household]\ncolumn = \"h\"\nmax_members = 8\ndatasets = [\"vehicles\"]\n";
         let (a, b, c) = (id(1), id(2), id(3));
         let text = format!("id,h\n{a},7\n{b},8\n{c},7\n320102198001010017,8\n{},\n", id(4));
-        let load = loaded(&config, &text);
+        let damaged = format!("{},9\n\u{fffd},9\n", id(5));
+        let load = loaded(&config, &(text + &damaged));
         let member = |id: &String| identifier_of(id).expect("good");
         assert_eq!(load.persons[0].household, [member(&a), member(&c)]);
         assert!(load.persons[0].household_complete);
         assert_eq!(load.persons[1].household, [member(&b)]);
         assert!(!load.persons[1].household_complete, "a member's row was refused");
         assert!(load.persons[3].household.is_empty() && !load.persons[3].household_complete);
-        assert_eq!(load.report.incomplete_households, 2);
+        assert!(!load.persons[4].household_complete, "a member's row could not be decoded");
+        assert_eq!(load.report.incomplete_households, 3);
     }
 
     #[test]

@@ -105,15 +105,20 @@ impl<'a> Loading<'a> {
         self.refused[reject as usize].add(row);
     }
 
+    /// Notes that the household in the source's current row lacks somebody, as far as it can be read.
+    pub(crate) fn miss_household(&mut self, source: &CsvSource<'_>) {
+        if let Some(column) = self.places.household {
+            self.households.miss(Row::new(source.record(), None).text(column));
+        }
+    }
+
     /// Adds the source's current row, or counts why it cannot be used.
     pub(crate) fn take(&mut self, number: u64, source: &CsvSource<'_>) {
         let bare = Row::new(source.record(), None);
         let canonical = match self.canonical(&bare) {
             Ok(canonical) => canonical,
             Err(reject) => {
-                if let Some(column) = self.places.household {
-                    self.households.miss(bare.text(column));
-                }
+                self.miss_household(source);
                 return self.refuse(number, reject);
             }
         };
