@@ -1,0 +1,98 @@
+//! A stream of groups to the gateway: the first at once, another whenever there is a later version
+//! or the source was read again.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use proto::{cursor::Cursor, fault::Reason};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::{
+    group_source::{GroupSource, Place},
+    refusal,
+};
+
+/// Frames of about a megabyte each that may wait for a slow gateway.
+const FRAMES_WAITING: usize = 2;
+
+/// What a stream of one source's frames is to tonic.
+pub type GroupStream<F> = ReceiverStream<Result<F, Status>>;
+
+/// Starts a stream for a gateway at `after`. It ends when the gateway goes, the scope changes or
+/// `stop` is cancelled.
+///
+/// # Errors
+/// The refusal, if not even a first group can be sent.
+pub async fn start<S: GroupSource>(
+    source: S,
+    after: Option<Cursor>,
+    (changes, stop): (watch::Receiver<u64>, CancellationToken),
+) -> Result<GroupStream<S::Frame>, Status> {
+    let source = Arc::new(source);
+    place(&source, after).await?;
+    let (frames, receiver) = mpsc::channel(FRAMES_WAITING);
+    tokio::spawn(run(source, after, frames, changes, stop));
+    Ok(ReceiverStream::new(receiver))
+}
+
+async fn run<S: GroupSource>(
+    source: Arc<S>,
+    mut after: Option<Cursor>,
+    frames: mpsc::Sender<Result<S::Frame, Status>>,
+    mut changes: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
+    let mut last: Option<Place> = None;
+    loop {
+        changes.borrow_and_update();
+        let due = match place(&source, after).await {
+            Ok(place) => Some(place) != last,
+            // Withdrawn until somebody mends it; the gateway keeps what it has, ever staler.
+            Err(status) if is_not_loaded(&status) => false,
+            Err(status) => return refuse(&frames, status).await,
+        };
+        if due {
+            match send(source.clone(), after, frames.clone()).await {
+                Ok(Some(place)) => (after, last) = (Some(place.cursor), Some(place)),
+                Ok(None) => return,
+                Err(status) => return refuse(&frames, status).await,
+            }
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+            () = frames.closed() => return,
+        }
+    }
+}
+
+async fn refuse<F>(frames: &mpsc::Sender<Result<F, Status>>, status: Status) {
+    // A gateway that is gone needs no refusal.
+    let _ = frames.send(Err(status)).await;
+}
+
+async fn place<S: GroupSource>(source: &Arc<S>, after: Option<Cursor>) -> Result<Place, Status> {
+    let source = source.clone();
+    let place = tokio::task::spawn_blocking(move || source.place(after)).await;
+    place.map_err(|_| refusal::internal())?
+}
+
+async fn send<S: GroupSource>(
+    source: Arc<S>,
+    after: Option<Cursor>,
+    frames: mpsc::Sender<Result<S::Frame, Status>>,
+) -> Result<Option<Place>, Status> {
+    let sent = tokio::task::spawn_blocking(move || {
+        source.send(after, &mut |frame| match frames.blocking_send(Ok(frame)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        })
+    });
+    sent.await.map_err(|_| refusal::internal())?
+}
+
+fn is_not_loaded(status: &Status) -> bool {
+    proto::fault::reason_of(status).as_deref() == Some(Reason::NotLoaded.as_str())
+}
