@@ -16,10 +16,11 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     clock,
+    dataset_state::{Content, DatasetState},
     grants::GrantsError,
     group_source::{ReleasedSource, SealedSource},
     group_stream::{self, GroupStream},
-    publication::{Content, DatasetState, Publication},
+    publication::Publication,
     refusal, vectors,
 };
 

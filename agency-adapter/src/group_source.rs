@@ -12,7 +12,8 @@ use proto::{
 use tonic::Status;
 
 use crate::{
-    publication::{Content, DatasetState, Publication},
+    dataset_state::{Content, DatasetState},
+    publication::Publication,
     refusal,
     released_group::ReleasedGroup,
     resume::Resume,

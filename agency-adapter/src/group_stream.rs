@@ -96,3 +96,68 @@ async fn send<S: GroupSource>(
 fn is_not_loaded(status: &Status) -> bool {
     proto::fault::reason_of(status).as_deref() == Some(Reason::NotLoaded.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use jiff::Timestamp;
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::group_source::Emit;
+
+    /// Sends the second of its place as many times as its version.
+    struct Fake(Arc<Mutex<Option<Place>>>);
+
+    impl GroupSource for Fake {
+        type Frame = i64;
+
+        fn place(&self, _: Option<Cursor>) -> Result<Place, Status> {
+            let place = *self.0.lock().expect("nobody panics");
+            place.ok_or_else(|| Reason::NotLoaded.status("nothing"))
+        }
+
+        fn send(
+            &self,
+            after: Option<Cursor>,
+            emit: Emit<'_, i64>,
+        ) -> Result<Option<Place>, Status> {
+            let place = self.place(after)?;
+            for _ in 0..place.cursor.version {
+                if emit(place.as_of.as_second()).is_break() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(place))
+        }
+    }
+
+    fn place(version: u32, second: i64) -> Option<Place> {
+        let as_of = Timestamp::from_second(second).expect("a moment");
+        Some(Place { cursor: Cursor { log: [1; 16], version }, as_of })
+    }
+
+    #[tokio::test]
+    async fn a_group_follows_every_later_version_or_reading_until_the_end() {
+        let present = Arc::new(Mutex::new(None));
+        let (publish, stop) = (watch::Sender::new(0), CancellationToken::new());
+        let begin = || start(Fake(present.clone()), None, (publish.subscribe(), stop.clone()));
+        assert!(begin().await.is_err(), "nothing to send");
+
+        let set = |place| {
+            *present.lock().expect("nobody panics") = place;
+            publish.send_modify(|count| *count += 1);
+        };
+        set(place(3, 10));
+        let mut stream = begin().await.expect("started");
+        for _ in 0..3 {
+            assert_eq!(stream.next().await.expect("a frame").expect("good"), 10);
+        }
+        set(None);
+        set(place(1, 20));
+        assert_eq!(stream.next().await.expect("a frame").expect("good"), 20, "only read again");
+        stop.cancel();
+        assert!(stream.next().await.is_none());
+    }
+}

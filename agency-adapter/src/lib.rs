@@ -17,6 +17,7 @@ pub mod config;
 mod credit_code;
 mod csv_source;
 pub mod dataset_config;
+pub mod dataset_state;
 mod decoded_text;
 pub mod derive;
 pub mod doctor;

@@ -110,7 +110,7 @@ impl Outcome {
     pub fn text(&self, lang: Lang) -> String {
         let dataset = &self.dataset;
         match (&self.report, &self.problem) {
-            (Some(report), _) => format!("{dataset}\n{}", report.table(lang)),
+            (Some(report), _) => report.table(lang),
             (None, problem) => {
                 let problem = problem.as_deref().unwrap_or_default();
                 let word = lang.pick("未能读取或发布", "not read or not published");

@@ -8,11 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use proto::{
-    name::DatasetId,
-    schema::{DatasetKind, DatasetSchema},
-    scope::Scope,
-};
+use proto::{name::DatasetId, schema::DatasetKind, scope::Scope};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -21,34 +17,13 @@ use crate::{
     clock::Clock,
     config::Config,
     dataset_config::DatasetConfig,
+    dataset_state::{Content, DatasetState, sealing_salts, stored},
     load::{Load, load},
     load_report::LoadReport,
     released::Released,
-    sealing::{Sealing, fingerprint},
+    sealing::Sealing,
     version_log::{StoreError, VersionLog},
 };
-
-/// What there is of a dataset.
-#[derive(Clone)]
-pub enum Content {
-    /// Nothing yet, or no longer.
-    Nothing,
-    /// The version log holds it.
-    Sealed,
-    /// A watch dataset's people.
-    Released(Arc<Released>),
-}
-
-/// A dataset now.
-#[derive(Clone)]
-pub struct DatasetState {
-    /// Its flags and household shape.
-    pub schema: Arc<DatasetSchema>,
-    /// What can be sent.
-    pub content: Content,
-    /// Why the last reload did not succeed.
-    pub problem: Option<String>,
-}
 
 /// Which datasets a reload is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,29 +244,131 @@ impl Publication {
     }
 }
 
-/// The salts that a cross-check dataset's rows need: its own, and for households their datasets'.
-fn sealing_salts(
-    salts: &HeldSalts,
-    schema: &DatasetSchema,
-) -> Result<(proto::salt::Salt, Vec<proto::salt::Salt>), String> {
-    let household = schema.household.iter().flat_map(|household| &household.datasets);
-    let needed: Vec<DatasetId> =
-        std::iter::once(&schema.dataset).chain(household).cloned().collect();
-    let mut found = salts.all(&needed)?.into_iter();
-    let own = found.next().expect("as many as were asked for");
-    Ok((own, found.collect()))
-}
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
 
-/// What the store holds of a cross-check dataset, if it can be published as it is.
-fn stored(
-    store: &VersionLog,
-    agency: &Agency,
-    salts: &HeldSalts,
-    schema: &DatasetSchema,
-) -> Result<Content, StoreError> {
-    let Ok((salt, members)) = sealing_salts(salts, schema) else { return Ok(Content::Nothing) };
-    let present = fingerprint(agency.derivation.scope(), schema, &salt, &members);
-    let head = store.head(&schema.dataset)?.filter(|head| head.fingerprint == present);
-    let sealed = schema.kind == DatasetKind::CrossCheck && head.is_some();
-    Ok(if sealed { Content::Sealed } else { Content::Nothing })
+    use super::*;
+
+    const CONFIG: &str = r#"
+agency = "aid"
+listen = "127.0.0.1:0"
+state_dir = "state"
+manifest = "federation.toml"
+reload_every = "15m"
+tls = { certificate = "c.pem", key = "k.pem", trust = "t.pem" }
+[[dataset]]
+id = "unemployed"
+kind = "watch"
+csv = "people.csv"
+encoding = "utf-8"
+identifier = { column = "id", type = "resident_id" }
+[[dataset]]
+id = "residents"
+kind = "cross_check"
+csv = "people.csv"
+encoding = "utf-8"
+identifier = { column = "id", type = "resident_id" }
+household = { column = "house", max_members = 4, datasets = ["cars"] }
+"#;
+
+    fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("adapter.toml"), CONFIG).expect("written");
+        let config = Config::read(&directory.path().join("adapter.toml")).expect("good");
+        let init = || crate::setup::init(&config, crate::lang::Lang::En).expect("made");
+        let own = init().block;
+        let other = own.replace("aid", "police");
+        let dataset = |id, owner, kind| {
+            format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n")
+        };
+        let datasets = [
+            dataset("base", "aid", "base"),
+            dataset("unemployed", "aid", "watch"),
+            dataset("residents", "aid", "cross_check"),
+            dataset("cars", "police", "cross_check"),
+        ];
+        let head = "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n";
+        let manifest = format!("{head}{own}{other}{}", datasets.concat());
+        fs::write(&config.manifest, manifest).expect("written");
+        init();
+        let people = directory.path().join("people.csv");
+        fs::write(&people, "id,house\n320102198001010016,7\n32010419550615003X,7\n").expect("ok");
+        let clock = Clock::manual("2026-11-24T00:00:00Z".parse().expect("a moment"));
+        (directory, people, config, clock)
+    }
+
+    fn open(config: &Config, clock: &Clock) -> Publication {
+        let agency = Agency::open(config).expect("good");
+        Publication::open(config.clone(), agency, clock.clone()).expect("opened")
+    }
+
+    fn released(publication: &Publication) -> Arc<Released> {
+        let state = publication.state(&"unemployed".parse().expect("a name"));
+        match state.expect("configured").content {
+            Content::Released(released) => released,
+            _ => panic!("the dataset is not released"),
+        }
+    }
+
+    #[test]
+    fn a_failing_source_keeps_the_last_good_state_and_its_age() {
+        let (_directory, people, config, clock) = agency();
+        let publication = open(&config, &clock);
+        let reload = || publication.reload(&Reload::All, &mut |_, _, _| {}).expect("agency good");
+        reload();
+        let first = released(&publication);
+        assert_eq!(first.subjects().len(), 2);
+
+        clock.set("2026-11-25T00:00:00Z".parse().expect("a moment"));
+        fs::remove_file(&people).expect("removed");
+        assert!(reload()[0].1.is_err());
+        assert_eq!(released(&publication).as_of, first.as_of, "not advanced");
+        let state = publication.state(&"unemployed".parse().expect("a name"));
+        assert!(state.expect("configured").problem.is_some_and(|p| p.contains("people.csv")));
+
+        fs::write(&people, "id,house\n320102198001010016,7\n").expect("written");
+        assert!(reload()[0].1.is_ok());
+        let later = released(&publication);
+        assert!(later.as_of > first.as_of);
+        assert_eq!(later.cursor().version, 2, "the log goes on");
+    }
+
+    #[test]
+    fn households_are_published_once_every_needed_salt_is_granted() {
+        let (_directory, _people, config, clock) = agency();
+        let publication = open(&config, &clock);
+        let residents: DatasetId = "residents".parse().expect("a name");
+        let reload = |which| publication.reload(&which, &mut |_, _, _| {}).expect("agency good");
+        let reports = reload(Reload::All);
+        let problem = reports.into_iter().find(|(id, _)| *id == residents);
+        let problem = problem.expect("tried").1.expect_err("no salt of cars");
+        assert!(problem.contains("ask police to run `agency-adapter grant cars --to aid`"));
+        let state = || publication.state(&residents).expect("configured");
+        assert!(matches!(state().content, Content::Nothing));
+        let before = released(&publication);
+
+        // The manifest gives police the same keys, so that this agency can sign for it.
+        let agency = publication.agency();
+        let grant = proto::salt::SaltGrant::issue(
+            &proto::salt::Salt::from_bytes([9; 32]),
+            (agency.derivation.scope(), &"cars".parse().expect("a name")),
+            (&"police".parse().expect("a name"), &agency.keys.signing),
+            (&agency.id, &agency.keys.hpke.public()),
+        );
+        let context = (&agency.manifest, &agency.keys);
+        assert!(agency.grants.accept(context, &grant.expect("made")).expect("good"));
+        reload(Reload::Granted);
+        assert!(matches!(state().content, Content::Sealed));
+        let after = released(&publication);
+        assert_ne!(after.cursor().log, before.cursor().log, "more secrets: a new log");
+        assert_eq!(after.secrets_for.len(), before.secrets_for.len() + 1);
+
+        let closed = publication.closed();
+        drop(publication);
+        assert!(closed.is_cancelled());
+        let restarted = open(&config, &clock);
+        let state = restarted.state(&residents).expect("configured");
+        assert!(matches!(state.content, Content::Sealed), "served at once after a restart");
+    }
 }
