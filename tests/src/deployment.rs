@@ -54,11 +54,9 @@ pub struct Staff {
 pub const CITY_DESK: Staff =
     Staff { id: "city-desk", roles: &["caseworker", "auditor"], region: "" };
 /// Sees one street's alerts.
-pub const STREET_WORKER: Staff =
-    Staff { id: "li-na", roles: &["caseworker"], region: "320104002" };
+pub const STREET_WORKER: Staff = Staff { id: "li-na", roles: &["caseworker"], region: "320104002" };
 /// Runs the gateway.
-pub const ADMINISTRATOR: Staff =
-    Staff { id: "admin", roles: &["administrator"], region: "" };
+pub const ADMINISTRATOR: Staff = Staff { id: "admin", roles: &["administrator"], region: "" };
 /// Writes rules.
 pub const ANALYST: Staff = Staff { id: "analyst", roles: &["analyst"], region: "" };
 /// Everybody.
@@ -143,9 +141,8 @@ impl Deployment {
             text += &format!("[[adapter]]\nagency = \"{agency}\"\naddress = \"{address}\"\n");
         }
         for Staff { id, roles, region } in STAFF {
-            text += &format!(
-                "[[officer]]\nid = \"{id}\"\nroles = {roles:?}\nregion = \"{region}\"\n"
-            );
+            text +=
+                &format!("[[officer]]\nid = \"{id}\"\nroles = {roles:?}\nregion = \"{region}\"\n");
         }
         let path = self.dir.join("gateway/gateway.toml");
         fs::write(&path, text)?;

@@ -101,10 +101,6 @@ pub async fn channel(
         programme: deployment.manifest.scope.programme.clone(),
         party: Party::Gateway("gateway".parse()?),
     };
-    let target = Target {
-        address: gateway.to_string(),
-        server_name: "localhost".into(),
-        identity,
-    };
+    let target = Target { address: gateway.to_string(), server_name: "localhost".into(), identity };
     transport::connect(target, tls.client).await.map_err(anyhow::Error::msg)
 }

@@ -74,7 +74,9 @@ fn search_memory(needles: &AhoCorasick, process: u32) -> usize {
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("our own child");
     let memory = File::open(format!("/proc/{process}/mem")).expect("our own child");
     let mut searched = 0;
-    for line in maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|p| p.starts_with("rw"))) {
+    for line in
+        maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|p| p.starts_with("rw")))
+    {
         let (from, to) = line.split(' ').next().and_then(|r| r.split_once('-')).expect("a range");
         let parse = |text| u64::from_str_radix(text, 16).expect("an address");
         let (from, to) = (parse(from), parse(to));

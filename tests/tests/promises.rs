@@ -80,7 +80,8 @@ async fn promise_3_a_cross_check_agency_never_learns_who_is_being_checked() {
     let passed = tap.passed.lock().expect("no panics");
     assert!(passed.requests.len() >= 2, "the gateway did ask");
     let asked = passed.requests.concat();
-    let found = needles.iter().filter(|n| asked.windows(n.len()).any(|w| w == n.as_slice())).count();
+    let found =
+        needles.iter().filter(|n| asked.windows(n.len()).any(|w| w == n.as_slice())).count();
     assert_eq!(found, 0, "what the gateway asks names nobody");
     // The whole of what is asked: a scope, a dataset, a place in its log, grants.
     assert!(asked.len() < 4096, "{} bytes", asked.len());

@@ -79,7 +79,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let started = Instant::now();
     eprintln!("making a city of {} residents ...", arguments.population);
     let policy = fs::read_to_string(policy_path()?)?;
-    let today = jiff::Zoned::now().date();
+    let today = agency_adapter::clock::Clock::system().today();
     let city = City::generate(arguments.population, arguments.seed, today);
     city.write_sources(&dir)?;
     let deployment = Deployment::create(&dir, &policy, |agency| city.dataset_toml(agency))?;
