@@ -105,15 +105,7 @@ async fn a_connection_lost_in_mid_stream_leaves_nothing_half_applied() {
     world.start_gateway().await.expect("started");
     let desk = world.desk().await.expect("desk");
     world.arrived(&["tax_declaration"]).await.expect("the others arrived");
-    let admin = world.client(&ADMINISTRATOR).await.expect("admin");
-    let rows = |admin: &tests::staff_client::StaffClient| {
-        let mut admin = admin.clone();
-        async move {
-            let datasets = admin.datasets().await?;
-            Ok(datasets.into_iter().find(|d| d.dataset == "tax_declaration").map(|d| d.rows))
-        }
-    };
-    assert_eq!(rows(&admin).await.expect("asked").unwrap_or(0), 0, "no trailer, no rows");
+    assert_eq!(rows_of(&world, "tax_declaration").await, 0, "no trailer, no rows");
     // New readings make the adapter send again, until a trailer passes.
     for _ in 0..4 {
         world.pass(Duration::from_secs(60));
@@ -165,4 +157,11 @@ async fn a_revoked_adapter_is_refused_and_both_sides_can_say_so() {
     let agencies = agencies.into_inner().agencies;
     let line = agencies.iter().find(|line| line.agency == "tax").expect("listed");
     assert!(!line.connected && line.problem.to_lowercase().contains("revoked"), "{}", line.problem);
+}
+
+/// How many rows of a dataset the gateway holds.
+async fn rows_of(world: &tests::world::World, dataset: &str) -> u64 {
+    let mut admin = world.client(&ADMINISTRATOR).await.expect("admin");
+    let datasets = admin.datasets().await.expect("asked");
+    datasets.iter().find(|d| d.dataset == dataset).map_or(0, |d| d.rows)
 }
