@@ -120,8 +120,8 @@ impl Bitset {
     /// The numbers in the set, ascending.
     pub fn ones(&self) -> impl Iterator<Item = usize> {
         self.words.iter().enumerate().flat_map(|(place, &word)| {
-            let rest = std::iter::successors(Some(word), |word| Some(word & (word - 1)));
-            rest.take_while(|&word| word != 0)
+            let some = |word: u64| (word != 0).then_some(word);
+            std::iter::successors(some(word), move |word| some(word & (word - 1)))
                 .map(move |word| place * WORD + word.trailing_zeros() as usize)
         })
     }

@@ -72,7 +72,8 @@ impl<'a> Facts<'a> {
         let Some(household) = &self.household else {
             return Known { people: 0, columns: vec![] };
         };
-        let fresh = |number: DatasetNumber| self.datasets.get(number).is_some_and(|facts| facts.fresh);
+        let fresh =
+            |number: DatasetNumber| self.datasets.get(number).is_some_and(|facts| facts.fresh);
         let believed = |(number, columns): (DatasetNumber, &Option<&'a DatasetColumns>)| {
             columns.filter(|_| fresh(number))
         };

@@ -71,8 +71,9 @@ pub(crate) fn unique<'a>(
     if seen.insert(name.get_ref()) {
         return Ok(());
     }
-    let name_again = name.get_ref();
-    Err(Fault::of(name, format!("there already is a {kind} `{name_again}`; expected another name")))
+    let (again, article) = (name.get_ref(), if kind.starts_with('a') { "an" } else { "a" });
+    let sentence = format!("there already is {article} {kind} `{again}`; expected another name");
+    Err(Fault::of(name, sentence))
 }
 
 fn expected(found: &str, known: &[&str]) -> String {
@@ -89,7 +90,7 @@ fn expected(found: &str, known: &[&str]) -> String {
 }
 
 fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    let close = found.chars().count().div_ceil(3).min(3);
+    let close = ((found.chars().count() + 1) / 3).min(3);
     let ranked = known.iter().map(|&name| (distance(found, name), name));
     ranked.filter(|(distance, _)| *distance <= close).min().map(|(_, name)| name)
 }

@@ -94,7 +94,8 @@ fn unreadable(source: &str, errors: &ParseErrors) -> Fault {
     };
     let message = first.msg.trim_start_matches("Syntax error: ");
     let message = message.split(" expecting ").next().unwrap_or(message);
-    let message = message.replace("'<EOF>'", "the end");
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let message = words.join(" ").replace("'<EOF>'", "the end");
     let sentence = format!("the expression cannot be read from here on: {message}; expected CEL");
     Fault::new(offset(source, first.pos), sentence)
 }

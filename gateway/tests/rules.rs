@@ -108,7 +108,7 @@ fn expected(
     unless: Option<&Expr>,
     means: Option<&Expr>,
 ) -> Outcome {
-    let known = |value| (value, !value);
+    let known = |value: bool| (value, !value);
     let (wt, wf) = town.truth(when, subject, false);
     let (known_true, _) = town.truth(when, subject, true);
     let (ut, uf) = unless.map_or(known(false), |unless| town.truth(unless, subject, false));
@@ -130,7 +130,7 @@ fn expected(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_plan_says_of_everybody_what_possible_values_allow(

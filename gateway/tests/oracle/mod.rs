@@ -362,7 +362,7 @@ fn rows() -> impl Strategy<Value = Rows> {
 
 /// Up to 80 subjects, so that sets have more than one word.
 pub fn town() -> impl Strategy<Value = Town> {
-    (vec(rows(), 1..80), vec(rows(), 0..20), [4, 4, 4, 4, 4].map(|w| fresh(w))).prop_flat_map(
+    (vec(rows(), 1..80), vec(rows(), 0..20), [4, 4, 4, 4, 4].map(fresh)).prop_flat_map(
         |(subjects, members, fresh)| {
             let list = vec(any::<prop::sample::Index>(), 0..4);
             let households = vec(option::of((list, any::<bool>())), subjects.len());
