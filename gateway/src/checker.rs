@@ -8,6 +8,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators as op};
 use crate::{
     catalogue::Catalogue,
     expression::{Comparison, HouseholdTerm, Quantity, Tree},
+    policy_catalogue::HOUSEHOLD,
     policy_error::Fault,
     reference::{Scope, resolve},
     syntax::{Syntax, parse},
@@ -100,12 +101,12 @@ impl Checker<'_> {
         quantity: Quantity,
         scope: Scope<'_>,
     ) -> Result<Tree, Fault> {
-        let fault = |sentence| Err(self.syntax.fault(expression, sentence));
-        if !matches!(call.target.as_deref(), Some(IdedExpr { expr: Expr::Ident(name), .. }) if name == "household")
-        {
-            let name = &call.func_name;
+        let fault = |sentence: String| Err(self.syntax.fault(expression, sentence));
+        let name = &call.func_name;
+        let target = call.target.as_ref().map(|target| &target.expr);
+        if !matches!(target, Some(Expr::Ident(target)) if target == HOUSEHOLD) {
             return fault(format!(
-                "`{name}` is asked of the household only; expected `household.{name}(m, ...)`"
+                "`{name}` is asked of the household only; expected `{HOUSEHOLD}.{name}(m, ...)`"
             ));
         }
         if matches!(scope, Scope::Member { .. }) {
@@ -122,21 +123,18 @@ impl Checker<'_> {
             );
         };
         let [variable, inner] = &call.args[..] else {
-            return fault(
-                "expected a name for the member and a condition, as in `(m, m.dataset.flag)`"
-                    .into(),
-            );
+            return fault(format!("expected `{HOUSEHOLD}.{name}(m, m.dataset.flag)`"));
         };
         let Expr::Ident(variable) = &variable.expr else {
             return Err(self.syntax.fault(variable, "expected a name for the member, as in `m`"));
         };
         let inner = self.condition(inner, Scope::Member { variable, readable })?;
         let text = match quantity {
-            Quantity::Exists => format!("household.exists({variable}, {inner})"),
-            Quantity::All => format!("household.all({variable}, {inner})"),
+            Quantity::Exists => format!("{HOUSEHOLD}.exists({variable}, {inner})"),
+            Quantity::All => format!("{HOUSEHOLD}.all({variable}, {inner})"),
             Quantity::Count { comparison, number } => {
                 let sign = comparison.sign();
-                format!("household.filter({variable}, {inner}).size() {sign} {number}")
+                format!("{HOUSEHOLD}.filter({variable}, {inner}).size() {sign} {number}")
             }
         };
         Ok(Tree::Household(HouseholdTerm { dataset, quantity, inner: Box::new(inner), text }))

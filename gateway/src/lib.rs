@@ -1,4 +1,5 @@
-//! The matching gateway: intersects sealed rows with what releases allow, runs rules, raises alerts.
+//! The matching gateway: intersects sealed rows with what releases allow, runs rules, raises
+//! alerts.
 
 pub mod bitset;
 pub mod catalogue;

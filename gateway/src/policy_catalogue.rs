@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What opens a household question in a rule; nothing else may be called so.
-const HOUSEHOLD: &str = "household";
+pub(crate) const HOUSEHOLD: &str = "household";
 
 /// Makes the catalogue.
 pub(crate) fn catalogue(file: &PolicyFile) -> Result<Catalogue, Fault> {

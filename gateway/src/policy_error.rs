@@ -124,7 +124,7 @@ fn toml_sentence(message: &str) -> String {
     } else if message.starts_with("missing field") {
         format!("the key `{found}` is missing here")
     } else {
-        message
+        message.replace("expected u8", "expected a whole number up to 255")
     }
 }
 
