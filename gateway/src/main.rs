@@ -1,2 +1,107 @@
-//! x
-fn main() {}
+//! `gateway`: arguments, configuration, build, serve, drain.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use gateway::{clock::Clock, config::Config, gateway::Gateway};
+use proto::transport;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The matching gateway: follows agency adapters, runs the policy's rules, raises alerts.
+#[derive(Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, default_value = "gateway.toml")]
+    config: PathBuf,
+    /// Log as JSON lines.
+    #[arg(long)]
+    json_log: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy again.
+    Serve,
+    /// Check the configuration and the policy, and stop.
+    Check,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 the configuration, a certificate or the policy is \
+                          wrong, or a store does not open; 2 wrong arguments.\n\
+                          Logging: RUST_LOG=info (the default), debug, warn.";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.json_log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(&arguments)),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gateway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { log.json().init() } else { log.init() }
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let config = Config::read(&arguments.config)?;
+    let listen = config.listen;
+    let gateway = Gateway::build(config, Clock::system()).await?;
+    if let Command::Check = arguments.command {
+        let policy = gateway.policy().current();
+        eprintln!(
+            "gateway: all is well; {} datasets, {} rules",
+            policy.catalogue.datasets.len(),
+            policy.rules.len()
+        );
+        return Ok(());
+    }
+    let listener = transport::bind(listen).await?;
+    announce(&listener)?;
+    reload_on_hangup(&gateway)?;
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    gateway.serve(listener, shutdown).await
+}
+
+/// The one line on standard output: whoever started us learns the port.
+fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout();
+    writeln!(out, "listening on {}", listener.local_addr()?)?;
+    out.flush()
+}
+
+fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
+    let policy = gateway.policy();
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match policy.reload() {
+                Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
+                Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
+            }
+        }
+    });
+    Ok(())
+}

@@ -23,7 +23,11 @@ impl TryFrom<wire::Cursor> for Cursor {
 
     fn try_from(cursor: wire::Cursor) -> Result<Self, InvalidCursor> {
         let log = cursor.log.try_into().map_err(|_| InvalidCursor)?;
-        if cursor.version == 0 { Err(InvalidCursor) } else { Ok(Self { log, version: cursor.version }) }
+        if cursor.version == 0 {
+            Err(InvalidCursor)
+        } else {
+            Ok(Self { log, version: cursor.version })
+        }
     }
 }
 

@@ -76,7 +76,8 @@ mod tests {
     use super::*;
 
     fn entry(n: u8) -> MemberEntry {
-        let secrets = vec![PersonSecret::from_bytes([n; 32]), PersonSecret::from_bytes([n + 1; 32])];
+        let secrets =
+            vec![PersonSecret::from_bytes([n; 32]), PersonSecret::from_bytes([n + 1; 32])];
         MemberEntry { member: Member([n; 16]), secrets }
     }
 

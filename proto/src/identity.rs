@@ -37,9 +37,7 @@ pub enum IdentityError {
     #[error("the certificate must hold exactly one URI name and holds {0}")]
     Count(usize),
     /// A URI of another form.
-    #[error(
-        "the certificate's URI name is not spiffe://<programme>/agency|gateway|officer/<id>"
-    )]
+    #[error("the certificate's URI name is not spiffe://<programme>/agency|gateway|officer/<id>")]
     Form,
 }
 

@@ -59,10 +59,14 @@ pub enum GrantError {
     #[error("the grant is malformed")]
     Malformed,
     /// The owner's key did not sign it.
-    #[error("the grant's signature is not its owner's: compare the owner's signing key in the federation manifest")]
+    #[error(
+        "the grant's signature is not its owner's: compare the owner's signing key in the federation manifest"
+    )]
     Signature,
     /// It does not open with the grantee's key.
-    #[error("the grant does not open: it was made for another HPKE key than this agency's; the owner should grant again")]
+    #[error(
+        "the grant does not open: it was made for another HPKE key than this agency's; the owner should grant again"
+    )]
     Envelope,
 }
 

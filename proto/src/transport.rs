@@ -107,9 +107,10 @@ async fn accept(
 
 async fn shake_hands(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Peered> {
     tcp.set_nodelay(true)?;
-    let stream = timeout(HANDSHAKE, TlsAcceptor::from(config).accept(tcp))
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))??;
+    let stream =
+        timeout(HANDSHAKE, TlsAcceptor::from(config).accept(tcp)).await.map_err(|_| {
+            io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long")
+        })??;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let certificate =
         certificates.first().ok_or_else(|| io::Error::other("the peer sent no certificate"))?;
@@ -227,7 +228,7 @@ impl AsyncWrite for Peered {
 /// # Errors
 /// The address and why it cannot be bound.
 pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+    TcpListener::bind(address).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
 }

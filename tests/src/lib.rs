@@ -1,3 +1,11 @@
-//! What the tests and the demo share.
+//! What the tests and the demo share: a synthetic city, its oracle, and a federation to run it in.
 
+pub mod city;
+pub mod deployment;
 pub mod generated;
+pub mod oracle;
+pub mod pki;
+pub mod process;
+pub mod staff_client;
+pub mod tap;
+pub mod world;

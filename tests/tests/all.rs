@@ -1,1 +1,9 @@
-//! x
+//! The one integration test binary: everything that needs both sides.
+
+mod architecture;
+mod canaries;
+mod capability;
+mod fixture;
+mod promises;
+mod recovery;
+mod staff;

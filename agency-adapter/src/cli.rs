@@ -1,0 +1,88 @@
+//! The command line: what can be asked of the program. What it does is elsewhere.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use proto::name::{AgencyId, DatasetId};
+
+use crate::lang::Lang;
+
+/// Runs inside an agency: reads its files, derives person secrets, and serves sealed rows and
+/// releases to the programme's gateway.
+///
+/// 在部门内部运行：读取本部门数据文件，派生密钥，只向项目网关提供加密数据行。
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done; 1 something must be mended: a check failed or a dataset \
+                  cannot be loaded; 2 wrong arguments, configuration or state directory, or \
+                  serving failed.\n\
+                  Messages go to standard error, results to standard output. RUST_LOG sets the \
+                  level of the log (default: info)."
+)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "adapter.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Results and log as JSON, for programs.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The language of results; from the locale where not given.
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make keys, and salts for the datasets the manifest gives this agency; existing ones stay.
+    /// Prints the block for the federation manifest. 生成密钥和盐
+    Init,
+    /// Serve the gateway until SIGINT or SIGTERM; SIGHUP reads everything but the configuration
+    /// again. 启动服务
+    Serve,
+    /// Check configuration, manifest, certificates, keys, salts, grants and sources. 检查配置
+    Doctor,
+    /// Read the sources and publish them while `serve` is not running. 读取数据
+    Load {
+        /// Only read and report; nothing is written.
+        #[arg(long)]
+        dry_run: bool,
+        /// Which datasets; all where none is named.
+        datasets: Vec<DatasetId>,
+    },
+    /// Let agencies have their people checked against a dataset of this agency. 授权
+    Grant {
+        /// A dataset that this agency owns, or `base`.
+        dataset: DatasetId,
+        /// To whom.
+        #[arg(long, required = true, num_args = 1.., value_name = "AGENCY")]
+        to: Vec<AgencyId>,
+    },
+    /// Print the block for the federation manifest again. 显示公钥
+    PublicKeys,
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_takes_global_options_anywhere() {
+        Arguments::command().debug_assert();
+        let line = ["agency-adapter", "grant", "base", "--to", "tax", "police", "--lang", "zh"];
+        let arguments = Arguments::try_parse_from(line).expect("good");
+        assert_eq!(arguments.lang, Some(Lang::Zh));
+        assert!(matches!(arguments.command, Command::Grant { to, .. } if to.len() == 2));
+    }
+}

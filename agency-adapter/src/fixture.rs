@@ -1,0 +1,65 @@
+//! Invented people, salts and agencies for this package's tests.
+
+use proto::{
+    name::DatasetId,
+    salt::Salt,
+    schema::{DatasetKind, DatasetSchema, FlagKind, FlagSchema, FlagValue, HouseholdSchema},
+    scope::{Scope, Suite},
+};
+
+use crate::{
+    derive::Derivation,
+    identifier::{Identifier, IdentifierType, canonicalise},
+    load::Person,
+};
+
+/// The programme that every test is in.
+pub fn derivation(epoch: u32) -> Derivation {
+    let programme = "demo".parse().expect("a name");
+    let scope = Scope { programme, epoch, suite: Suite::SaltedHash };
+    Derivation::new(&scope).expect("available")
+}
+
+/// A dataset with one boolean flag.
+pub fn schema(dataset: &str, kind: DatasetKind) -> DatasetSchema {
+    let flag = FlagSchema { name: "listed".parse().expect("a name"), kind: FlagKind::Boolean };
+    let dataset = name(dataset);
+    DatasetSchema { dataset, kind, flags: vec![flag], household: None }
+}
+
+/// The same with households.
+pub fn household_schema(dataset: &str, max_members: u8, datasets: &[&str]) -> DatasetSchema {
+    let datasets = datasets.iter().map(|dataset| name(dataset)).collect();
+    let household = Some(HouseholdSchema { max_members, datasets });
+    DatasetSchema { household, ..schema(dataset, DatasetKind::CrossCheck) }
+}
+
+/// A dataset's name.
+pub fn name(dataset: &str) -> DatasetId {
+    dataset.parse().expect("a name")
+}
+
+/// A salt of 32 equal bytes.
+pub fn salt(byte: u8) -> Salt {
+    Salt::from_bytes([byte; 32])
+}
+
+/// The `number`th invented person, of a county that no living person's number has.
+pub fn identifier(number: u32) -> Identifier {
+    let (day, sequence) = (number / 99, number % 99 + 1);
+    let body = format!("3201991980{:02}{:02}{sequence:03}", day / 28 % 12 + 1, day % 28 + 1);
+    let digits = body.bytes().map(|digit| u32::from(digit - b'0'));
+    // GB 11643: the weights are 2^17 to 2^1 modulo 11.
+    let sum: u32 = digits.zip((1..=17).rev()).map(|(digit, power)| digit << power).sum();
+    let check = char::from(b"10X98765432"[(sum % 11) as usize]);
+    let today = jiff::civil::date(2026, 1, 31);
+    let text = format!("{body}{check}");
+    canonicalise(&IdentifierType::ResidentId, &text, today).expect("well formed").identifier
+}
+
+/// The same with a flag.
+pub fn person(number: u32, flag: u8) -> Person {
+    let flags = vec![FlagValue::exact(flag)];
+    let (identifier, household) = (identifier(number), vec![]);
+    Person { identifier, region: 0, flags, household, household_complete: true }
+}

@@ -1,0 +1,121 @@
+//! `load`: reads the sources once, and publishes them into the version store where asked to.
+
+use std::collections::BTreeSet;
+
+use proto::name::DatasetId;
+use serde::Serialize;
+
+use crate::{
+    agency::{Agency, AgencyError},
+    clock::Clock,
+    config::Config,
+    lang::Lang,
+    load::load,
+    load_report::LoadReport,
+    publication::{Publication, Reload, Reloaded},
+    version_log::StoreError,
+};
+
+/// What became of one dataset.
+#[derive(Serialize)]
+pub struct Outcome {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// Set where it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<LoadReport>,
+    /// Set where it was not, or not published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadRunError {
+    /// Not in the configuration.
+    #[error("{0} is not a dataset of the configuration: check the spelling")]
+    UnknownDataset(DatasetId),
+    /// Manifest or keys.
+    #[error(transparent)]
+    Agency(#[from] AgencyError),
+    /// Somebody else publishes.
+    #[error(
+        "`agency-adapter serve` is running and holds the version store: send it SIGHUP to have it read \
+         the sources again, or use --dry-run to check them only"
+    )]
+    ServeIsRunning,
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// Told how far reading has got: dataset, bytes done, bytes in all.
+pub type Progress<'p> = &'p mut dyn FnMut(&DatasetId, u64, u64);
+
+/// Reads the named datasets, or all. Without `dry_run`, cross-check datasets are published into the
+/// store for the next `serve`; watch datasets are derived and dropped, since they live in memory.
+///
+/// # Errors
+/// [`LoadRunError`].
+pub fn run(
+    config: &Config,
+    clock: &Clock,
+    (datasets, dry_run): (&[DatasetId], bool),
+    progress: Progress<'_>,
+) -> Result<Vec<Outcome>, LoadRunError> {
+    if let Some(unknown) = datasets.iter().find(|dataset| config.dataset(dataset).is_none()) {
+        return Err(LoadRunError::UnknownDataset(unknown.clone()));
+    }
+    let wanted: BTreeSet<DatasetId> = if datasets.is_empty() {
+        config.datasets.iter().map(|dataset| dataset.id.clone()).collect()
+    } else {
+        datasets.iter().cloned().collect()
+    };
+    let results = if dry_run {
+        read(config, clock, &wanted, progress)
+    } else {
+        let agency = Agency::open(config)?;
+        let publication = Publication::open(config.clone(), agency, clock.clone());
+        let publication = publication.map_err(|error| match error {
+            StoreError::Held => LoadRunError::ServeIsRunning,
+            error => LoadRunError::Store(error),
+        })?;
+        publication.reload(&Reload::Only(wanted), progress)?
+    };
+    let outcome = |(dataset, result): Reloaded| match result {
+        Ok(report) => Outcome { dataset, report: Some(report), problem: None },
+        Err(problem) => Outcome { dataset, report: None, problem: Some(problem) },
+    };
+    Ok(results.into_iter().map(outcome).collect())
+}
+
+fn read(
+    config: &Config,
+    clock: &Clock,
+    wanted: &BTreeSet<DatasetId>,
+    progress: Progress<'_>,
+) -> Vec<Reloaded> {
+    let datasets = config.datasets.iter().filter(|dataset| wanted.contains(&dataset.id));
+    let read = |dataset: &crate::dataset_config::DatasetConfig| {
+        let mut progress = |done, all| progress(&dataset.id, done, all);
+        let loaded = load(dataset, &config.directory, clock.today(), &mut progress);
+        let report = loaded.map(|load| load.report).map_err(|error| error.to_string());
+        (dataset.id.clone(), report)
+    };
+    datasets.map(read).collect()
+}
+
+impl Outcome {
+    /// For people.
+    pub fn text(&self, lang: Lang) -> String {
+        let dataset = &self.dataset;
+        match (&self.report, &self.problem) {
+            (Some(report), _) => report.table(lang),
+            (None, problem) => {
+                let problem = problem.as_deref().unwrap_or_default();
+                let word = lang.pick("未能读取或发布", "not read or not published");
+                format!("{dataset}: {word}: {problem}")
+            }
+        }
+    }
+}

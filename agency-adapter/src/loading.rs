@@ -1,0 +1,264 @@
+//! A load under way: what each row adds to the people and to the report.
+//!
+//! Owns the order of the steps from row to person. Each step is another file's: numbers are
+//! `identifier`'s, flags `flag_rule`'s, merging `person_table`'s.
+
+use std::path::Path;
+
+use jiff::civil::Date;
+use proto::schema::{DatasetKind, DatasetSchema, FlagValue};
+
+use crate::{
+    clean_text::CleanText,
+    csv_source::{Column, CsvSource, Row},
+    dataset_config::DatasetConfig,
+    flag_rule::{FlagRule, Tally},
+    households::Households,
+    identifier::{self, Canonical, IdentifierType},
+    k_threshold,
+    load::{Load, Person},
+    load_error::LoadError,
+    load_report::{FlagReport, LoadReport, RefusedRows, RowNumbers},
+    person_table::PersonTable,
+    region::{UNKNOWN_REGION, region},
+    reject::Reject,
+};
+
+/// Fewer identifiers than this say nothing about how many end in 000.
+const FEWEST_IDS: u64 = 20;
+/// So few identifiers that end in 000 are chance, in a file of any size: one in a thousand does.
+const CHANCE_IDS: u64 = 2;
+
+/// Where a row's parts are.
+struct Places {
+    identifier: Column,
+    country: Option<Column>,
+    region: Option<Column>,
+    household: Option<Column>,
+}
+
+/// A load under way.
+pub(crate) struct Loading<'a> {
+    dataset: &'a DatasetConfig,
+    rules: &'a [FlagRule],
+    places: Places,
+    today: Date,
+    people: PersonTable<'a>,
+    households: Households,
+    /// Of the current row; kept for its room.
+    tallies: Vec<Tally>,
+    rows: u64,
+    refused: [RowNumbers; Reject::ALL.len()],
+    unknown_cells: Vec<RowNumbers>,
+    bad_regions: RowNumbers,
+    upgraded: u64,
+    nonconforming: u64,
+    repaired: u64,
+    ids: u64,
+    ids_ending_in_000: u64,
+}
+
+impl<'a> Loading<'a> {
+    /// Begins with nobody.
+    pub(crate) fn new(
+        dataset: &'a DatasetConfig,
+        rules: &'a [FlagRule],
+        source: &CsvSource<'_>,
+        today: Date,
+    ) -> Self {
+        let identifier = &dataset.identifier;
+        let place = |name: &String| source.column(name);
+        let places = Places {
+            identifier: place(&identifier.column),
+            country: identifier.country_column.as_ref().map(place),
+            region: dataset.region.as_ref().map(|region| place(&region.column)),
+            household: dataset.household.as_ref().map(|household| place(&household.column)),
+        };
+        Self {
+            dataset,
+            rules,
+            places,
+            today,
+            people: PersonTable::new(rules),
+            households: Households::default(),
+            tallies: vec![],
+            rows: 0,
+            refused: std::array::from_fn(|_| RowNumbers::default()),
+            unknown_cells: vec![RowNumbers::default(); rules.len()],
+            bad_regions: RowNumbers::default(),
+            upgraded: 0,
+            nonconforming: 0,
+            repaired: 0,
+            ids: 0,
+            ids_ending_in_000: 0,
+        }
+    }
+
+    /// The rows seen so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Counts a row that cannot be used.
+    pub(crate) fn refuse(&mut self, row: u64, reject: Reject) {
+        self.rows += 1;
+        self.refused[reject as usize].add(row);
+    }
+
+    /// Notes that the household in the source's current row lacks somebody, as far as it can be read.
+    pub(crate) fn miss_household(&mut self, source: &CsvSource<'_>) {
+        if let Some(column) = self.places.household {
+            self.households.miss(Row::new(source.record(), None).text(column));
+        }
+    }
+
+    /// Adds the source's current row, or counts why it cannot be used.
+    pub(crate) fn take(&mut self, number: u64, source: &CsvSource<'_>) {
+        let bare = Row::new(source.record(), None);
+        let canonical = match self.canonical(&bare) {
+            Ok(canonical) => canonical,
+            Err(reject) => {
+                self.miss_household(source);
+                return self.refuse(number, reject);
+            }
+        };
+        self.rows += 1;
+        self.upgraded += u64::from(canonical.upgraded);
+        self.nonconforming += u64::from(canonical.nonconforming);
+        self.repaired += u64::from(canonical.repaired);
+        let row = Row::new(source.record(), canonical.certificate);
+        self.tally(number, &row);
+        let region = self.region(number, &row);
+        let confirmed = !canonical.upgraded;
+        let person = self.people.add(canonical.identifier, region, confirmed, &self.tallies);
+        if let Some(column) = self.places.household {
+            self.households.add(person, row.text(column));
+        }
+    }
+
+    fn canonical(&mut self, row: &Row<'_>) -> Result<Canonical, Reject> {
+        let text = CleanText::new(row.text(self.places.identifier))?;
+        self.ids += 1;
+        self.ids_ending_in_000 += u64::from(text.ends_as_if_rounded());
+        let identifier = &self.dataset.identifier;
+        if identifier.kind != IdentifierType::Passport {
+            return identifier::canonicalise_clean(identifier.kind, text, self.today);
+        }
+        let country = match self.places.country {
+            Some(column) => row.text(column),
+            None => identifier.country.as_deref().unwrap_or_default(),
+        };
+        identifier::passport(country, &text)
+    }
+
+    fn tally(&mut self, number: u64, row: &Row<'_>) {
+        self.tallies.clear();
+        for (rule, unknown) in self.rules.iter().zip(&mut self.unknown_cells) {
+            let tally = rule.observe(row);
+            if rule.is_unknown(tally) {
+                unknown.add(number);
+            }
+            self.tallies.push(tally);
+        }
+    }
+
+    fn region(&mut self, number: u64, row: &Row<'_>) -> u64 {
+        let Some(column) = self.places.region else { return UNKNOWN_REGION };
+        region(row.text(column)).unwrap_or_else(|| {
+            self.bad_regions.add(number);
+            UNKNOWN_REGION
+        })
+    }
+
+    /// A spreadsheet rounds to 15 digits, and one damaged id in eleven still passes its check: where
+    /// many end in 000, none can be trusted.
+    pub(crate) fn check_rounding(&self, file: &Path) -> Result<(), LoadError> {
+        let (ids, of) = (self.ids_ending_in_000, self.ids);
+        if of >= FEWEST_IDS && ids > CHANCE_IDS && ids * 100 > of {
+            return Err(LoadError::Rounded { file: file.into(), ids, of });
+        }
+        Ok(())
+    }
+
+    /// The people and the report.
+    pub(crate) fn finish(self, schema: DatasetSchema) -> Load {
+        let cross_check = self.dataset.kind == DatasetKind::CrossCheck;
+        let refused_rows: u64 = self.refused.iter().map(|refused| refused.rows).sum();
+        let merged = self.rows - refused_rows - self.people.len() as u64;
+        let mut upgraded_only = 0;
+        let mut persons = self.people.into_people(|person| {
+            let unknown = cross_check && !person.confirmed;
+            upgraded_only += u64::from(unknown);
+            let value = |(rule, &tally): (&FlagRule, &Tally)| {
+                if unknown { FlagValue::UNKNOWN } else { rule.value(tally) }
+            };
+            Person {
+                identifier: person.identifier,
+                region: person.region,
+                flags: self.rules.iter().zip(person.tallies).map(value).collect(),
+                household: vec![],
+                household_complete: false,
+            }
+        });
+        let mut incomplete_households = 0;
+        if self.dataset.household.is_some() {
+            incomplete_households = add_households(&mut persons, self.households);
+        }
+        let flags = flag_reports(&schema, &persons, self.unknown_cells);
+        let k = self.dataset.k_threshold;
+        let refused = Reject::ALL.into_iter().zip(self.refused);
+        let refused = refused.filter(|(_, rows)| rows.rows > 0);
+        let report = LoadReport {
+            dataset: self.dataset.id.clone(),
+            rows: self.rows,
+            persons: persons.len() as u64,
+            refused: refused.map(|(code, rows)| RefusedRows { code, rows }).collect(),
+            merged,
+            upgraded: self.upgraded,
+            upgraded_only,
+            nonconforming: self.nonconforming,
+            repaired: self.repaired,
+            flags,
+            bad_regions: self.bad_regions,
+            incomplete_households,
+            k_threshold: k_threshold::coarsen_rare(&mut persons, &schema, k),
+        };
+        Load { schema, persons, report }
+    }
+}
+
+/// Gives each person the members of their household; returns how many lists are not complete.
+fn add_households(persons: &mut [Person], households: Households) -> u64 {
+    let identifiers: Vec<_> = persons.iter().map(|person| person.identifier.clone()).collect();
+    let mut incomplete = 0;
+    for (person, (members, complete)) in persons.iter_mut().zip(households.by_person()) {
+        let members = members.into_iter().map(|member| identifiers[member as usize].clone());
+        person.household = members.collect();
+        person.household_complete = complete;
+        incomplete += u64::from(!complete);
+    }
+    incomplete
+}
+
+fn flag_reports(
+    schema: &DatasetSchema,
+    persons: &[Person],
+    unknown_cells: Vec<RowNumbers>,
+) -> Vec<FlagReport> {
+    let mut reports: Vec<_> = schema
+        .flags
+        .iter()
+        .zip(unknown_cells)
+        .map(|(flag, cells)| FlagReport {
+            flag: flag.name.clone(),
+            unknown_cells: cells,
+            unknown_persons: 0,
+        })
+        .collect();
+    for person in persons {
+        for (report, value) in reports.iter_mut().zip(&person.flags) {
+            report.unknown_persons += u64::from(*value == FlagValue::UNKNOWN);
+        }
+    }
+    reports
+}

@@ -1,0 +1,374 @@
+//! What is published now: the state of every dataset, and how a reload changes it.
+//!
+//! A source that fails leaves its dataset's last good state in place, with the time it was read; the
+//! gateway sees it grow stale, and the problem is remembered for whoever asks.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use proto::{name::DatasetId, schema::DatasetKind, scope::Scope};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    agency::{Agency, AgencyError, HeldSalts},
+    clock::Clock,
+    config::Config,
+    dataset_config::DatasetConfig,
+    dataset_state::{Content, DatasetState, sealing_salts, stored},
+    load::{Load, load},
+    load_report::LoadReport,
+    released::Released,
+    sealing::Sealing,
+    version_log::{StoreError, VersionLog},
+};
+
+/// Which datasets a reload is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reload {
+    /// Every source is read again.
+    All,
+    /// These.
+    Only(BTreeSet<DatasetId>),
+    /// Those only whose content depends on granted salts: watch and household datasets.
+    Granted,
+}
+
+/// A dataset's report, or why it stays as it was.
+pub type Reloaded = (DatasetId, Result<LoadReport, String>);
+
+/// Everything this adapter publishes.
+pub struct Publication {
+    config: Config,
+    clock: Clock,
+    store: VersionLog,
+    agency: RwLock<Arc<Agency>>,
+    states: RwLock<BTreeMap<DatasetId, DatasetState>>,
+    published: watch::Sender<u64>,
+    reloading: Mutex<()>,
+    // Last: dropped after the store was closed.
+    closed: DropGuard,
+}
+
+/// Why a dataset was not published anew.
+enum Failure {
+    /// The source or the store failed: what was published stays.
+    Stale(String),
+    /// A salt is missing: nothing can be published.
+    Withdrawn(String),
+}
+
+impl Publication {
+    /// Opens the store in the state directory. What it holds of the present scope, schemas and salts
+    /// is published at once, as old as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    ///
+    /// # Panics
+    /// If the configuration's schemas were not checked.
+    pub fn open(config: Config, agency: Agency, clock: Clock) -> Result<Self, StoreError> {
+        let store = VersionLog::open(&config.state_dir.join("versions.redb"))?;
+        let salts = agency.held_salts();
+        let mut states = BTreeMap::new();
+        for dataset in &config.datasets {
+            let schema = Arc::new(dataset.schema().expect("checked with the configuration"));
+            let content = stored(&store, &agency, &salts, &schema)?;
+            let state = DatasetState { schema, content, problem: None };
+            states.insert(dataset.id.clone(), state);
+        }
+        Ok(Self {
+            config,
+            clock,
+            store,
+            agency: RwLock::new(Arc::new(agency)),
+            states: RwLock::new(states),
+            published: watch::Sender::new(0),
+            reloading: Mutex::new(()),
+            closed: CancellationToken::new().drop_guard(),
+        })
+    }
+
+    /// Cancelled once nobody uses this any more and the store is closed.
+    pub fn closed(&self) -> CancellationToken {
+        self.closed.token().clone()
+    }
+
+    /// The agency as it was at the last reload.
+    pub fn agency(&self) -> Arc<Agency> {
+        self.agency.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The version log.
+    pub fn store(&self) -> &VersionLog {
+        &self.store
+    }
+
+    /// A dataset's state, if it is configured.
+    pub fn state(&self, dataset: &DatasetId) -> Option<DatasetState> {
+        self.states.read().unwrap_or_else(PoisonError::into_inner).get(dataset).cloned()
+    }
+
+    /// Every dataset's state.
+    pub fn states(&self) -> BTreeMap<DatasetId, DatasetState> {
+        self.states.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes whenever something was published or read again.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
+    }
+
+    /// Reads manifest, keys, salts and grants again, then the sources, and publishes what it finds.
+    /// Returns each dataset's report, or why it stays as it was. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`AgencyError`]: everything stays as it was.
+    pub fn reload(
+        &self,
+        which: &Reload,
+        progress: &mut dyn FnMut(&DatasetId, u64, u64),
+    ) -> Result<Vec<Reloaded>, AgencyError> {
+        let _one_at_a_time: MutexGuard<'_, ()> =
+            self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let agency = Arc::new(Agency::open(&self.config)?);
+        let salts = agency.held_salts();
+        let which = if self.take_over(&agency) { &Reload::All } else { which };
+        let asked_for = |dataset: &&DatasetConfig| match which {
+            Reload::All => true,
+            Reload::Only(datasets) => datasets.contains(&dataset.id),
+            Reload::Granted => dataset.kind == DatasetKind::Watch || dataset.household.is_some(),
+        };
+        // The base first: it is small, and everything else is of use only with it.
+        let (watch, cross): (Vec<_>, Vec<_>) = self
+            .config
+            .datasets
+            .iter()
+            .filter(asked_for)
+            .partition(|dataset| dataset.kind == DatasetKind::Watch);
+        let mut reports = vec![];
+        for dataset in watch.into_iter().chain(cross) {
+            let mut progress = |done, all| progress(&dataset.id, done, all);
+            let result = self.publish(&agency, &salts, dataset, &mut progress);
+            let report = self.settle(&dataset.id, result);
+            reports.push((dataset.id.clone(), report));
+        }
+        Ok(reports)
+    }
+
+    /// What was published in another scope is withdrawn: its streams end. Says whether that happened.
+    fn take_over(&self, agency: &Arc<Agency>) -> bool {
+        let mut present = self.agency.write().unwrap_or_else(PoisonError::into_inner);
+        let scope_changed = present.derivation.scope() != agency.derivation.scope();
+        *present = agency.clone();
+        drop(present);
+        if scope_changed {
+            let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
+            states.values_mut().for_each(|state| state.content = Content::Nothing);
+            drop(states);
+            self.published.send_modify(|count| *count += 1);
+        }
+        scope_changed
+    }
+
+    fn publish(
+        &self,
+        agency: &Agency,
+        salts: &HeldSalts,
+        dataset: &DatasetConfig,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Content, LoadReport), Failure> {
+        let stale = |error: &dyn std::fmt::Display| Failure::Stale(error.to_string());
+        // The source is as old as the moment at which reading it began.
+        let as_of = self.clock.now();
+        let read = |progress: &mut dyn FnMut(u64, u64)| {
+            load(dataset, &self.config.directory, self.clock.today(), progress)
+                .map_err(|error| stale(&error))
+        };
+        if dataset.kind == DatasetKind::CrossCheck {
+            let schema = dataset.schema().map_err(|error| stale(&error))?;
+            let (salt, members) = sealing_salts(salts, &schema).map_err(Failure::Withdrawn)?;
+            let Load { schema, persons, report } = read(progress)?;
+            let salts = (&salt, members);
+            let sealing = Sealing::new(&agency.derivation, &schema, salts, &persons);
+            self.store.publish(&sealing, as_of).map_err(|error| stale(&error))?;
+            return Ok((Content::Sealed, report));
+        }
+        let base = salts.all(&[DatasetId::base()]).map_err(Failure::Withdrawn)?;
+        let load = read(progress)?;
+        let old = match self.state(&dataset.id).map(|state| state.content) {
+            Some(Content::Released(old)) => Some(old),
+            _ => None,
+        };
+        let released = Released::of_load(old.as_deref(), (agency, &base[0], salts), &load, as_of);
+        let released = released.map_err(|error| stale(&error))?;
+        Ok((Content::Released(Arc::new(released)), load.report))
+    }
+
+    fn settle(
+        &self,
+        dataset: &DatasetId,
+        result: Result<(Content, LoadReport), Failure>,
+    ) -> Result<LoadReport, String> {
+        let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
+        let state = states.get_mut(dataset).expect("made from the same configuration");
+        let outcome = match result {
+            Ok((content, report)) => {
+                state.content = content;
+                state.problem = None;
+                Ok(report)
+            }
+            Err(failure) => {
+                let problem = match failure {
+                    Failure::Stale(problem) => problem,
+                    Failure::Withdrawn(problem) => {
+                        state.content = Content::Nothing;
+                        problem
+                    }
+                };
+                tracing::error!(%dataset, %problem, "the dataset was not published anew");
+                state.problem = Some(problem.clone());
+                Err(problem)
+            }
+        };
+        drop(states);
+        self.published.send_modify(|count| *count += 1);
+        outcome
+    }
+
+    /// The scope of everything published.
+    pub fn scope(&self) -> Scope {
+        self.agency().derivation.scope().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+
+    const CONFIG: &str = r#"
+agency = "aid"
+listen = "127.0.0.1:0"
+state_dir = "state"
+manifest = "federation.toml"
+reload_every = "15m"
+tls = { certificate = "c.pem", key = "k.pem", trust = "t.pem" }
+[[dataset]]
+id = "unemployed"
+kind = "watch"
+csv = "people.csv"
+encoding = "utf-8"
+identifier = { column = "id", type = "resident_id" }
+[[dataset]]
+id = "residents"
+kind = "cross_check"
+csv = "people.csv"
+encoding = "utf-8"
+identifier = { column = "id", type = "resident_id" }
+household = { column = "house", max_members = 4, datasets = ["cars"] }
+"#;
+
+    fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("adapter.toml"), CONFIG).expect("written");
+        let config = Config::read(&directory.path().join("adapter.toml")).expect("good");
+        let init = || crate::setup::init(&config, crate::lang::Lang::En).expect("made");
+        let own = init().block;
+        let other = own.replace("aid", "police");
+        let dataset = |id, owner, kind| {
+            format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n")
+        };
+        let datasets = [
+            dataset("base", "aid", "base"),
+            dataset("unemployed", "aid", "watch"),
+            dataset("residents", "aid", "cross_check"),
+            dataset("cars", "police", "cross_check"),
+        ];
+        let head = "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n";
+        let manifest = format!("{head}{own}{other}{}", datasets.concat());
+        fs::write(&config.manifest, manifest).expect("written");
+        init();
+        let people = directory.path().join("people.csv");
+        fs::write(&people, "id,house\n320102198001010016,7\n32010419550615003X,7\n").expect("ok");
+        let clock = Clock::manual("2026-11-24T00:00:00Z".parse().expect("a moment"));
+        (directory, people, config, clock)
+    }
+
+    fn open(config: &Config, clock: &Clock) -> Publication {
+        let agency = Agency::open(config).expect("good");
+        Publication::open(config.clone(), agency, clock.clone()).expect("opened")
+    }
+
+    fn released(publication: &Publication) -> Arc<Released> {
+        let state = publication.state(&"unemployed".parse().expect("a name"));
+        match state.expect("configured").content {
+            Content::Released(released) => released,
+            _ => panic!("the dataset is not released"),
+        }
+    }
+
+    #[test]
+    fn a_failing_source_keeps_the_last_good_state_and_its_age() {
+        let (_directory, people, config, clock) = agency();
+        let publication = open(&config, &clock);
+        let reload = || publication.reload(&Reload::All, &mut |_, _, _| {}).expect("agency good");
+        reload();
+        let first = released(&publication);
+        assert_eq!(first.subjects().len(), 2);
+
+        clock.set("2026-11-25T00:00:00Z".parse().expect("a moment"));
+        fs::remove_file(&people).expect("removed");
+        assert!(reload()[0].1.is_err());
+        assert_eq!(released(&publication).as_of, first.as_of, "not advanced");
+        let state = publication.state(&"unemployed".parse().expect("a name"));
+        assert!(state.expect("configured").problem.is_some_and(|p| p.contains("people.csv")));
+
+        fs::write(&people, "id,house\n320102198001010016,7\n").expect("written");
+        assert!(reload()[0].1.is_ok());
+        let later = released(&publication);
+        assert!(later.as_of > first.as_of);
+        assert_eq!(later.cursor().version, 2, "the log goes on");
+    }
+
+    #[test]
+    fn households_are_published_once_every_needed_salt_is_granted() {
+        let (_directory, _people, config, clock) = agency();
+        let publication = open(&config, &clock);
+        let residents: DatasetId = "residents".parse().expect("a name");
+        let reload = |which| publication.reload(&which, &mut |_, _, _| {}).expect("agency good");
+        let reports = reload(Reload::All);
+        let problem = reports.into_iter().find(|(id, _)| *id == residents);
+        let problem = problem.expect("tried").1.expect_err("no salt of cars");
+        assert!(problem.contains("ask police to run `agency-adapter grant cars --to aid`"));
+        let state = || publication.state(&residents).expect("configured");
+        assert!(matches!(state().content, Content::Nothing));
+        let before = released(&publication);
+
+        // The manifest gives police the same keys, so that this agency can sign for it.
+        let agency = publication.agency();
+        let grant = proto::salt::SaltGrant::issue(
+            &proto::salt::Salt::from_bytes([9; 32]),
+            (agency.derivation.scope(), &"cars".parse().expect("a name")),
+            (&"police".parse().expect("a name"), &agency.keys.signing),
+            (&agency.id, &agency.keys.hpke.public()),
+        );
+        let context = (&agency.manifest, &agency.keys);
+        assert!(agency.grants.accept(context, &grant.expect("made")).expect("good"));
+        reload(Reload::Granted);
+        assert!(matches!(state().content, Content::Sealed));
+        let after = released(&publication);
+        assert_ne!(after.cursor().log, before.cursor().log, "more secrets: a new log");
+        assert_eq!(after.secrets_for.len(), before.secrets_for.len() + 1);
+
+        let closed = publication.closed();
+        drop(publication);
+        assert!(closed.is_cancelled());
+        let restarted = open(&config, &clock);
+        let state = restarted.state(&residents).expect("configured");
+        assert!(matches!(state.content, Content::Sealed), "served at once after a restart");
+    }
+}

@@ -1,0 +1,188 @@
+//! Files of the state directory: 32 secret bytes as 64 hex digits, and the atomic writing of those
+//! and of other small files.
+//!
+//! What a file means is the business of `keys`, `salts` and `grants`.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+/// What is wrong with a file of the state directory. Ours to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// Others may read it.
+    #[error(
+        "{} can be read by others than its owner (mode {mode:04o}): run `chmod 600` on it, and if \
+         others may have read it, replace it",
+        path.display()
+    )]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Something else is in it.
+    #[error("{} does not hold 64 hex digits: restore it from a backup", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Reads 64 hex digits; `None` where there is no such file.
+///
+/// # Errors
+/// [`SecretFileError`]; a file that others may read is refused.
+pub fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, SecretFileError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_fault(path)(error)),
+    };
+    let mode = file.metadata().map_err(io_fault(path))?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(SecretFileError::Permissions { path: path.into(), mode });
+    }
+    // Room for the digits and a line end: no copy stays behind in a grown buffer.
+    let mut text = Zeroizing::new(Vec::with_capacity(128));
+    file.take(100).read_to_end(&mut text).map_err(io_fault(path))?;
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.trim_ascii(), &mut secret[..])
+        .map_err(|_| SecretFileError::Content { path: path.into() })?;
+    Ok(Some(secret))
+}
+
+/// Makes 32 random bytes and keeps them in a new file of mode 0600, unless there is a file already.
+/// Returns whether it made one.
+///
+/// # Errors
+/// [`SecretFileError::Io`].
+pub fn create(path: &Path) -> Result<bool, SecretFileError> {
+    if path.exists() {
+        return Ok(false);
+    }
+    let secret = random()?;
+    let mut text = Zeroizing::new(Vec::with_capacity(128));
+    text.resize(64, 0);
+    hex::encode_to_slice(&secret[..], &mut text[..]).expect("64 digits for 32 bytes");
+    text.push(b'\n');
+    let temporary = write_beside(path, &text, 0o600)?;
+    // A link never replaces a file that another process made in the meantime.
+    let linked = fs::hard_link(&temporary, path);
+    fs::remove_file(&temporary).map_err(io_fault(&temporary))?;
+    match linked {
+        Ok(()) => sync_directory(path).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(io_fault(path)(error)),
+    }
+}
+
+/// Writes a file that holds no plain secret, in one step: a reader sees the old or the new content.
+///
+/// # Errors
+/// [`SecretFileError::Io`].
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), SecretFileError> {
+    let temporary = write_beside(path, content, 0o600)?;
+    fs::rename(&temporary, path).map_err(io_fault(path))?;
+    sync_directory(path)
+}
+
+/// 32 bytes from the operating system.
+///
+/// # Errors
+/// [`SecretFileError::Io`] where it has none, which does not happen on a running system.
+pub fn random() -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    SystemRandom::new().fill(&mut bytes[..]).map_err(|_| SecretFileError::Io {
+        path: "the operating system's random numbers".into(),
+        source: io::Error::other("none available"),
+    })?;
+    Ok(bytes)
+}
+
+/// Makes a directory of mode 0700, with its parents.
+///
+/// # Errors
+/// [`SecretFileError::Io`].
+pub fn make_directory(path: &Path) -> Result<(), SecretFileError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_fault(path))
+}
+
+fn write_beside(path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, SecretFileError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    make_directory(directory)?;
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = directory.join(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&temporary)
+        .map_err(io_fault(&temporary))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(io_fault(&temporary))?;
+    Ok(temporary)
+}
+
+fn sync_directory(path: &Path) -> Result<(), SecretFileError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    File::open(directory).and_then(|d| d.sync_all()).map_err(io_fault(directory))
+}
+
+fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
+    let path = path.to_path_buf();
+    |source| SecretFileError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_kept_and_readable_by_its_owner_only() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("keys/signing.key");
+        assert!(read(&path).expect("no fault").is_none());
+        assert!(create(&path).expect("written"));
+        let first = read(&path).expect("readable");
+        assert!(first.is_some());
+        assert!(!create(&path).expect("left alone"), "never overwritten");
+        assert!(read(&path).expect("readable") == first);
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let left = fs::read_dir(path.parent().expect("a parent")).expect("listed").count();
+        assert_eq!(left, 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused_and_never_shown() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("x.salt");
+        fs::write(&path, "ab".repeat(32)).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("changed");
+        let text = read(&path).expect_err("refused").to_string();
+        assert!(text.contains("0640") && text.contains("chmod 600"), "{text}");
+        assert!(!text.contains("abab"));
+
+        fs::write(&path, "ab".repeat(31)).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
+        let text = read(&path).expect_err("refused").to_string();
+        assert!(text.contains("64 hex digits") && !text.contains("abab"), "{text}");
+    }
+}

@@ -1,0 +1,203 @@
+//! Serving: self-test, state, sockets, reloads, draining.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use proto::{
+    identity::{Identity, Party},
+    transport,
+    wire::{self, adapter_service_server::AdapterServiceServer},
+};
+use rustls::ServerConfig;
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    adapter_service::Adapter,
+    agency::{Agency, AgencyError},
+    clock::Clock,
+    config::{Config, ConfigError},
+    publication::{Publication, Reload},
+    vectors::{VectorFailure, run_vectors},
+    version_log::StoreError,
+};
+
+/// How long open streams may take to end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// The largest request: a delivery of grants.
+const LARGEST_REQUEST: usize = 1 << 20;
+
+/// Why the adapter does not serve. All of it is ours to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// This build derives something else than its peers.
+    #[error(transparent)]
+    SelfTest(#[from] VectorFailure),
+    /// Manifest, keys or datasets.
+    #[error(transparent)]
+    Agency(#[from] AgencyError),
+    /// The TLS files.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A certificate for somebody else.
+    #[error(
+        "the certificate in [tls] names {found} and this adapter is {expected}: have one issued for it"
+    )]
+    Identity {
+        /// Whom the certificate names.
+        found: Identity,
+        /// Whom it should name.
+        expected: Identity,
+    },
+    /// The version store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sockets.
+    #[error("serving failed: {0}")]
+    Transport(String),
+}
+
+/// Everything that can be checked before listening: what [`serve`] would refuse to start with.
+///
+/// # Errors
+/// [`ServeError`].
+pub fn check(config: &Config) -> Result<(), ServeError> {
+    run_vectors()?;
+    read_tls(config, &Agency::open(config)?).map(drop)
+}
+
+/// Serves on `listener` until `shutdown` is ready. The sources are read at the start, every
+/// [`Config::reload_every`], and whenever `reload` is notified; TLS files are read again with them.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    clock: Clock,
+    shutdown: impl Future<Output = ()>,
+    reload: Arc<Notify>,
+) -> Result<(), ServeError> {
+    run_vectors()?;
+    let agency = Agency::open(&config)?;
+    let tls = read_tls(&config, &agency)?;
+    let publication = Publication::open(config.clone(), agency, clock)?;
+    let publication = Arc::new(publication);
+    let closed = publication.closed();
+    let (tls_sender, tls) = watch::channel(tls);
+    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let reloads = Reloads {
+        config,
+        publication: publication.clone(),
+        tls: tls_sender,
+        reload,
+        granted: granted.clone(),
+    };
+    let reloads = tokio::spawn(reloads.run(stop.clone()));
+    let adapter = Adapter { publication, granted, stop: stop.clone() };
+    let served = listen(adapter, listener, tls, &stop, shutdown).await;
+    stop.cancel();
+    // A long reload is not waited for: its transaction in the store is whole or was never made.
+    let _ = tokio::time::timeout(DRAIN, async { (reloads.await, closed.cancelled().await) }).await;
+    served
+}
+
+async fn listen(
+    adapter: Adapter,
+    listener: TcpListener,
+    tls: watch::Receiver<Arc<ServerConfig>>,
+    stop: &CancellationToken,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let fault = |error: &(dyn std::error::Error + 'static)| {
+        ServeError::Transport(transport::root_cause(error))
+    };
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<AdapterServiceServer<Adapter>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
+        .build_v1()
+        .map_err(|error| fault(&error))?;
+    let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
+    let server = transport::server()
+        .add_service(service)
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(
+            transport::incoming(listener, tls),
+            stop.clone().cancelled_owned(),
+        );
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        served = &mut server => return served.map_err(|error| fault(&error)),
+        () = shutdown => tracing::info!("draining"),
+    }
+    stop.cancel();
+    match tokio::time::timeout(DRAIN, server).await {
+        Ok(served) => served.map_err(|error| fault(&error)),
+        // A gateway that does not let go is cut off; its streams are resumable.
+        Err(_) => Ok(()),
+    }
+}
+
+fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, ServeError> {
+    let tls = config.tls.read()?;
+    let programme = agency.derivation.scope().programme.clone();
+    let expected = Identity { programme, party: Party::Agency(agency.id.clone()) };
+    if tls.identity == expected {
+        Ok(tls.server)
+    } else {
+        Err(ServeError::Identity { found: tls.identity, expected })
+    }
+}
+
+/// Reads everything again when it is time.
+struct Reloads {
+    config: Config,
+    publication: Arc<Publication>,
+    tls: watch::Sender<Arc<ServerConfig>>,
+    reload: Arc<Notify>,
+    granted: Arc<Notify>,
+}
+
+impl Reloads {
+    async fn run(self, stop: CancellationToken) {
+        let mut which = Reload::All;
+        let mut timer = tokio::time::interval(self.config.reload_every);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        timer.tick().await;
+        loop {
+            self.publish(&which).await;
+            which = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                _ = timer.tick() => Reload::All,
+                () = self.reload.notified() => Reload::All,
+                () = self.granted.notified() => Reload::Granted,
+            };
+        }
+    }
+
+    async fn publish(&self, which: &Reload) {
+        match read_tls(&self.config, &self.publication.agency()) {
+            Ok(tls) => drop(self.tls.send_replace(tls)),
+            Err(error) => tracing::error!(problem = %error, "the last TLS files stay in use"),
+        }
+        let publication = self.publication.clone();
+        let which = which.clone();
+        let reload = move || publication.reload(&which, &mut |_, _, _| {});
+        match tokio::task::spawn_blocking(reload).await {
+            Ok(Ok(reports)) => {
+                for (dataset, _) in reports.iter().filter(|(_, report)| report.is_ok()) {
+                    tracing::info!(%dataset, "read and published");
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::error!(problem = %error, "everything stays as it was published");
+            }
+            Err(_) => tracing::error!("a reload failed; what was published stays"),
+        }
+    }
+}

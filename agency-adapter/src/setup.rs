@@ -1,0 +1,112 @@
+//! Setting an agency up: keys, salts, the manifest's block, grants.
+
+use std::path::PathBuf;
+
+use proto::{
+    manifest::Manifest,
+    name::{AgencyId, DatasetId},
+};
+
+use crate::{
+    agency::{self, Agency, AgencyError},
+    config::Config,
+    grants::GrantsError,
+    keys::{Keys, KeysError, PublicKeys},
+    lang::Lang,
+    salts::{OwnSalts, owned},
+    secret_file::SecretFileError,
+};
+
+/// Why setting up did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
+    /// The manifest or this agency's place in it.
+    #[error(transparent)]
+    Agency(#[from] AgencyError),
+    /// A grant.
+    #[error(transparent)]
+    Grants(#[from] GrantsError),
+}
+
+/// What `init` did.
+pub struct Initialised {
+    /// The public keys.
+    pub keys: PublicKeys,
+    /// For the manifest.
+    pub block: String,
+    /// What was made and what is left to do, for people.
+    pub notes: Vec<String>,
+}
+
+/// Makes what is missing and overwrites nothing.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
+    let (keys, made) = Keys::create(&config.state_dir)?;
+    let state = config.state_dir.display();
+    let mut notes = vec![if made {
+        lang.pick(
+            format!("已在 {state} 生成密钥，请妥善备份"),
+            format!("keys made in {state}: back them up"),
+        )
+    } else {
+        lang.pick(format!("{state} 中已有密钥，未作改动"), format!("the keys in {state} were kept"))
+    }];
+    match agency::read_manifest(config) {
+        Ok(manifest) => notes.push(make_salts(config, &manifest, lang)?),
+        Err(AgencyError::Config(missing)) => notes.push(lang.pick(
+            format!("尚无联邦清单（{missing}）。收到清单后请再次运行 init 以生成盐"),
+            format!("no federation manifest yet ({missing}): run init again when it has arrived, to make the salts"),
+        )),
+        Err(error) => return Err(error.into()),
+    }
+    let keys = keys.public();
+    Ok(Initialised { keys, block: keys.manifest_block(&config.agency), notes })
+}
+
+fn make_salts(config: &Config, manifest: &Manifest, lang: Lang) -> Result<String, SetupError> {
+    let salts = OwnSalts::new(&config.state_dir, manifest.scope.epoch);
+    let made = salts.create(owned(manifest, &config.agency))?;
+    let names: Vec<&str> = made.iter().map(DatasetId::as_str).collect();
+    Ok(match (names.as_slice(), owned(manifest, &config.agency).count()) {
+        (_, 0) => lang.pick(
+            "清单中没有属于本部门的数据集，无需盐".to_owned(),
+            "the manifest gives this agency no dataset: no salts needed".to_owned(),
+        ),
+        ([], _) => lang.pick("已有的盐未作改动".to_owned(), "all salts were kept".to_owned()),
+        (names, _) => {
+            let names = names.join(", ");
+            lang.pick(format!("已生成盐：{names}"), format!("salts made: {names}"))
+        }
+    })
+}
+
+/// This agency's public keys.
+///
+/// # Errors
+/// [`SetupError::Keys`].
+pub fn public_keys(config: &Config) -> Result<PublicKeys, SetupError> {
+    Ok(Keys::read(&config.state_dir)?.public())
+}
+
+/// Grants a dataset to agencies; the files written.
+///
+/// # Errors
+/// [`SetupError`]; the grants before the one that failed stay.
+pub fn grant(
+    config: &Config,
+    dataset: &DatasetId,
+    to: &[AgencyId],
+) -> Result<Vec<PathBuf>, SetupError> {
+    let agency = Agency::open(config)?;
+    let context = (&agency.manifest, &agency.keys, &agency.own_salts);
+    let issue = |grantee| Ok(agency.grants.issue(context, dataset, grantee)?);
+    to.iter().map(issue).collect()
+}

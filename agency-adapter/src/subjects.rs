@@ -1,0 +1,132 @@
+//! The people of one watch dataset as they are released: subject, region, flags and person secrets,
+//! in columns ordered by subject.
+//!
+//! In memory only. Versions and changes are the business of `released`.
+
+use std::cmp::Ordering;
+
+use proto::{name::DatasetId, salt::Salt, schema::FlagValue, subject::Subject};
+use zeroize::Zeroizing;
+
+use crate::{derive::Derivation, load::Person, parallel};
+
+/// One load of one watch dataset.
+#[derive(Default)]
+pub struct Subjects {
+    subjects: Vec<Subject>,
+    regions: Vec<u64>,
+    flags: Vec<u8>,
+    secrets: Zeroizing<Vec<u8>>,
+    flag_count: usize,
+    secret_count: usize,
+}
+
+/// One person in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Row<'s> {
+    /// The pseudonym.
+    pub subject: Subject,
+    /// 12-digit code as a number; 0 where unknown.
+    pub region: u64,
+    /// One byte each.
+    pub flags: &'s [u8],
+    /// 32 bytes each, in the order of the datasets they are for.
+    pub secrets: &'s [u8],
+}
+
+impl Subjects {
+    /// Derives everybody's subject, and secrets for the datasets whose salts are given.
+    pub fn new(
+        derivation: &Derivation,
+        base: &Salt,
+        datasets: &[(DatasetId, Salt)],
+        (flag_count, persons): (usize, &[Person]),
+    ) -> Self {
+        let base_dataset = DatasetId::base();
+        let subjects = parallel::map(persons, |person| {
+            let root = derivation.root(&person.identifier);
+            (Subject::of(&derivation.person_secret(&root, &base_dataset, base)), person)
+        });
+        let mut ordered = subjects;
+        ordered.sort_unstable_by_key(|&(subject, _)| subject);
+        ordered.dedup_by_key(|(subject, _)| *subject);
+
+        let mut released = Self { flag_count, secret_count: datasets.len(), ..Self::default() };
+        let width = 32 * datasets.len();
+        // Reserved at once: a growing buffer would leave copies of secrets behind.
+        released.secrets = Zeroizing::new(Vec::with_capacity(width * ordered.len()));
+        for part in ordered.chunks(1 << 14) {
+            let secrets = parallel::map(part, |(_, person)| {
+                let root = derivation.root(&person.identifier);
+                let mut secrets = Zeroizing::new(Vec::with_capacity(width));
+                for (dataset, salt) in datasets {
+                    let secret = derivation.person_secret(&root, dataset, salt);
+                    secrets.extend_from_slice(secret.expose());
+                }
+                secrets
+            });
+            secrets.iter().for_each(|secrets| released.secrets.extend_from_slice(secrets));
+        }
+        for (subject, person) in ordered {
+            assert_eq!(person.flags.len(), flag_count, "a load has as many flags as its schema");
+            released.subjects.push(subject);
+            released.regions.push(person.region);
+            released.flags.extend(person.flags.iter().map(|flag: &FlagValue| flag.to_byte()));
+        }
+        released
+    }
+
+    /// How many people there are.
+    pub fn len(&self) -> usize {
+        self.subjects.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+    }
+
+    /// Bytes of flags for every person.
+    pub fn flag_count(&self) -> usize {
+        self.flag_count
+    }
+
+    /// Everybody, in the order of the subjects.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+
+    /// One person, if listed.
+    pub fn get(&self, subject: Subject) -> Option<Row<'_>> {
+        self.subjects.binary_search(&subject).ok().map(|index| self.row(index))
+    }
+
+    /// Who is new, changed or gone since `old`, ascending.
+    pub fn changed_since(&self, old: &Self) -> Vec<Subject> {
+        let (mut before, mut after) = (old.rows().peekable(), self.rows().peekable());
+        let mut changed = vec![];
+        loop {
+            let order = match (before.peek(), after.peek()) {
+                (None, None) => return changed,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(before), Some(after)) => before.subject.cmp(&after.subject),
+            };
+            let gone = order.is_le().then(|| before.next()).flatten();
+            let here = order.is_ge().then(|| after.next()).flatten();
+            if gone != here {
+                changed.extend(here.or(gone).map(|row| row.subject));
+            }
+        }
+    }
+
+    fn row(&self, index: usize) -> Row<'_> {
+        let (flags, secrets) = (self.flag_count, 32 * self.secret_count);
+        Row {
+            subject: self.subjects[index],
+            region: self.regions[index],
+            flags: &self.flags[index * flags..][..flags],
+            secrets: &self.secrets[index * secrets..][..secrets],
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `AdminService`: what those who run the gateway ask (PROTOCOL.md section 10).
+
+use std::sync::Arc;
+
+use proto::{manifest::Manifest, schema::DatasetKind, wire};
+use tonic::{Request, Response, Status};
+use wire::admin_service_server::AdminService;
+
+use crate::{
+    catalogue::CatalogueDataset,
+    clock::{Clock, later},
+    grants::Grants,
+    policy_in_force::PolicyInForce,
+    refusal::Refusal,
+    status::{Board, StatusBoard},
+    wire_alert::timestamp,
+};
+
+/// The service.
+pub struct Administration {
+    /// The federation.
+    pub manifest: Manifest,
+    /// Agencies and datasets.
+    pub status: Arc<StatusBoard>,
+    /// Grants on their way.
+    pub grants: Arc<Grants>,
+    /// The policy.
+    pub policy: Arc<PolicyInForce>,
+    /// The time.
+    pub clock: Clock,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl AdminService for Administration {
+    async fn list_agencies(
+        &self,
+        _: Request<wire::ListAgenciesRequest>,
+    ) -> Answer<wire::ListAgenciesResponse> {
+        let board = self.status.read();
+        let agencies = board.agencies.iter().map(|(agency, line)| wire::AgencyStatus {
+            agency: agency.to_string(),
+            address: line.address.clone(),
+            connected: line.connected,
+            since: line.since.map(timestamp),
+            problem: line.problem.clone(),
+            datasets: line.datasets,
+        });
+        Ok(Response::new(wire::ListAgenciesResponse { agencies: agencies.collect() }))
+    }
+
+    async fn list_datasets(
+        &self,
+        _: Request<wire::ListDatasetsRequest>,
+    ) -> Answer<wire::ListDatasetsResponse> {
+        let (policy, board) = (self.policy.current(), self.status.read());
+        let datasets = policy.catalogue.datasets.iter();
+        let datasets = datasets.map(|dataset| self.dataset(dataset, &board)).collect();
+        let scope = Some((&self.manifest.scope).into());
+        Ok(Response::new(wire::ListDatasetsResponse { scope, datasets }))
+    }
+
+    async fn list_grants(
+        &self,
+        _: Request<wire::ListGrantsRequest>,
+    ) -> Answer<wire::ListGrantsResponse> {
+        let grants = self.grants.list().into_iter().map(|carried| wire::GrantStatus {
+            dataset: carried.grant.dataset.to_string(),
+            owner: carried.grant.owner.to_string(),
+            grantee: carried.grant.grantee.to_string(),
+            problem: carried.problem,
+        });
+        Ok(Response::new(wire::ListGrantsResponse { grants: grants.collect() }))
+    }
+
+    async fn reload_policy(
+        &self,
+        _: Request<wire::ReloadPolicyRequest>,
+    ) -> Answer<wire::ReloadPolicyResponse> {
+        let policy = self.policy.reload().map_err(Refusal::from)?;
+        Ok(Response::new(wire::ReloadPolicyResponse {
+            policy_version: policy.version.to_vec(),
+            rules: u32::try_from(policy.rules.len()).unwrap_or(u32::MAX),
+        }))
+    }
+}
+
+impl Administration {
+    fn dataset(&self, dataset: &CatalogueDataset, board: &Board) -> wire::DatasetStatus {
+        let line = board.datasets.get(&dataset.schema.dataset).cloned().unwrap_or_default();
+        let kind = match dataset.schema.kind {
+            DatasetKind::Watch => wire::DatasetKind::Watch,
+            DatasetKind::CrossCheck => wire::DatasetKind::CrossCheck,
+        };
+        let freshness = match line.as_of {
+            None => wire::Freshness::Missing,
+            Some(as_of) if self.clock.now() < later(as_of, dataset.fresh_within) => {
+                wire::Freshness::Fresh
+            }
+            Some(_) => wire::Freshness::Stale,
+        };
+        wire::DatasetStatus {
+            dataset: dataset.schema.dataset.to_string(),
+            agency: dataset.agency.to_string(),
+            kind: kind.into(),
+            freshness: freshness.into(),
+            cursor: line.cursor.map(Into::into),
+            as_of: line.as_of.map(timestamp),
+            rows: line.rows,
+            problem: line.problem,
+            unopenable: line.unopenable,
+        }
+    }
+}

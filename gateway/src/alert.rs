@@ -1,0 +1,200 @@
+//! An alert: one subject, one rule, one lifecycle; and how an outcome moves it (PROTOCOL.md
+//! section 10).
+//!
+//! Pure: when to ask is `pipeline`'s business, keeping is `alerts`'s.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proto::{
+    labels,
+    lp::LengthPrefixed,
+    name::{AgencyId, DatasetId},
+    subject::Subject,
+};
+
+use crate::{
+    clock::later,
+    explanation::{Part, Truth},
+    label::Label,
+    outcomes::Outcome,
+    rule::Rule,
+};
+
+/// Where an alert is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The rule holds: somebody should be visited.
+    Open,
+    /// Something unknown decides.
+    Pending,
+    /// The wait for it passed its deadline.
+    Incomplete,
+    /// The facts changed and the rule no longer holds.
+    Withdrawn,
+}
+
+/// An alert as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// `AL-XXXX-XXXX-XXXX`.
+    pub id: String,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// The rule that raised it.
+    pub rule: String,
+    /// 1 for the first time this rule holds for this subject.
+    pub occurrence: u32,
+    /// The rule's version when the alert last changed.
+    pub rule_version: [u8; 32],
+    /// The rule's situation.
+    pub situation: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// 12 digits; empty where no watch agency gave one.
+    pub region: String,
+    /// When it was first known.
+    pub raised_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+    /// When somebody should have been there; of a pending one, when it becomes incomplete.
+    pub due_at: Timestamp,
+    /// Measures the rule proposes.
+    pub assist: Vec<String>,
+    /// Grows with every change of any alert.
+    pub revision: u64,
+    /// What held, on whose word, as of when.
+    pub findings: Vec<DatedFinding>,
+}
+
+/// A predicate of the rule, what it came to, on whose word, and as of when; kept as it was when the
+/// alert last changed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DatedFinding {
+    /// Which of the rule's expressions.
+    pub part: Part,
+    /// The predicate as the rule has it.
+    pub predicate: String,
+    /// What it came to.
+    pub truth: Truth,
+    /// The dataset that was asked.
+    pub dataset: DatasetId,
+    /// Whose it is.
+    pub agency: AgencyId,
+    /// What the dataset is called.
+    pub label: Label,
+    /// When its source was last read; absent where nothing was ever received.
+    pub as_of: Option<Timestamp>,
+}
+
+/// What an outcome is measured against.
+pub struct Moment<'a> {
+    /// The time now.
+    pub now: Timestamp,
+    /// The rule that was evaluated.
+    pub rule: &'a Rule,
+    /// How long a pending alert may wait.
+    pub pending_deadline: Duration,
+}
+
+impl State {
+    /// The number that stands for it in the store and on the wire.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Open => 1,
+            Self::Pending => 2,
+            Self::Incomplete => 3,
+            Self::Withdrawn => 4,
+        }
+    }
+
+    /// The state with this number.
+    pub fn from_number(number: i32) -> Option<Self> {
+        [Self::Open, Self::Pending, Self::Incomplete, Self::Withdrawn]
+            .into_iter()
+            .find(|state| state.number() == number)
+    }
+}
+
+impl Moment<'_> {
+    /// The state that follows, where it is another. An unknown never withdraws anything.
+    pub fn next(&self, alert: Option<&Alert>, outcome: Outcome) -> Option<State> {
+        use Outcome as O;
+        let live = alert.filter(|alert| alert.state != State::Withdrawn);
+        match (live, outcome) {
+            (None, O::Alert) => Some(State::Open),
+            (None, O::Pending) => Some(State::Pending),
+            (None, O::None | O::Held | O::Covered | O::OverMeans) => None,
+            (Some(_), O::None | O::Covered | O::OverMeans) => Some(State::Withdrawn),
+            (Some(alert), O::Alert) => (alert.state != State::Open).then_some(State::Open),
+            (Some(alert), O::Pending | O::Held) => {
+                let overdue = alert.state == State::Pending && self.now >= alert.due_at;
+                overdue.then_some(State::Incomplete)
+            }
+        }
+    }
+
+    /// The alert in its next state: a new one where the last was withdrawn or there was none.
+    pub fn advance(
+        &self,
+        alert: Option<&Alert>,
+        subject: Subject,
+        state: State,
+        region: String,
+        findings: Vec<DatedFinding>,
+    ) -> Alert {
+        let live = alert.filter(|alert| alert.state != State::Withdrawn);
+        let occurrence = match live {
+            Some(alert) => alert.occurrence,
+            None => alert.map_or(1, |last| last.occurrence + 1),
+        };
+        let due_at = match (state, live) {
+            (State::Open, _) => later(self.now, self.rule.due),
+            (State::Pending, _) => later(self.now, self.pending_deadline),
+            (State::Incomplete, _) => later(self.now, self.rule.due),
+            (State::Withdrawn, live) => live.map_or(self.now, |alert| alert.due_at),
+        };
+        Alert {
+            id: id(subject, &self.rule.id, occurrence),
+            subject,
+            rule: self.rule.id.clone(),
+            occurrence,
+            rule_version: self.rule.version,
+            situation: self.rule.situation.clone(),
+            state,
+            region,
+            raised_at: live.map_or(self.now, |alert| alert.raised_at),
+            changed_at: self.now,
+            due_at,
+            assist: self.rule.assist.clone(),
+            revision: 0,
+            findings,
+        }
+    }
+}
+
+/// An id that the same facts give again after any restart.
+fn id(subject: Subject, rule: &str, occurrence: u32) -> String {
+    const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let material =
+        LengthPrefixed::new().field(&subject.0).field(rule.as_bytes()).number(occurrence);
+    let digest = blake3::derive_key(labels::ALERT_ID, material.as_bytes());
+    let bits = u64::from_be_bytes(*digest.first_chunk().expect("a digest is 32 bytes"));
+    let symbol = |place: u32| char::from(CROCKFORD[(bits >> (59 - 5 * place)) as usize % 32]);
+    let group = |first: u32| (first..first + 4).map(symbol).collect::<String>();
+    format!("AL-{}-{}-{}", group(0), group(4), group(8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_id_is_stable_and_differs_by_occurrence() {
+        let subject = Subject([7; 16]);
+        let first = id(subject, "illness", 1);
+        assert_eq!(first, id(subject, "illness", 1));
+        assert_ne!(first, id(subject, "illness", 2));
+        assert_eq!(first.len(), "AL-XXXX-XXXX-XXXX".len());
+    }
+}

@@ -1,0 +1,298 @@
+//! Alerts and policy history, on disk (SQL through sqlx).
+//!
+//! The SQL is plain, so that another engine can take SQLite's place. One transaction per
+//! evaluation: what was not committed was never told to anybody.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use proto::subject::Subject;
+use sqlx::{
+    QueryBuilder, Row, Sqlite, SqlitePool,
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+
+use crate::alert::{Alert, State};
+
+const SCHEMA: [&str; 4] = [
+    "CREATE TABLE IF NOT EXISTS alert (
+        id TEXT PRIMARY KEY,
+        subject TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        occurrence INTEGER NOT NULL,
+        rule_version TEXT NOT NULL,
+        situation TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        region TEXT NOT NULL,
+        raised_at INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        assist TEXT NOT NULL,
+        revision BIGINT NOT NULL,
+        findings TEXT NOT NULL,
+        UNIQUE (subject, rule, occurrence))",
+    "CREATE INDEX IF NOT EXISTS alert_revision ON alert (revision)",
+    "CREATE INDEX IF NOT EXISTS alert_due ON alert (due_at, id)",
+    "CREATE TABLE IF NOT EXISTS policy (
+        version TEXT NOT NULL,
+        in_force_from INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        PRIMARY KEY (version, in_force_from))",
+];
+
+/// The store.
+#[derive(Clone)]
+pub struct Alerts(SqlitePool);
+
+/// The disk is full or failing, or the file was changed by something else.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertsError {
+    /// The engine's words.
+    #[error("the store of alerts: {0}")]
+    Store(#[from] sqlx::Error),
+    /// A row that we did not write.
+    #[error("the store of alerts holds a row that is no alert")]
+    Foreign,
+}
+
+/// Which alerts are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Prefixes that an alert's region must have, all of them.
+    pub regions: Vec<String>,
+    /// The rule's id, or any.
+    pub rule: Option<String>,
+    /// The situation's id, or any.
+    pub situation: Option<String>,
+    /// States; empty for any.
+    pub states: Vec<State>,
+    /// Raised then or later.
+    pub raised_from: Option<Timestamp>,
+    /// Raised before then.
+    pub raised_until: Option<Timestamp>,
+}
+
+/// Where a page begins: after this alert, in the order of due time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    /// Its due time, seconds.
+    pub due_at: i64,
+    /// Its id.
+    pub id: String,
+}
+
+type Result<T> = std::result::Result<T, AlertsError>;
+
+impl Alerts {
+    /// Opens or makes the store.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn open(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        for statement in SCHEMA {
+            sqlx::query(statement).execute(&pool).await?;
+        }
+        Ok(Self(pool))
+    }
+
+    /// The last alert of every subject and rule.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn latest(&self) -> Result<Vec<Alert>> {
+        let rows = sqlx::query(
+            "SELECT * FROM alert a WHERE occurrence = (SELECT MAX(occurrence) FROM alert b
+             WHERE b.subject = a.subject AND b.rule = a.rule)",
+        );
+        rows.fetch_all(&self.0).await?.iter().map(alert).collect()
+    }
+
+    /// The highest revision given.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn revision(&self) -> Result<u64> {
+        let row = sqlx::query("SELECT COALESCE(MAX(revision), 0) FROM alert");
+        let revision: i64 = row.fetch_one(&self.0).await?.get(0);
+        Ok(revision.cast_unsigned())
+    }
+
+    /// Writes changed alerts, all or none.
+    ///
+    /// # Errors
+    /// [`AlertsError`]; then none is written.
+    pub async fn write(&self, alerts: &[Alert]) -> Result<()> {
+        let mut transaction = self.0.begin().await?;
+        for alert in alerts {
+            sqlx::query("DELETE FROM alert WHERE id = $1")
+                .bind(&alert.id)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(
+                "INSERT INTO alert (id, subject, rule, occurrence, rule_version, situation, state,
+                 region, raised_at, changed_at, due_at, assist, revision, findings)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            )
+            .bind(&alert.id)
+            .bind(alert.subject.to_string())
+            .bind(&alert.rule)
+            .bind(i64::from(alert.occurrence))
+            .bind(hex::encode(alert.rule_version))
+            .bind(&alert.situation)
+            .bind(alert.state.number())
+            .bind(&alert.region)
+            .bind(alert.raised_at.as_second())
+            .bind(alert.changed_at.as_second())
+            .bind(alert.due_at.as_second())
+            .bind(alert.assist.join(" "))
+            .bind(alert.revision.cast_signed())
+            .bind(serde_json::to_string(&alert.findings).expect("findings are plain data"))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// One alert.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn get(&self, id: &str) -> Result<Option<Alert>> {
+        let row = sqlx::query("SELECT * FROM alert WHERE id = $1").bind(id);
+        row.fetch_optional(&self.0).await?.as_ref().map(alert).transpose()
+    }
+
+    /// A page of alerts in the order of due time.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn page(
+        &self,
+        filter: &Filter,
+        after: Option<&After>,
+        limit: u32,
+    ) -> Result<Vec<Alert>> {
+        let mut query = filter.query();
+        if let Some(After { due_at, id }) = after {
+            query.push(" AND (due_at > ").push_bind(*due_at);
+            query.push(" OR (due_at = ").push_bind(*due_at);
+            query.push(" AND id > ").push_bind(id.clone()).push("))");
+        }
+        query.push(" ORDER BY due_at, id LIMIT ").push_bind(i64::from(limit));
+        query.build().fetch_all(&self.0).await?.iter().map(alert).collect()
+    }
+
+    /// Alerts that changed after a revision, in the order of change.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn since(&self, filter: &Filter, revision: u64, limit: u32) -> Result<Vec<Alert>> {
+        let mut query = filter.query();
+        query.push(" AND revision > ").push_bind(revision.cast_signed());
+        query.push(" ORDER BY revision LIMIT ").push_bind(i64::from(limit));
+        query.build().fetch_all(&self.0).await?.iter().map(alert).collect()
+    }
+
+    /// Records that a policy came into force.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn policy_in_force(
+        &self,
+        version: [u8; 32],
+        text: &str,
+        from: Timestamp,
+    ) -> Result<()> {
+        let last = sqlx::query("SELECT version FROM policy ORDER BY in_force_from DESC LIMIT 1");
+        let last: Option<String> = last.fetch_optional(&self.0).await?.map(|row| row.get(0));
+        let version = hex::encode(version);
+        if last.as_ref() == Some(&version) {
+            return Ok(());
+        }
+        sqlx::query("INSERT INTO policy (version, in_force_from, content) VALUES ($1, $2, $3)")
+            .bind(version)
+            .bind(from.as_microsecond())
+            .bind(text)
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Filter {
+    fn query(&self) -> QueryBuilder<Sqlite> {
+        let mut query = QueryBuilder::new("SELECT * FROM alert WHERE 1 = 1");
+        for prefix in self.regions.iter().filter(|prefix| !prefix.is_empty()) {
+            // Prefixes are digits; substr spares escaping and is the same in every engine.
+            let length = i64::try_from(prefix.len()).expect("a region has 12 digits at most");
+            query.push(" AND substr(region, 1, ").push_bind(length);
+            query.push(") = ").push_bind(prefix.clone());
+        }
+        if let Some(rule) = &self.rule {
+            query.push(" AND rule = ").push_bind(rule.clone());
+        }
+        if let Some(situation) = &self.situation {
+            query.push(" AND situation = ").push_bind(situation.clone());
+        }
+        if !self.states.is_empty() {
+            query.push(" AND state IN (");
+            let mut states = query.separated(", ");
+            for state in &self.states {
+                states.push_bind(state.number());
+            }
+            query.push(")");
+        }
+        if let Some(from) = self.raised_from {
+            query.push(" AND raised_at >= ").push_bind(from.as_second());
+        }
+        if let Some(until) = self.raised_until {
+            query.push(" AND raised_at < ").push_bind(until.as_second());
+        }
+        query
+    }
+
+    /// Whether an alert's region is one that may be seen.
+    pub fn admits_region(&self, region: &str) -> bool {
+        self.regions.iter().all(|prefix| region.starts_with(prefix))
+    }
+}
+
+fn alert(row: &SqliteRow) -> Result<Alert> {
+    let time = |column: &str| {
+        Timestamp::from_second(row.get::<i64, _>(column)).map_err(|_| AlertsError::Foreign)
+    };
+    let bytes = |column: &str| hex::decode(row.get::<String, _>(column)).ok();
+    let findings: String = row.get("findings");
+    let assist: String = row.get("assist");
+    Ok(Alert {
+        id: row.get("id"),
+        subject: bytes("subject")
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Subject)
+            .ok_or(AlertsError::Foreign)?,
+        rule: row.get("rule"),
+        occurrence: u32::try_from(row.get::<i64, _>("occurrence"))
+            .map_err(|_| AlertsError::Foreign)?,
+        rule_version: bytes("rule_version")
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(AlertsError::Foreign)?,
+        situation: row.get("situation"),
+        state: State::from_number(row.get("state")).ok_or(AlertsError::Foreign)?,
+        region: row.get("region"),
+        raised_at: time("raised_at")?,
+        changed_at: time("changed_at")?,
+        due_at: time("due_at")?,
+        assist: assist.split_whitespace().map(str::to_owned).collect(),
+        revision: row.get::<i64, _>("revision").cast_unsigned(),
+        findings: serde_json::from_str(&findings).map_err(|_| AlertsError::Foreign)?,
+    })
+}

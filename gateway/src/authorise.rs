@@ -1,0 +1,253 @@
+//! Who may call what: roles by method, region by officer, both from the configuration.
+//!
+//! Works on the path of the call before any service sees it. A method that the table does not list
+//! is refused, and so is everybody who is not registered.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures::future::{Either, Ready, ready};
+use proto::{
+    fault::Reason,
+    identity::{Identity, Party},
+    name::{AgencyId, ProgrammeId},
+};
+use serde::Deserialize;
+use tonic::{
+    Status,
+    body::Body,
+    codegen::{
+        Service,
+        http::{Request, Response},
+    },
+};
+
+/// What an officer is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Visits people: sees the alerts of a region.
+    Caseworker,
+    /// Writes rules: sees counts, and no alert.
+    Analyst,
+    /// Runs the gateway.
+    Administrator,
+    /// Reviews: sees everything, changes nothing.
+    Auditor,
+}
+
+/// A registered member of staff.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Officer {
+    /// As in the certificate's `spiffe://<programme>/officer/<id>`.
+    pub id: AgencyId,
+    /// At least one.
+    pub roles: Vec<Role>,
+    /// Prefix of the regions whose alerts the officer sees; "" for all.
+    pub region: String,
+}
+
+/// The registered officer who made a call; an extension of every admitted request.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Arc<Officer>);
+
+const STAFF: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Auditor];
+const ALERTS: &[Role] = &[Role::Caseworker, Role::Auditor];
+const RUNNING: &[Role] = &[Role::Administrator, Role::Auditor];
+
+/// Every method and who may call it.
+const METHODS: &[(&str, &[Role])] = &[
+    ("/matching.v1.MatchService/ListRules", STAFF),
+    ("/matching.v1.MatchService/ListAlerts", ALERTS),
+    ("/matching.v1.MatchService/GetAlert", ALERTS),
+    ("/matching.v1.MatchService/WatchAlerts", ALERTS),
+    ("/matching.v1.MatchService/EvaluateRule", &[Role::Analyst]),
+    ("/matching.v1.AdminService/ListAgencies", RUNNING),
+    ("/matching.v1.AdminService/ListDatasets", RUNNING),
+    ("/matching.v1.AdminService/ListGrants", RUNNING),
+    ("/matching.v1.AdminService/ReloadPolicy", &[Role::Administrator]),
+    ("/grpc.health.v1.Health/Check", STAFF),
+    ("/grpc.health.v1.Health/Watch", STAFF),
+    ("/grpc.health.v1.Health/List", STAFF),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", RUNNING),
+];
+
+/// The register, checked.
+#[derive(Clone)]
+pub struct Register {
+    programme: ProgrammeId,
+    officers: Arc<HashMap<AgencyId, Arc<Officer>>>,
+}
+
+/// What is wrong with the `[[officer]]` tables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegisterError {
+    /// Registered twice.
+    #[error("[[officer]] {0} occurs twice")]
+    Twice(AgencyId),
+    /// Without a role, or with a region that is no prefix of one.
+    #[error("[[officer]] {0} needs a role, and a region of up to 12 digits (\"\" for everywhere)")]
+    Unusable(AgencyId),
+    /// Nobody could ever use the service.
+    #[error(
+        "nobody is registered for {0}: add an [[officer]] with one of its roles, or the gateway \
+         would serve nobody"
+    )]
+    Nobody(&'static str),
+}
+
+impl Register {
+    /// Checks the officers. A service that nobody may use is a mistake, not a configuration.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn new(programme: ProgrammeId, list: Vec<Officer>) -> Result<Self, RegisterError> {
+        let mut officers = HashMap::new();
+        for officer in list {
+            let digits = officer.region.bytes().all(|byte| byte.is_ascii_digit());
+            if officer.roles.is_empty() || !digits || officer.region.len() > 12 {
+                return Err(RegisterError::Unusable(officer.id));
+            }
+            let id = officer.id.clone();
+            if officers.insert(id.clone(), Arc::new(officer)).is_some() {
+                return Err(RegisterError::Twice(id));
+            }
+        }
+        let anybody = |service: &'static str, roles: &[Role]| {
+            let has = |officer: &Arc<Officer>| officer.roles.iter().any(|r| roles.contains(r));
+            if officers.values().any(has) { Ok(()) } else { Err(RegisterError::Nobody(service)) }
+        };
+        anybody("MatchService", ALERTS)?;
+        anybody("AdminService", &[Role::Administrator])?;
+        Ok(Self { programme, officers: Arc::new(officers) })
+    }
+
+    /// Admits a call, or says no without saying why: the log does.
+    ///
+    /// # Errors
+    /// A status with [`Reason::NotPermitted`].
+    pub fn admit(&self, identity: Option<&Identity>, path: &str) -> Result<Caller, Box<Status>> {
+        let refuse = |problem: &str| {
+            let peer = identity.map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(%peer, path, problem, "call refused");
+            let text = "your certificate does not permit this call: ask the gateway's \
+                        administrator to register you with the role it needs";
+            Box::new(Reason::NotPermitted.status(text))
+        };
+        let identity = identity.ok_or_else(|| refuse("no identity"))?;
+        let Party::Officer(id) = &identity.party else { return Err(refuse("not an officer")) };
+        if identity.programme != self.programme {
+            return Err(refuse("of another programme"));
+        }
+        let officer = self.officers.get(id).ok_or_else(|| refuse("not registered"))?;
+        let roles = METHODS.iter().find(|(method, _)| *method == path).map(|(_, roles)| *roles);
+        let roles = roles.ok_or_else(|| refuse("no such method"))?;
+        if officer.roles.iter().any(|role| roles.contains(role)) {
+            Ok(Caller(officer.clone()))
+        } else {
+            Err(refuse("without the role"))
+        }
+    }
+}
+
+/// Puts a [`Register`] before services.
+#[derive(Clone)]
+pub struct AuthoriseLayer(pub Register);
+
+/// A service behind a [`Register`].
+#[derive(Clone)]
+pub struct Authorised<S> {
+    register: Register,
+    inner: S,
+}
+
+impl<S> tower::Layer<S> for AuthoriseLayer {
+    type Service = Authorised<S>;
+
+    fn layer(&self, inner: S) -> Authorised<S> {
+        Authorised { register: self.0.clone(), inner }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Authorised<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let identity = request.extensions().get::<Identity>();
+        match self.register.admit(identity, request.uri().path()) {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                Either::Left(self.inner.call(request))
+            }
+            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn officer(id: &str, roles: &[Role]) -> Officer {
+        let id = id.parse().expect("a name");
+        Officer { id, roles: roles.to_vec(), region: "3201".into() }
+    }
+
+    fn register(list: Vec<Officer>) -> Result<Register, RegisterError> {
+        Register::new("demo".parse().expect("a name"), list)
+    }
+
+    #[test]
+    fn a_gateway_that_would_serve_nobody_is_refused() {
+        let nobody = |list| register(list).err();
+        assert_eq!(nobody(vec![]), Some(RegisterError::Nobody("MatchService")));
+        let only_caseworker = vec![officer("li", &[Role::Caseworker])];
+        assert_eq!(nobody(only_caseworker), Some(RegisterError::Nobody("AdminService")));
+    }
+
+    #[test]
+    fn only_registered_roles_and_listed_methods_are_admitted() {
+        let list =
+            vec![officer("li", &[Role::Caseworker]), officer("wang", &[Role::Administrator])];
+        let register = register(list).expect("good");
+        let admits = |uri: &str, path: &str| {
+            let identity: Identity = uri.parse().expect("an identity");
+            register.admit(Some(&identity), path).is_ok()
+        };
+        let alerts = "/matching.v1.MatchService/ListAlerts";
+        assert!(admits("spiffe://demo/officer/li", alerts));
+        assert!(!admits("spiffe://demo/officer/wang", alerts), "an administrator sees no alert");
+        assert!(!admits("spiffe://demo/officer/zhao", alerts), "nobody registered");
+        assert!(!admits("spiffe://demo/agency/li", alerts), "an agency is no officer");
+        assert!(!admits("spiffe://other/officer/li", alerts), "another programme");
+        assert!(!admits("spiffe://demo/officer/li", "/matching.v1.MatchService/New"));
+        assert!(register.admit(None, alerts).is_err());
+    }
+
+    #[test]
+    fn every_method_of_the_staff_services_is_in_the_table() {
+        use prost::Message;
+        let set = prost_types::FileDescriptorSet::decode(proto::wire::DESCRIPTOR).expect("ours");
+        for file in set.file {
+            for service in file.service.iter().filter(|s| s.name() != "AdapterService") {
+                for method in &service.method {
+                    let path = format!("/matching.v1.{}/{}", service.name(), method.name());
+                    assert!(METHODS.iter().any(|(listed, _)| *listed == path), "{path}");
+                }
+            }
+        }
+    }
+}

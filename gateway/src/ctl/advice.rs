@@ -1,0 +1,102 @@
+//! The sentences for failures, in both languages: whose fault it is and what to do. `{}` stands for
+//! what the gateway or the system said.
+//!
+//! Which sentence fits is `failure`'s to decide.
+
+use proto::fault::Reason;
+
+use crate::words::Phrase;
+
+pub const USAGE: Phrase = ("命令行有误：{}。", "The command line is at fault: {}.");
+pub const OUTPUT: Phrase = ("无法写出结果：{}。", "The output cannot be written: {}.");
+pub const SILENT: Phrase = ("网关没有消息", "the gateway is silent");
+pub const NO_CONFIG: Phrase = (
+    "没有配置文件：已查找 {}；请建立一个，或用 --config 或 GATEWAYCTL_CONFIG 指定。",
+    "There is no configuration file: looked for {}; write one, or name it with --config or GATEWAYCTL_CONFIG.",
+);
+pub const CONFIG: Phrase =
+    ("配置文件有误，请改正：{}", "The configuration file is at fault and must be mended: {}");
+pub const CERTIFICATE_FILE: Phrase = (
+    "证书文件无法读取：{}；请检查配置中的路径和文件权限。",
+    "A certificate file cannot be read: {}; check its path in the configuration and its permissions.",
+);
+pub const CERTIFICATE: Phrase = (
+    "您的证书文件有误：{}；请改正配置中的 [tls]，或向项目管理员索取新证书。",
+    "Your certificate files are at fault: {}; mend [tls] in the configuration, or ask the programme's administrator for new ones.",
+);
+pub const DISTRUSTED: Phrase = (
+    "对方未能证明自己是网关：{}；请检查配置中的 gateway、server_name、gateway_id 和 tls.trust；若无误，请告知网关运维人员。",
+    "Whoever answered did not prove to be the gateway: {}; check gateway, server_name, gateway_id and tls.trust in the configuration, and if they are right, tell those who run the gateway.",
+);
+pub const CERTIFICATE_REFUSED: Phrase = (
+    "网关拒绝了您的证书：{}；证书可能已过期、被吊销或由他人签发，请向项目管理员索取新证书。",
+    "The gateway refused your certificate: {}; it may have expired, been revoked, or come from another issuer: ask the programme's administrator for a new one.",
+);
+pub const NO_CONNECTION: Phrase = (
+    "无法连接网关：{}；请检查配置中的 gateway 和网络，稍后再试；若仍不行，请告知网关运维人员。",
+    "The gateway cannot be reached: {}; check gateway in the configuration and the network, try again later, and then tell those who run the gateway.",
+);
+pub const CLOSED: Phrase = (
+    "与网关的连接中断：{}；请稍后再试；若仍不行，请告知网关运维人员，网关日志中有原因。",
+    "The connection to the gateway was closed: {}; try again later, and if that does not help, tell those who run the gateway: its log says why.",
+);
+pub const DEADLINE: Phrase = (
+    "网关没有按时答复；请稍后再试，若仍不行，请告知网关运维人员。",
+    "The gateway did not answer in time; try again later, and if that does not help, tell those who run it.",
+);
+pub const UNFORESEEN: Phrase = (
+    "网关的答复不符合协议（{}）；它的版本可能与本程序不同，请告知网关运维人员。",
+    "The gateway answered in a way that the protocol does not foresee ({}); its version may differ from this program's: tell those who run it.",
+);
+
+/// What the people who get a refusal can do about it.
+const ADVICE: [(Reason, Phrase); 7] = [
+    (
+        Reason::NotPermitted,
+        (
+            "网关不允许您执行此操作：{}；如工作需要，请向项目管理员申请相应角色。",
+            "The gateway does not permit you this: {}; if your work needs it, ask the programme's administrator for the role.",
+        ),
+    ),
+    (
+        Reason::NotFound,
+        (
+            "未找到，或不在您的权限范围内：{}；请核对编号。",
+            "Not found, or not yours to see: {}; check the id.",
+        ),
+    ),
+    (
+        Reason::InvalidPolicy,
+        (
+            "规则或策略未通过检查，原策略继续有效；请改正后再试：{}",
+            "The rule or policy does not check, and the policy in force stays; mend it and try again: {}",
+        ),
+    ),
+    (
+        Reason::InvalidArgument,
+        ("请求有误：{}；请改正后再试。", "The request is at fault: {}; mend it and try again."),
+    ),
+    (
+        Reason::StoreUnavailable,
+        (
+            "网关的存储已满或有故障：{}；查询仍可用，请告知网关运维人员。",
+            "The gateway's store is full or failing: {}; reading still works: tell those who run the gateway.",
+        ),
+    ),
+    (Reason::Busy, ("网关繁忙：{}；请稍后再试。", "The gateway is busy: {}; try again later.")),
+    (
+        Reason::Internal,
+        (
+            "网关内部出错：{}；不是您的问题，请告知网关运维人员。",
+            "The gateway failed: {}; the fault is not yours: tell those who run it.",
+        ),
+    ),
+];
+
+/// For a reason that is newer than this program.
+pub const OTHER_REFUSAL: Phrase = ("网关拒绝了请求：{}。", "The gateway refused: {}.");
+
+/// The sentence for a refusal with this reason, by its word on the wire.
+pub fn for_reason(word: &str) -> Option<Phrase> {
+    ADVICE.iter().find(|(reason, _)| reason.as_str() == word).map(|(_, phrase)| *phrase)
+}

@@ -1,0 +1,198 @@
+//! `agencies`, `datasets` and `grants`: who takes part, and how fresh what they supplied is.
+
+use proto::wire::{
+    Freshness, ListAgenciesRequest, ListAgenciesResponse, ListDatasetsRequest,
+    ListDatasetsResponse, ListGrantsRequest, ListGrantsResponse, Suite,
+};
+
+use crate::{
+    connection::{Gateway, answer, asking},
+    failure::Failure,
+    json,
+    moment::ago,
+    output::{Screen, Tone, cell, number_cell},
+    words,
+};
+
+/// `agencies`.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn agencies(gateway: &mut Gateway, screen: &Screen) -> Result<String, Failure> {
+    let response = answer(gateway.admin.list_agencies(asking(ListAgenciesRequest {}))).await?;
+    Ok(screen.answer(|| json::agencies(&response), || agency_table(screen, &response)))
+}
+
+/// `datasets`.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn datasets(gateway: &mut Gateway, screen: &Screen) -> Result<String, Failure> {
+    let response = answer(gateway.admin.list_datasets(asking(ListDatasetsRequest {}))).await?;
+    let people = || {
+        let scope = scope_line(screen, &response);
+        format!("{scope}{}", dataset_table(screen, &response))
+    };
+    Ok(screen.answer(|| json::datasets(&response), people))
+}
+
+/// `grants`.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn grants(gateway: &mut Gateway, screen: &Screen) -> Result<String, Failure> {
+    let response = answer(gateway.admin.list_grants(asking(ListGrantsRequest {}))).await?;
+    Ok(screen.answer(|| json::grants(&response), || grant_table(screen, &response)))
+}
+
+fn agency_table(screen: &Screen, response: &ListAgenciesResponse) -> String {
+    let lang = screen.lang;
+    let headings = [
+        words::AGENCY,
+        words::CONNECTION,
+        words::SINCE,
+        words::DATASETS,
+        words::ADDRESS,
+        words::PROBLEM,
+    ];
+    let mut table = screen.table(&headings);
+    for status in &response.agencies {
+        let (connection, tone) = if status.connected {
+            (words::CONNECTED, Tone::Good)
+        } else {
+            (words::DISCONNECTED, Tone::Urgent)
+        };
+        table.add_row([
+            cell(&status.agency),
+            screen.toned(lang.say(connection), tone),
+            cell(&ago(status.since.as_ref(), (screen.clock)(), lang)),
+            number_cell(status.datasets.into()),
+            cell(&status.address),
+            cell(&status.problem),
+        ]);
+    }
+    screen.draw(&table)
+}
+
+fn scope_line(screen: &Screen, response: &ListDatasetsResponse) -> String {
+    let Some(scope) = &response.scope else { return String::new() };
+    let suite = match Suite::try_from(scope.suite) {
+        Ok(Suite::SaltedHash) => "salted-hash",
+        Ok(Suite::Oprf) => "oprf",
+        Ok(Suite::Unspecified) | Err(_) => "-",
+    };
+    let card = screen.card(&[
+        (words::PROGRAMME, scope.programme.clone()),
+        (words::EPOCH, scope.epoch.to_string()),
+        (words::SUITE, suite.into()),
+    ]);
+    format!("{card}\n\n")
+}
+
+fn dataset_table(screen: &Screen, response: &ListDatasetsResponse) -> String {
+    let lang = screen.lang;
+    let headings = [
+        words::DATASET,
+        words::AGENCY,
+        words::KIND,
+        words::FRESHNESS,
+        words::AS_OF,
+        words::ROWS,
+        words::UNOPENABLE,
+        words::VERSION,
+        words::PROBLEM,
+    ];
+    let mut table = screen.table(&headings);
+    for status in &response.datasets {
+        let tone = match Freshness::try_from(status.freshness) {
+            Ok(Freshness::Fresh) => Tone::Good,
+            Ok(Freshness::Missing) => Tone::Urgent,
+            _ => Tone::Doubtful,
+        };
+        let version = status.cursor.as_ref().map_or("-".into(), |c| c.version.to_string());
+        table.add_row([
+            cell(&status.dataset),
+            cell(&status.agency),
+            cell(lang.say(words::kind(status.kind))),
+            screen.toned(lang.say(words::freshness(status.freshness)), tone),
+            cell(&ago(status.as_of.as_ref(), (screen.clock)(), lang)),
+            number_cell(status.rows),
+            number_cell(status.unopenable),
+            cell(&version),
+            cell(&status.problem),
+        ]);
+    }
+    screen.draw(&table)
+}
+
+fn grant_table(screen: &Screen, response: &ListGrantsResponse) -> String {
+    let headings = [words::DATASET, words::OWNER, words::GRANTEE, words::STATE];
+    let mut table = screen.table(&headings);
+    for status in &response.grants {
+        let state = match &status.problem[..] {
+            "" => screen.toned(screen.lang.say(words::IN_USE), Tone::Good),
+            problem => screen.toned(problem, Tone::Urgent),
+        };
+        table.add_row([cell(&status.dataset), cell(&status.owner), cell(&status.grantee), state]);
+    }
+    screen.draw(&table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        output::{Form, tests::screen},
+        words::Lang,
+    };
+    use proto::wire::{AgencyStatus, Cursor, DatasetKind, DatasetStatus, GrantStatus, Scope};
+
+    #[test]
+    fn a_missing_dataset_stands_out_and_says_why() {
+        let status = DatasetStatus {
+            dataset: "vehicle_registration".into(),
+            agency: "public_security".into(),
+            kind: DatasetKind::CrossCheck.into(),
+            freshness: Freshness::Missing.into(),
+            cursor: Some(Cursor { log: vec![1; 16], version: 4 }),
+            rows: 9_500_000,
+            problem: "root hash differs".into(),
+            ..Default::default()
+        };
+        let scope = Scope { programme: "demo".into(), epoch: 3, suite: Suite::Oprf.into() };
+        let response = ListDatasetsResponse { scope: Some(scope), datasets: vec![status] };
+        let zh = screen(Form::Plain, Lang::Zh);
+        let text = scope_line(&zh, &response) + &dataset_table(&zh, &response);
+        for words in ["demo", "oprf", "比对", "未收到", "9,500,000", "root hash differs"] {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn an_agency_that_is_away_says_since_when_and_why() {
+        let status = AgencyStatus {
+            agency: "tax".into(),
+            problem: "Connection refused".into(),
+            since: Some(prost_types::Timestamp { seconds: 1_795_500_000, nanos: 0 }),
+            ..Default::default()
+        };
+        let response = ListAgenciesResponse { agencies: vec![status] };
+        let text = agency_table(&screen(Form::Plain, Lang::En), &response);
+        for words in ["not connected", "ago", "Connection refused"] {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_in_use_or_has_a_problem() {
+        let grant = |problem: &str| GrantStatus {
+            dataset: "tax_income".into(),
+            owner: "tax".into(),
+            grantee: "health".into(),
+            problem: problem.into(),
+        };
+        let response = ListGrantsResponse { grants: vec![grant(""), grant("bad signature")] };
+        let text = grant_table(&screen(Form::Plain, Lang::En), &response);
+        assert!(text.contains("in use") && text.contains("bad signature"), "{text}");
+    }
+}

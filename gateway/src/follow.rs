@@ -1,0 +1,259 @@
+//! One dataset's stream: opened where we are, checked group by group, opened again when it ends.
+//!
+//! Nothing of a group takes effect before its trailer agrees. Connections are `link`'s business.
+
+use std::sync::Arc;
+
+use proto::{
+    cursor::Cursor,
+    fault,
+    group::GroupError,
+    schema::{DatasetKind, DatasetSchema},
+    wire::{
+        self, adapter_service_client::AdapterServiceClient, release_frame::Frame as ReleasePart,
+        sync_frame::Frame as SyncPart,
+    },
+};
+use tokio::task::spawn_blocking;
+use tonic::{Status, transport::Channel};
+
+use crate::{
+    link::{Arrival, Backoff, Link, Surroundings},
+    rows::{RowsError, Staging},
+    sync::{Expectation, Refusal, RowGroup, SubjectGroup, VerifiedBatch, VerifiedRelease},
+};
+
+type Client = AdapterServiceClient<Channel>;
+
+/// Why a stream ended.
+enum End {
+    /// We refused what came.
+    Refused(Refusal),
+    /// The adapter refused, or the connection broke.
+    Status(Status),
+    /// Our disk.
+    Store(RowsError),
+    /// The adapter ended the stream, as it does when it restarts.
+    Closed,
+    /// We are stopping.
+    Stopping,
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Status> for End {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+impl From<RowsError> for End {
+    fn from(error: RowsError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A peer's refusal in words; its reason, where it is one of the protocol's.
+pub fn words(status: &Status) -> String {
+    match fault::reason_of(status) {
+        Some(reason) => format!("the adapter refused ({reason}): {}", status.message()),
+        None => format!("the connection failed: {} ({})", status.message(), status.code()),
+    }
+}
+
+impl End {
+    fn words(&self) -> String {
+        match self {
+            Self::Refused(refusal) => format!("refused: {refusal}"),
+            Self::Status(status) => words(status),
+            Self::Store(error) => format!("our disk did not take it: {error}"),
+            Self::Closed | Self::Stopping => "the adapter ended the stream".into(),
+        }
+    }
+
+    /// Whether asking again from the same place would meet the same refusal.
+    fn needs_snapshot(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::LargeDelta | Refusal::Gap { .. }))
+    }
+}
+
+/// Follows a dataset for as long as the session lasts.
+pub async fn dataset(link: Arc<Link>, mut client: Client, schema: DatasetSchema, generation: u64) {
+    let (mut backoff, mut from_scratch) = (Backoff::default(), false);
+    loop {
+        let mut stream = Stream { link: &link, schema: &schema, generation, accepted: false };
+        let ended = match schema.kind {
+            DatasetKind::Watch => stream.releases(&mut client, from_scratch).await,
+            DatasetKind::CrossCheck => stream.rows(&mut client, from_scratch).await,
+        };
+        if stream.accepted {
+            backoff = Backoff::default();
+        }
+        let end = ended.err().unwrap_or(End::Closed);
+        if matches!(end, End::Stopping) {
+            return;
+        }
+        from_scratch = end.needs_snapshot();
+        report(&link, &schema, &end);
+        backoff.wait().await;
+    }
+}
+
+/// Puts the end of a stream on the board.
+fn report(link: &Link, schema: &DatasetSchema, end: &End) {
+    let problem = end.words();
+    let (agency, dataset) = (&link.adapter.agency, &schema.dataset);
+    tracing::warn!(%agency, %dataset, %problem, "transfer ended");
+    if let End::Store(error) = end {
+        link.around.status.store("sealed rows", Err(error.to_string()));
+    }
+    link.around.status.dataset(dataset, |line| line.problem = problem);
+}
+
+/// One opened stream.
+struct Stream<'a> {
+    link: &'a Arc<Link>,
+    schema: &'a DatasetSchema,
+    generation: u64,
+    /// Whether any group was accepted.
+    accepted: bool,
+}
+
+impl Stream<'_> {
+    fn expectation(&self, held: Option<Cursor>) -> Expectation<'_> {
+        Expectation {
+            scope: &self.link.around.manifest.scope,
+            agency: &self.link.adapter.agency,
+            schema: self.schema,
+            held,
+            now: self.link.around.clock.now(),
+        }
+    }
+
+    async fn rows(&mut self, client: &mut Client, from_scratch: bool) -> Result<(), End> {
+        let around = &self.link.around;
+        let mut held = around.rows.held(&self.schema.dataset)?.map(|held| held.cursor);
+        let request = wire::SyncRequest {
+            scope: Some((&around.manifest.scope).into()),
+            dataset: self.schema.dataset.to_string(),
+            after: held.filter(|_| !from_scratch).map(Into::into),
+        };
+        let mut frames = client.sync(request).await?.into_inner();
+        let mut open: Option<(RowGroup, Option<Staging>)> = None;
+        while let Some(frame) = frames.message().await? {
+            match (frame.frame, open.take()) {
+                (Some(SyncPart::Header(header)), None) => {
+                    let group = RowGroup::begin(&self.expectation(held), header)?;
+                    let staging = if group.is_snapshot() {
+                        let (rows, dataset) = (around.rows.clone(), self.schema.dataset.clone());
+                        Some(on_disk(move || rows.stage(&dataset)).await?)
+                    } else {
+                        None
+                    };
+                    open = Some((group, staging));
+                }
+                (Some(SyncPart::Rows(columns)), Some((mut group, mut staging))) => {
+                    if let Some(columns) = group.rows(columns)? {
+                        let target = staging.take().expect("a snapshot is staged");
+                        let append = move || target.append(&columns).map(|()| target);
+                        staging = Some(on_disk(append).await?);
+                    }
+                    open = Some((group, staging));
+                }
+                (Some(SyncPart::Trailer(trailer)), Some((group, staging))) => {
+                    held = Some(commit(around, group.end(&trailer)?, staging).await?);
+                    self.accepted = true;
+                }
+                _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn releases(&mut self, client: &mut Client, from_scratch: bool) -> Result<(), End> {
+        let around = &self.link.around;
+        let dataset = &self.schema.dataset;
+        let mut held = self.link.released().get(dataset).copied();
+        let request = wire::ReleaseRequest {
+            scope: Some((&around.manifest.scope).into()),
+            dataset: dataset.to_string(),
+            after: held.filter(|_| !from_scratch).map(Into::into),
+        };
+        let mut frames = client.release(request).await?.into_inner();
+        let mut open: Option<SubjectGroup> = None;
+        while let Some(frame) = frames.message().await? {
+            match (frame.frame, open.take()) {
+                (Some(ReleasePart::Header(header)), None) => {
+                    open = Some(SubjectGroup::begin(&self.expectation(held), header)?);
+                }
+                (Some(ReleasePart::Subjects(columns)), Some(mut group)) => {
+                    group.subjects(columns)?;
+                    open = Some(group);
+                }
+                (Some(ReleasePart::Trailer(trailer)), Some(group)) => {
+                    held = Some(self.hand_over(group.end(&trailer)?).await?);
+                    self.accepted = true;
+                }
+                _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&self, release: VerifiedRelease) -> Result<Cursor, End> {
+        let header = release.header().clone();
+        let arrival = Arrival::Release { release, generation: self.generation };
+        self.link.around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
+        self.link.released().insert(header.dataset.clone(), header.to);
+        self.link.around.status.dataset(&header.dataset, |line| {
+            line.cursor = Some(header.to);
+            line.as_of = Some(header.as_of);
+            line.problem.clear();
+        });
+        Ok(header.to)
+    }
+}
+
+/// Commits and tells the pipeline, in a task of its own: a session that ends meanwhile must not
+/// leave rows committed that nobody was told of.
+async fn commit(
+    around: &Arc<Surroundings>,
+    batch: VerifiedBatch,
+    staging: Option<Staging>,
+) -> Result<Cursor, End> {
+    let around = around.clone();
+    let committing = tokio::spawn(async move {
+        let rows = around.rows.clone();
+        let dataset = batch.header().dataset.clone();
+        let (held, changed) = on_disk(move || match staging {
+            Some(staging) => staging.commit(&batch),
+            None => rows.apply(&batch),
+        })
+        .await?;
+        around.status.store("sealed rows", Ok(()));
+        around.status.dataset(&dataset, |line| {
+            line.cursor = Some(held.cursor);
+            line.as_of = Some(held.as_of);
+            line.rows = held.rows;
+            line.problem.clear();
+        });
+        let arrival = Arrival::Rows { dataset, changed, as_of: held.as_of };
+        around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
+        Ok(held.cursor)
+    });
+    committing.await.unwrap_or(Err(End::Stopping))
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RowsError> + Send + 'static,
+) -> Result<T, End> {
+    match spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        // The runtime is shutting down.
+        Err(_) => Err(End::Stopping),
+    }
+}

@@ -1,0 +1,272 @@
+//! One adapter: dialled, described, its grants carried, its datasets followed; for ever.
+//!
+//! Owns connection, retries and what the status board says about them. What arrives is handed to
+//! the pipeline; what it means is decided there.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use proto::{
+    cursor::Cursor,
+    manifest::Manifest,
+    name::DatasetId,
+    schema::DatasetSchema,
+    transport::{self, MAX_MESSAGE},
+    wire::{self, adapter_service_client::AdapterServiceClient},
+};
+use rustls::ClientConfig;
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tonic::transport::Channel;
+
+use crate::{
+    clock::Clock,
+    config::Adapter,
+    description::{self, Description},
+    follow,
+    grants::Grants,
+    policy_in_force::PolicyInForce,
+    rows::{Changed, Rows},
+    status::StatusBoard,
+    sync::VerifiedRelease,
+};
+
+/// How often an adapter is asked what it publishes: new datasets and grants show within this time.
+const DESCRIBE_EVERY: Duration = Duration::from_secs(10);
+/// Deadline of a call that answers once.
+const DEADLINE: Duration = Duration::from_secs(15);
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Something from an adapter that the pipeline must take into account.
+#[derive(Debug)]
+pub enum Arrival {
+    /// Sealed rows were committed to the store.
+    Rows {
+        /// Whose.
+        dataset: DatasetId,
+        /// Which.
+        changed: Changed,
+        /// When the source was last read.
+        as_of: Timestamp,
+    },
+    /// Subjects of a watch dataset.
+    Release {
+        /// The subjects.
+        release: VerifiedRelease,
+        /// The catalogue under which the stream was opened.
+        generation: u64,
+    },
+}
+
+/// What all links share.
+pub struct Surroundings {
+    /// The federation.
+    pub manifest: Manifest,
+    /// Where sealed rows are kept.
+    pub rows: Rows,
+    /// What people are shown.
+    pub status: Arc<StatusBoard>,
+    /// Grants on their way.
+    pub grants: Arc<Grants>,
+    /// The catalogue that descriptions must agree with.
+    pub policy: Arc<PolicyInForce>,
+    /// The time.
+    pub clock: Clock,
+    /// To the pipeline.
+    pub arrivals: mpsc::Sender<Arrival>,
+}
+
+/// One adapter and how far its releases have come in this run.
+pub struct Link {
+    /// Whom to dial.
+    pub adapter: Adapter,
+    /// Our certificate, to dial with.
+    tls: Arc<ClientConfig>,
+    /// What is shared.
+    pub around: Arc<Surroundings>,
+    /// Cursors of watch datasets: what was released is in memory only, and so are they.
+    released: Mutex<HashMap<DatasetId, Cursor>>,
+}
+
+/// Doubling waits between attempts.
+pub struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(FIRST_WAIT)
+    }
+}
+
+impl Backoff {
+    /// Waits, and will wait twice as long the next time.
+    pub async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LONGEST_WAIT);
+    }
+}
+
+impl Link {
+    /// A link that has not been dialled yet.
+    pub fn new(adapter: Adapter, tls: Arc<ClientConfig>, around: Arc<Surroundings>) -> Self {
+        Self { adapter, tls, around, released: Mutex::default() }
+    }
+
+    /// How far the releases have come.
+    pub fn released(&self) -> MutexGuard<'_, HashMap<DatasetId, Cursor>> {
+        self.released.lock().expect("nobody panics while holding the cursors")
+    }
+
+    /// Never returns; dropped when the gateway stops.
+    pub async fn run(self: Arc<Self>) {
+        let agency = &self.adapter.agency;
+        let mut backoff = Backoff::default();
+        loop {
+            let problem =
+                match transport::connect(self.adapter.target.clone(), self.tls.clone()).await {
+                    Ok(channel) => {
+                        let (problem, lasted) = self.session(channel).await;
+                        if lasted {
+                            backoff = Backoff::default();
+                        }
+                        problem
+                    }
+                    Err(problem) => problem,
+                };
+            tracing::warn!(%agency, %problem, "adapter not connected");
+            self.connected(false, &problem);
+            backoff.wait().await;
+        }
+    }
+
+    /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
+    async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
+        let mut client = AdapterServiceClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE);
+        let mut following = Following::default();
+        let mut grants = self.around.grants.subscribe();
+        let mut policy = self.around.policy.subscribe();
+        let mut lasted = false;
+        loop {
+            grants.mark_unchanged();
+            policy.mark_unchanged();
+            following.adopt(self, self.around.policy.generation());
+            let described = match self.describe(&mut client).await {
+                Ok(described) => described,
+                Err(problem) => return (problem, lasted),
+            };
+            lasted = true;
+            self.connected(true, "");
+            if let Err(problem) = self.deliver(&mut client).await {
+                return (problem, lasted);
+            }
+            following.reconcile(self, &client, described);
+            tokio::select! {
+                () = tokio::time::sleep(DESCRIBE_EVERY) => {}
+                _ = grants.changed() => {}
+                _ = policy.changed() => {}
+            }
+        }
+    }
+
+    async fn describe(
+        &self,
+        client: &mut AdapterServiceClient<Channel>,
+    ) -> Result<Description, String> {
+        let scope = Some((&self.around.manifest.scope).into());
+        let answer = within(client.describe(wire::DescribeRequest { scope })).await?;
+        let agency = &self.adapter.agency;
+        let policy = self.around.policy.current();
+        let description = description::check(&self.around.manifest, &policy, agency, &answer)?;
+        for (dataset, problem) in &description.refused {
+            self.around.status.dataset(dataset, |line| line.problem.clone_from(problem));
+        }
+        let refused = self.around.grants.replace(&self.around.manifest, agency, answer.grants);
+        for problem in refused {
+            tracing::warn!(%agency, %problem, "grant not carried");
+        }
+        let count = u32::try_from(answer.datasets.len()).unwrap_or(u32::MAX);
+        self.around.status.agency(agency, |line| line.datasets = count);
+        Ok(description)
+    }
+
+    async fn deliver(&self, client: &mut AdapterServiceClient<Channel>) -> Result<(), String> {
+        let grants = self.around.grants.for_grantee(&self.adapter.agency);
+        if grants.is_empty() {
+            return Ok(());
+        }
+        let scope = Some((&self.around.manifest.scope).into());
+        let request = wire::DeliverGrantsRequest { scope, grants };
+        let answer = within(client.deliver_grants(request)).await?;
+        self.around.grants.answered(&self.adapter.agency, &answer.refused);
+        Ok(())
+    }
+
+    fn connected(&self, connected: bool, problem: &str) {
+        let now = self.around.clock.now();
+        self.around.status.agency(&self.adapter.agency, |line| {
+            if line.connected != connected || line.since.is_none() {
+                line.since = Some(now);
+            }
+            line.connected = connected;
+            problem.clone_into(&mut line.problem);
+        });
+    }
+}
+
+async fn within<T>(
+    call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+) -> Result<T, String> {
+    match timeout(DEADLINE, call).await {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) => Err(follow::words(&status)),
+        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
+    }
+}
+
+/// The open streams of one session; dropping it ends them.
+#[derive(Default)]
+struct Following {
+    tasks: JoinSet<()>,
+    datasets: HashMap<DatasetId, (DatasetSchema, tokio::task::AbortHandle)>,
+    generation: u64,
+}
+
+impl Following {
+    /// Under another catalogue the pipeline begins with an empty base, so everything is released
+    /// again.
+    fn adopt(&mut self, link: &Link, generation: u64) {
+        if self.generation != generation {
+            *self = Self { generation, ..Self::default() };
+            link.released().clear();
+        }
+    }
+
+    /// Opens streams for what is agreed on now and ends those for what is not any more.
+    fn reconcile(
+        &mut self,
+        link: &Arc<Link>,
+        client: &AdapterServiceClient<Channel>,
+        description: Description,
+    ) {
+        self.datasets.retain(|_, (schema, task)| {
+            let stays = description.agreed.contains(schema);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for schema in description.agreed {
+            if self.datasets.contains_key(&schema.dataset) {
+                continue;
+            }
+            let (link, client, followed) = (link.clone(), client.clone(), schema.clone());
+            let task = self.tasks.spawn(follow::dataset(link, client, followed, self.generation));
+            self.datasets.insert(schema.dataset.clone(), (schema, task));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The one file that turns the gateway's errors into statuses. Inner text stays in the log.
+
+use proto::fault::Reason;
+use tonic::Status;
+
+use crate::{alerts::AlertsError, policy::PolicyError, policy_in_force::ReloadError};
+
+/// A call that cannot be answered.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A field has a value that it cannot have; the caller's fault.
+    Argument(String),
+    /// Nothing there that the caller may see.
+    NotFound(&'static str),
+    /// A rule or policy that does not check; the caller's fault.
+    Policy(String),
+    /// Try again.
+    Busy(&'static str),
+    /// Our disk.
+    Store(String),
+    /// Ours.
+    Internal(&'static str),
+}
+
+impl From<AlertsError> for Refusal {
+    fn from(error: AlertsError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<PolicyError> for Refusal {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(error.to_string())
+    }
+}
+
+impl From<ReloadError> for Refusal {
+    fn from(error: ReloadError) -> Self {
+        Self::Policy(format!("{error}; the policy in force stays"))
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Argument(text) => Reason::InvalidArgument.status(text),
+            Refusal::NotFound(text) => Reason::NotFound.status(text),
+            Refusal::Policy(text) => Reason::InvalidPolicy.status(text),
+            Refusal::Busy(text) => Reason::Busy.status(text),
+            Refusal::Store(text) => {
+                tracing::error!(problem = text, "a call met a failing store");
+                Reason::StoreUnavailable.status(
+                    "the gateway's disk does not answer: tell its administrator, and try later",
+                )
+            }
+            Refusal::Internal(text) => {
+                tracing::error!(problem = text, "a call met a defect");
+                Reason::Internal.status("the gateway failed: tell its administrator")
+            }
+        }
+    }
+}

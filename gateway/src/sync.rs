@@ -1,0 +1,342 @@
+//! Receives groups of columns from adapters and vouches for them: the only maker of
+//! [`VerifiedBatch`] and [`VerifiedRelease`] (PROTOCOL.md sections 7 and 9).
+//!
+//! Owns every check between a frame and its use. Streams and retries are `link`'s; keeping is
+//! `rows`'s and `base`'s.
+
+use jiff::{SignedDuration, Timestamp};
+use proto::{
+    cursor::Cursor,
+    group::{GroupCheck, GroupError},
+    name::{AgencyId, DatasetId, FlagName},
+    schema::{DatasetSchema, FlagSchema},
+    scope::{Scope, ScopeError},
+    wire,
+};
+use zeroize::Zeroize;
+
+/// How far an adapter's clock may be ahead of ours.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// A larger delta is refused; the link asks for a snapshot instead, which is never held in memory.
+const DELTA_BYTES: usize = 256 << 20;
+
+/// What a group must match.
+pub struct Expectation<'a> {
+    /// The federation's.
+    pub scope: &'a Scope,
+    /// Who was asked.
+    pub agency: &'a AgencyId,
+    /// What was asked for, as the adapter described it and the policy knows it.
+    pub schema: &'a DatasetSchema,
+    /// Where we are.
+    pub held: Option<Cursor>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+/// Why a group is refused. The adapter is at fault; nothing of the group is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// For something else.
+    #[error("{0}")]
+    Scope(#[from] ScopeError),
+    /// Not what was asked for.
+    #[error("the group is of {got}, and {asked} was asked for")]
+    Other {
+        /// What came.
+        got: String,
+        /// What should have come.
+        asked: String,
+    },
+    /// A field is missing or out of range.
+    #[error("the group's header has no usable {0}")]
+    Header(&'static str),
+    /// A delta that does not begin where we are.
+    #[error("the delta begins at {from}, and we hold {held}")]
+    Gap {
+        /// Where it begins.
+        from: String,
+        /// What is held.
+        held: String,
+    },
+    /// A source read in the future.
+    #[error("the source was read at {0}, which is in the future: check the adapter's clock")]
+    Future(Timestamp),
+    /// Too much at once.
+    #[error("the delta is larger than {} MiB: a snapshot will be asked for", DELTA_BYTES >> 20)]
+    LargeDelta,
+    /// Rows of another size than the schema's.
+    #[error("rows have {got} bytes of flags, and the dataset's description says {expected}")]
+    RowSize {
+        /// What came.
+        got: u32,
+        /// What the description says.
+        expected: usize,
+    },
+    /// A byte that the flag cannot have.
+    #[error("flag {0} has a value that its description does not allow")]
+    Flag(FlagName),
+    /// The columns themselves.
+    #[error("{0}")]
+    Group(#[from] GroupError),
+}
+
+/// A checked header.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// Which dataset.
+    pub dataset: DatasetId,
+    /// Whether the group replaces everything held.
+    pub snapshot: bool,
+    /// The version after it.
+    pub to: Cursor,
+    /// When the source was last read without error.
+    pub as_of: Timestamp,
+}
+
+/// Sealed rows that arrived whole, in order, and as sent.
+#[derive(Debug)]
+pub struct VerifiedBatch {
+    header: Header,
+    upserted: u64,
+    frames: Vec<wire::SealedRowColumns>,
+}
+
+/// Subjects and their person secrets that arrived whole, in order, and as sent.
+#[derive(Debug)]
+pub struct VerifiedRelease {
+    header: Header,
+    secrets_for: Vec<DatasetId>,
+    frames: Vec<wire::SubjectColumns>,
+}
+
+/// A group of sealed rows on its way in.
+pub struct RowGroup {
+    header: Header,
+    row_size: usize,
+    check: GroupCheck,
+    bytes: usize,
+    frames: Vec<wire::SealedRowColumns>,
+}
+
+/// A group of subjects on its way in.
+pub struct SubjectGroup {
+    header: Header,
+    secrets_for: Vec<DatasetId>,
+    flags: Vec<FlagSchema>,
+    check: GroupCheck,
+    frames: Vec<wire::SubjectColumns>,
+}
+
+impl RowGroup {
+    /// Opens a group.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn begin(expected: &Expectation<'_>, header: wire::SyncHeader) -> Result<Self, Refusal> {
+        let row_size = expected.schema.row_size();
+        if header.row_size as usize != row_size {
+            return Err(Refusal::RowSize { got: header.row_size, expected: row_size });
+        }
+        let header = Received {
+            scope: header.scope,
+            agency: header.agency,
+            dataset: header.dataset,
+            transfer: header.transfer,
+            from: header.from,
+            to: header.to,
+            as_of: header.as_of,
+        }
+        .check(expected)?;
+        Ok(Self { header, row_size, check: GroupCheck::default(), bytes: 0, frames: vec![] })
+    }
+
+    /// Whether the group replaces everything held.
+    pub fn is_snapshot(&self) -> bool {
+        self.header.snapshot
+    }
+
+    /// Checks a frame. A snapshot's is handed back, to be staged where nobody sees it yet; a
+    /// delta's is kept.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn rows(
+        &mut self,
+        frame: wire::SealedRowColumns,
+    ) -> Result<Option<wire::SealedRowColumns>, Refusal> {
+        self.check.rows(&frame, self.row_size)?;
+        if self.header.snapshot {
+            return Ok(Some(frame));
+        }
+        self.bytes += frame.tags.len() + frame.ciphertexts.len() + frame.deleted_tags.len();
+        if self.bytes > DELTA_BYTES {
+            return Err(Refusal::LargeDelta);
+        }
+        self.frames.push(frame);
+        Ok(None)
+    }
+
+    /// Compares with the trailer.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn end(self, trailer: &wire::Trailer) -> Result<VerifiedBatch, Refusal> {
+        self.check.verify(trailer, self.header.snapshot)?;
+        Ok(VerifiedBatch { header: self.header, upserted: trailer.upserted, frames: self.frames })
+    }
+}
+
+impl SubjectGroup {
+    /// Opens a group.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn begin(expected: &Expectation<'_>, header: wire::ReleaseHeader) -> Result<Self, Refusal> {
+        let flags = expected.schema.flags.clone();
+        if header.flag_count as usize != flags.len() {
+            return Err(Refusal::RowSize { got: header.flag_count, expected: flags.len() });
+        }
+        let secrets_for: Vec<DatasetId> = header
+            .secrets_for
+            .iter()
+            .map(|name| name.parse())
+            .collect::<Result<_, _>>()
+            .map_err(|_| Refusal::Header("secrets_for"))?;
+        let header = Received {
+            scope: header.scope,
+            agency: header.agency,
+            dataset: header.dataset,
+            transfer: header.transfer,
+            from: header.from,
+            to: header.to,
+            as_of: header.as_of,
+        }
+        .check(expected)?;
+        Ok(Self { header, secrets_for, flags, check: GroupCheck::default(), frames: vec![] })
+    }
+
+    /// Checks and keeps a frame.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn subjects(&mut self, frame: wire::SubjectColumns) -> Result<(), Refusal> {
+        self.check.subjects(&frame, self.flags.len(), self.secrets_for.len())?;
+        if !self.flags.is_empty() {
+            for flags in frame.flags.chunks_exact(self.flags.len()) {
+                let wrong =
+                    flags.iter().zip(&self.flags).find(|(b, f)| f.kind.possible(**b).is_none());
+                if let Some((_, flag)) = wrong {
+                    return Err(Refusal::Flag(flag.name.clone()));
+                }
+            }
+        }
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    /// Compares with the trailer.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn end(self, trailer: &wire::Trailer) -> Result<VerifiedRelease, Refusal> {
+        self.check.verify(trailer, self.header.snapshot)?;
+        Ok(VerifiedRelease {
+            header: self.header,
+            secrets_for: self.secrets_for,
+            frames: self.frames,
+        })
+    }
+}
+
+impl VerifiedBatch {
+    /// What it is.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How many rows a snapshot has.
+    pub fn upserted(&self) -> u64 {
+        self.upserted
+    }
+
+    /// A delta's rows; a snapshot's were staged as they came.
+    pub fn frames(&self) -> &[wire::SealedRowColumns] {
+        &self.frames
+    }
+}
+
+impl VerifiedRelease {
+    /// What it is.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The datasets whose person secrets each subject carries, in column order.
+    pub fn secrets_for(&self) -> &[DatasetId] {
+        &self.secrets_for
+    }
+
+    /// The subjects.
+    pub fn frames(&self) -> &[wire::SubjectColumns] {
+        &self.frames
+    }
+}
+
+impl Drop for VerifiedRelease {
+    fn drop(&mut self) {
+        self.frames.iter_mut().for_each(|frame| frame.secrets.zeroize());
+    }
+}
+
+/// The fields that both kinds of header share.
+struct Received {
+    scope: Option<wire::Scope>,
+    agency: String,
+    dataset: String,
+    transfer: i32,
+    from: Option<wire::Cursor>,
+    to: Option<wire::Cursor>,
+    as_of: Option<prost_types::Timestamp>,
+}
+
+impl Received {
+    fn check(self, expected: &Expectation<'_>) -> Result<Header, Refusal> {
+        expected.scope.accept(self.scope)?;
+        let dataset = &expected.schema.dataset;
+        if self.agency != expected.agency.as_str() || self.dataset != dataset.as_str() {
+            return Err(Refusal::Other {
+                got: format!("{}'s {}", self.agency, self.dataset),
+                asked: format!("{}'s {dataset}", expected.agency),
+            });
+        }
+        let cursor = |cursor: Option<wire::Cursor>| cursor.and_then(|c| Cursor::try_from(c).ok());
+        let to = cursor(self.to).ok_or(Refusal::Header("cursor"))?;
+        let as_of = self
+            .as_of
+            .and_then(|at| Timestamp::new(at.seconds, at.nanos).ok())
+            .ok_or(Refusal::Header("as_of"))?;
+        if as_of > expected.now + CLOCK_SKEW {
+            return Err(Refusal::Future(as_of));
+        }
+        let snapshot = match wire::Transfer::try_from(self.transfer) {
+            Ok(wire::Transfer::Snapshot) => true,
+            Ok(wire::Transfer::Delta) => false,
+            _ => return Err(Refusal::Header("kind of transfer")),
+        };
+        if !snapshot {
+            continues(cursor(self.from), expected.held, to)?;
+        }
+        Ok(Header { dataset: dataset.clone(), snapshot, to, as_of })
+    }
+}
+
+/// A delta goes from what is held to a version of the same log that is not older.
+fn continues(from: Option<Cursor>, held: Option<Cursor>, to: Cursor) -> Result<(), Refusal> {
+    let from = from.ok_or(Refusal::Header("cursor"))?;
+    if Some(from) != held || from.log != to.log || to.version < from.version {
+        let held = held.map_or_else(|| "nothing".to_owned(), |held| held.to_string());
+        return Err(Refusal::Gap { from: from.to_string(), held });
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! One category of the base as its agency released it: who is listed, where, and with which flags.
+//!
+//! The person secrets that came with it are kept by the `data_line`s that they open.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use proto::{group, name::DatasetId, schema::DatasetSchema, subject::Subject, wire};
+
+use crate::{columns::DatasetColumns, numbers::Numbers, sync::VerifiedRelease};
+
+/// The category.
+pub struct WatchList {
+    /// Flags and membership of every subject.
+    pub columns: DatasetColumns,
+    /// When the source was last read; absent until something was released in this run.
+    pub as_of: Option<Timestamp>,
+    /// The datasets whose person secrets each listed subject brings.
+    pub secrets_for: Vec<DatasetId>,
+    flags: usize,
+    /// Listed subjects and their regions, 0 where the agency gave none.
+    regions: HashMap<u32, u64>,
+}
+
+/// What a release changed.
+pub struct Taken<'r> {
+    /// Whom it lists, with the person secrets it brings for them in the order of
+    /// [`VerifiedRelease::secrets_for`].
+    pub listed: Vec<(u32, &'r [[u8; 32]])>,
+    /// Whom it lists no longer.
+    pub gone: Vec<u32>,
+}
+
+impl WatchList {
+    /// Nobody, and nothing known.
+    pub fn new(schema: &DatasetSchema) -> Self {
+        Self {
+            columns: DatasetColumns::new(schema),
+            as_of: None,
+            secrets_for: vec![],
+            flags: schema.flags.len(),
+            regions: HashMap::new(),
+        }
+    }
+
+    /// Whether a subject is listed, as far as is known.
+    pub fn lists(&self, subject: u32) -> bool {
+        self.regions.contains_key(&subject)
+    }
+
+    /// A listed subject's region, 0 where there is none.
+    pub fn region(&self, subject: u32) -> u64 {
+        self.regions.get(&subject).copied().unwrap_or(0)
+    }
+
+    /// How many are listed.
+    pub fn len(&self) -> usize {
+        self.regions.len()
+    }
+
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.regions.is_empty()
+    }
+
+    /// Takes a release over.
+    pub fn take<'r>(
+        &mut self,
+        release: &'r VerifiedRelease,
+        subjects: &mut Numbers<Subject>,
+    ) -> Taken<'r> {
+        let header = release.header();
+        self.as_of = Some(header.as_of);
+        self.secrets_for = release.secrets_for().to_vec();
+        let before =
+            if header.snapshot { std::mem::take(&mut self.regions) } else { HashMap::new() };
+        let mut taken = Taken { listed: vec![], gone: vec![] };
+        for frame in release.frames() {
+            self.take_frame(frame, subjects, &mut taken);
+            for subject in group::subjects(&frame.deleted_subjects) {
+                if let Some(number) = subjects.get(&subject)
+                    && self.regions.remove(&number).is_some()
+                {
+                    taken.gone.push(number);
+                }
+            }
+        }
+        let unlisted = before.into_keys().filter(|number| !self.regions.contains_key(number));
+        taken.gone.extend(unlisted);
+        for &number in &taken.gone {
+            self.columns.set_listed(number as usize, false);
+            self.columns.set_flags(number as usize, None).expect("nobody's flags are no bytes");
+        }
+        taken
+    }
+
+    fn take_frame<'r>(
+        &mut self,
+        frame: &'r wire::SubjectColumns,
+        subjects: &mut Numbers<Subject>,
+        taken: &mut Taken<'r>,
+    ) {
+        let secrets = frame.secrets.as_chunks::<32>().0;
+        let width = self.secrets_for.len();
+        for (index, subject) in group::subjects(&frame.subjects).enumerate() {
+            let number = subjects.intern(subject);
+            self.columns.grow(subjects.len());
+            self.regions.insert(number, frame.regions[index]);
+            self.columns.set_listed(number as usize, true);
+            let flags = &frame.flags[index * self.flags..(index + 1) * self.flags];
+            self.columns
+                .set_flags(number as usize, Some(flags))
+                .expect("flag bytes were checked with the group");
+            taken.listed.push((number, &secrets[index * width..(index + 1) * width]));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! A whole federation as files below one directory: keys, certificates, manifest, grants,
+//! configurations. What runs on it, and how, is `world`'s and the demo's business.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use agency_adapter::{
+    derive::Derivation,
+    grants::Grants,
+    identifier::{IdentifierType, canonicalise},
+    keys::Keys,
+    salts::{OwnSalts, owned},
+};
+use anyhow::Context;
+use jiff::civil::Date;
+use proto::{
+    manifest::Manifest,
+    name::{AgencyId, DatasetId},
+    person_secret::{LookupTag, PersonSecret},
+    salt::Salt,
+    schema::DatasetKind,
+    subject::Subject,
+};
+use serde::Deserialize;
+
+use crate::pki::Pki;
+
+/// The federation.
+pub struct Deployment {
+    /// Everything is below it.
+    pub dir: PathBuf,
+    /// Who issues its certificates.
+    pub pki: Pki,
+    /// What its parties agree on.
+    pub manifest: Manifest,
+}
+
+/// A member of staff who is registered at the gateway and has a certificate.
+#[derive(Debug, Clone, Copy)]
+pub struct Staff {
+    /// The id.
+    pub id: &'static str,
+    /// Roles, as in gateway.toml.
+    pub roles: &'static [&'static str],
+    /// Region prefix.
+    pub region: &'static str,
+}
+
+/// Sees all alerts.
+pub const CITY_DESK: Staff =
+    Staff { id: "city-desk", roles: &["caseworker", "auditor"], region: "" };
+/// Sees one street's alerts.
+pub const STREET_WORKER: Staff = Staff { id: "li-na", roles: &["caseworker"], region: "320104002" };
+/// Runs the gateway.
+pub const ADMINISTRATOR: Staff = Staff { id: "admin", roles: &["administrator"], region: "" };
+/// Writes rules.
+pub const ANALYST: Staff = Staff { id: "analyst", roles: &["analyst"], region: "" };
+/// Everybody.
+pub const STAFF: [Staff; 4] = [CITY_DESK, STREET_WORKER, ADMINISTRATOR, ANALYST];
+
+#[derive(Deserialize)]
+struct PolicyIds {
+    programme: Id,
+    agency: Vec<Id>,
+    dataset: Vec<OwnedDataset>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct OwnedDataset {
+    id: String,
+    agency: String,
+    kind: DatasetKind,
+}
+
+impl Deployment {
+    /// Makes everything for the agencies and datasets of a policy. `dataset_toml` gives each
+    /// agency's `[[dataset]]` sections. Every watch agency is granted every salt.
+    ///
+    /// # Errors
+    /// The file system's, or a policy without the tables.
+    pub fn create(
+        dir: &Path,
+        policy: &str,
+        dataset_toml: impl Fn(&str) -> String,
+    ) -> anyhow::Result<Self> {
+        let ids: PolicyIds = toml::from_str(policy).context("the policy's ids")?;
+        fs::create_dir_all(dir)?;
+        fs::write(dir.join("policy.toml"), policy)?;
+        let manifest_text = manifest(dir, &ids)?;
+        fs::write(dir.join("federation.toml"), &manifest_text)?;
+        let pki = Pki::new(&ids.programme.id);
+        let manifest = Manifest::parse(&manifest_text)?;
+        let deployment = Self { dir: dir.to_owned(), pki, manifest };
+        for Id { id: agency } in &ids.agency {
+            deployment.adapter(agency, &dataset_toml(agency))?;
+        }
+        deployment.grant_everything()?;
+        let certificate = deployment.pki.issue("gateway", "gateway");
+        deployment.pki.write(&certificate, &[], &dir.join("gateway/tls"))?;
+        for staff in STAFF {
+            let certificate = deployment.pki.issue("officer", staff.id);
+            let home = dir.join("staff").join(staff.id);
+            deployment.pki.write(&certificate, &[], &home.join("tls"))?;
+        }
+        Ok(deployment)
+    }
+
+    /// The agencies, in the order of their names.
+    pub fn agencies(&self) -> Vec<AgencyId> {
+        self.manifest.agencies().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// An adapter's configuration file.
+    pub fn adapter_config(&self, agency: &AgencyId) -> PathBuf {
+        self.dir.join(agency.as_str()).join("adapter.toml")
+    }
+
+    /// Writes gateway.toml for adapters at these addresses, and says where it is.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn gateway_config(
+        &self,
+        adapters: &BTreeMap<AgencyId, SocketAddr>,
+    ) -> anyhow::Result<PathBuf> {
+        let mut text = String::from(
+            "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nmanifest = \"../federation.toml\"\n\
+             policy = \"../policy.toml\"\n[tls]\n",
+        );
+        text += TLS;
+        for (agency, address) in adapters {
+            text += &format!("[[adapter]]\nagency = \"{agency}\"\naddress = \"{address}\"\n");
+        }
+        for Staff { id, roles, region } in STAFF {
+            text +=
+                &format!("[[officer]]\nid = \"{id}\"\nroles = {roles:?}\nregion = \"{region}\"\n");
+        }
+        let path = self.dir.join("gateway/gateway.toml");
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Writes a member of staff's ctl.toml for a gateway at this address, and says where it is.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn ctl_config(&self, staff: &Staff, gateway: SocketAddr) -> anyhow::Result<PathBuf> {
+        let programme = &self.manifest.scope.programme;
+        let text = format!(
+            "gateway = \"{gateway}\"\nserver_name = \"localhost\"\ngateway_id = \"gateway\"\n\
+             programme = \"{programme}\"\n[tls]\n{TLS}"
+        );
+        let path = self.dir.join("staff").join(staff.id).join("ctl.toml");
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// The subject of the person with this resident id: what only a watch agency could compute.
+    ///
+    /// # Errors
+    /// Where the id is none, or the salt of `base` is not there.
+    pub fn subject_of(&self, resident_id: &str, today: Date) -> anyhow::Result<Subject> {
+        Ok(Subject::of(&self.secret_of(resident_id, &DatasetId::base(), today)?))
+    }
+
+    /// A person's secret for a dataset: what only its owner and its grantees could compute.
+    ///
+    /// # Errors
+    /// Where the id is none, or the dataset's salt is not there.
+    pub fn secret_of(
+        &self,
+        resident_id: &str,
+        dataset: &DatasetId,
+        today: Date,
+    ) -> anyhow::Result<PersonSecret> {
+        let canonical = canonicalise(&IdentifierType::ResidentId, resident_id, today)
+            .map_err(|reject| anyhow::anyhow!("not a resident id: {reject:?}"))?;
+        let derivation = Derivation::new(&self.manifest.scope)?;
+        let root = derivation.root(&canonical.identifier);
+        Ok(derivation.person_secret(&root, dataset, &self.salt(dataset)?))
+    }
+
+    /// Under which tag a dataset has a person's row, if it has one.
+    ///
+    /// # Errors
+    /// As [`Deployment::secret_of`].
+    pub fn tag_of(
+        &self,
+        resident_id: &str,
+        dataset: &DatasetId,
+        today: Date,
+    ) -> anyhow::Result<LookupTag> {
+        Ok(self.secret_of(resident_id, dataset, today)?.lookup_tag())
+    }
+
+    fn salt(&self, dataset: &DatasetId) -> anyhow::Result<Salt> {
+        let owner = &self.manifest.dataset(dataset).context("a dataset of the manifest")?.owner;
+        let salts = OwnSalts::new(&self.state_dir(owner), self.manifest.scope.epoch);
+        salts.read(dataset)?.context("the dataset's salt was made")
+    }
+
+    fn state_dir(&self, agency: &AgencyId) -> PathBuf {
+        self.dir.join(agency.as_str()).join("state")
+    }
+
+    fn adapter(&self, agency: &str, datasets: &str) -> anyhow::Result<()> {
+        let home = self.dir.join(agency);
+        self.pki.write(&self.pki.issue("agency", agency), &[], &home.join("tls"))?;
+        let id: AgencyId = agency.parse()?;
+        OwnSalts::new(&self.state_dir(&id), self.manifest.scope.epoch)
+            .create(owned(&self.manifest, &id))?;
+        let text = format!(
+            "agency = \"{agency}\"\nlisten = \"127.0.0.1:0\"\nstate_dir = \"state\"\n\
+             manifest = \"../federation.toml\"\nreload_every = \"15m\"\n[tls]\n{TLS}\n{datasets}"
+        );
+        Ok(fs::write(home.join("adapter.toml"), text)?)
+    }
+
+    /// Grants every salt to every watch agency, again where it was done before.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn grant_everything(&self) -> anyhow::Result<()> {
+        let watch = |id: &AgencyId| {
+            let mut datasets = self.manifest.datasets();
+            datasets.any(|(_, d)| d.owner == *id && d.kind == Some(DatasetKind::Watch))
+        };
+        for (dataset, described) in self.manifest.datasets() {
+            if described.kind == Some(DatasetKind::Watch) {
+                continue;
+            }
+            let owner = &described.owner;
+            let state = self.state_dir(owner);
+            let keys = Keys::read(&state)?;
+            let salts = OwnSalts::new(&state, self.manifest.scope.epoch);
+            let grants = Grants::new(&state, owner, &self.manifest.scope);
+            for (grantee, _) in self.manifest.agencies().filter(|(id, _)| watch(id)) {
+                if grantee != owner {
+                    grants.issue((&self.manifest, &keys, &salts), dataset, grantee)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+const TLS: &str = "certificate = \"tls/certificate.pem\"\nkey = \"tls/key.pem\"\n\
+                   trust = \"tls/trust.pem\"\nrevoked = \"tls/revoked.pem\"\n";
+
+/// Makes every agency's keys and the manifest that lists them.
+fn manifest(dir: &Path, ids: &PolicyIds) -> anyhow::Result<String> {
+    let mut text = format!(
+        "version = 1\nprogramme = \"{}\"\nepoch = 1\nsuite = \"salted-hash\"\n",
+        ids.programme.id
+    );
+    for Id { id } in &ids.agency {
+        let (keys, _) = Keys::create(&dir.join(id).join("state"))?;
+        text += &keys.public().manifest_block(&id.parse()?);
+    }
+    let first = &ids.agency.first().context("a policy lists agencies")?.id;
+    text += &format!("[[dataset]]\nid = \"base\"\nowner = \"{first}\"\nkind = \"base\"\n");
+    for OwnedDataset { id, agency, kind } in &ids.dataset {
+        let kind = match kind {
+            DatasetKind::Watch => "watch",
+            DatasetKind::CrossCheck => "cross_check",
+        };
+        text += &format!("[[dataset]]\nid = \"{id}\"\nowner = \"{agency}\"\nkind = \"{kind}\"\n");
+    }
+    Ok(text)
+}

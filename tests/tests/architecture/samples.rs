@@ -1,0 +1,117 @@
+//! Sample configurations agree with the shipped policy, so that a city that starts from them starts.
+
+use std::collections::BTreeSet;
+
+use proto::{manifest::Manifest, schema::DatasetKind};
+use toml::{Table, Value};
+
+use super::{files, text};
+
+fn table(path: &str) -> Table {
+    text(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn entries<'t>(table: &'t Table, key: &str) -> Vec<&'t Table> {
+    let list = table.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    list.iter().map(|entry| entry.as_table().expect("a list of tables")).collect()
+}
+
+fn word<'t>(table: &'t Table, key: &str) -> &'t str {
+    table.get(key).and_then(Value::as_str).unwrap_or_else(|| panic!("{key} is missing"))
+}
+
+fn policy() -> Table {
+    table("deploy/policy/default.toml")
+}
+
+#[test]
+fn every_configuration_file_that_is_shipped_is_toml() {
+    let shipped = files(&["deploy"], "toml");
+    assert!(shipped.len() >= 5, "the samples are found");
+    for (name, text) in shipped {
+        let parsed = text.parse::<Table>();
+        assert!(
+            parsed.is_ok(),
+            "{name}: {}",
+            parsed.err().map(|e| e.to_string()).unwrap_or_default()
+        );
+    }
+}
+
+#[test]
+fn the_sample_manifest_lists_what_the_default_policy_knows() {
+    let manifest = Manifest::parse(&text("deploy/samples/federation.toml")).expect("it is good");
+    let policy = policy();
+    let programme = policy["programme"].as_table().expect("a table");
+    assert_eq!(manifest.scope.programme.as_str(), word(programme, "id"));
+    let agencies: BTreeSet<_> = manifest.agencies().map(|(id, _)| id.as_str()).collect();
+    let expected = entries(&policy, "agency").into_iter().map(|agency| word(agency, "id"));
+    assert_eq!(agencies, expected.collect());
+
+    let kind = |kind| match kind {
+        DatasetKind::Watch => "watch",
+        DatasetKind::CrossCheck => "cross_check",
+    };
+    let datasets: BTreeSet<_> = manifest
+        .datasets()
+        .filter_map(|(id, of)| Some((id.as_str(), of.owner.as_str(), kind(of.kind?))))
+        .collect();
+    let expected = entries(&policy, "dataset")
+        .into_iter()
+        .map(|dataset| (word(dataset, "id"), word(dataset, "agency"), word(dataset, "kind")));
+    assert_eq!(datasets, expected.collect());
+}
+
+#[test]
+fn the_sample_gateway_dials_every_agency_and_registers_every_role() {
+    let gateway = table("deploy/samples/gateway.toml");
+    let dialled: BTreeSet<_> =
+        entries(&gateway, "adapter").into_iter().map(|adapter| word(adapter, "agency")).collect();
+    let policy = policy();
+    let expected = entries(&policy, "agency").into_iter().map(|agency| word(agency, "id"));
+    assert_eq!(dialled, expected.collect());
+
+    let officers = entries(&gateway, "officer");
+    let roles: BTreeSet<_> = officers
+        .iter()
+        .flat_map(|officer| officer["roles"].as_array().expect("a list"))
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(roles, BTreeSet::from(["administrator", "analyst", "auditor", "caseworker"]));
+    let everywhere = officers.iter().any(|officer| word(officer, "region").is_empty());
+    assert!(everywhere, "alerts without a region need somebody who sees them");
+}
+
+/// Name, bands or values, and coarser groups of a flag, as the policy declares them.
+fn declared(flag: &Table) -> (String, Option<Value>, Option<Value>) {
+    let values = flag.get("bands").or_else(|| flag.get("values")).cloned();
+    (word(flag, "name").to_owned(), values, flag.get("coarser").cloned())
+}
+
+/// The same of a flag as an adapter computes it.
+fn computed(flag: &Table) -> (String, Option<Value>, Option<Value>) {
+    let bands = flag.get("bands").map(|bands| bands["lower_bounds"].clone());
+    let names = flag.get("values").map(|values| values["names"].clone());
+    (word(flag, "name").to_owned(), bands.or(names), flag.get("coarser").cloned())
+}
+
+#[test]
+fn the_sample_adapter_publishes_the_flags_that_the_default_policy_declares() {
+    let adapter = table("deploy/samples/adapter.toml");
+    let policy = policy();
+    for dataset in entries(&adapter, "dataset") {
+        let id = word(dataset, "id");
+        let known = entries(&policy, "dataset").into_iter().find(|known| word(known, "id") == id);
+        let known = known.unwrap_or_else(|| panic!("the policy does not know {id}"));
+        assert_eq!(word(known, "agency"), word(&adapter, "agency"), "who owns {id}");
+        assert_eq!(word(known, "kind"), word(dataset, "kind"), "what {id} is");
+        let flags: Vec<_> = entries(dataset, "flag").into_iter().map(computed).collect();
+        let expected: Vec<_> = entries(known, "flag").into_iter().map(declared).collect();
+        assert_eq!(flags, expected, "the flags of {id}");
+        let household = |of: &Table| {
+            let household = of.get("household")?.as_table()?;
+            Some((household["max_members"].clone(), household["datasets"].clone()))
+        };
+        assert_eq!(household(dataset), household(known), "the household of {id}");
+    }
+}
