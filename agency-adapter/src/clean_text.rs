@@ -41,7 +41,7 @@ impl CleanText {
             }
             raw.nfkc().try_for_each(|c| text.push(c))?;
         }
-        text.unwrap();
+        text.strip_wrapping();
         if is_placeholder(text.as_bytes()) {
             return Err(Reject::Placeholder);
         }
@@ -85,7 +85,7 @@ impl CleanText {
     }
 
     /// Takes off one leading apostrophe and the `="..."` by which spreadsheets keep text.
-    fn unwrap(&mut self) {
+    fn strip_wrapping(&mut self) {
         if self.as_bytes().first() == Some(&b'\'') {
             self.start += 1;
         }

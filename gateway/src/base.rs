@@ -34,7 +34,7 @@ pub struct Base {
 
 enum Source {
     Watch(WatchList),
-    Line(DataLine),
+    Line(Box<DataLine>),
 }
 
 impl Base {
@@ -49,7 +49,7 @@ impl Base {
                 DatasetKind::Watch => Source::Watch(WatchList::new(&dataset.schema)),
                 DatasetKind::CrossCheck => {
                     let as_of = rows.held(&dataset.schema.dataset)?.map(|held| held.as_of);
-                    Source::Line(DataLine::new(scope, &dataset.schema, as_of))
+                    Source::Line(Box::new(DataLine::new(scope, &dataset.schema, as_of)))
                 }
             });
         }

@@ -16,6 +16,7 @@ pub mod columns;
 pub mod config;
 pub mod data_line;
 pub mod description;
+pub mod dry_run;
 pub mod explanation;
 pub mod expression;
 pub mod facts;

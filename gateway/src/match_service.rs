@@ -16,7 +16,7 @@ use crate::{
     alerts::{After, Alerts, Filter},
     authorise::Caller,
     clock::{Clock, later},
-    pipeline::{Counts, Question},
+    dry_run::{Counts, Question},
     policy_in_force::PolicyInForce,
     refusal::Refusal,
     rule::Rule,

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use proto::{scope::Scope, subject::Subject};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::block_in_place,
 };
 
@@ -17,6 +17,7 @@ use crate::{
     alerts::{Alerts, AlertsError},
     base::Base,
     clock::{Clock, later},
+    dry_run::{self, Question},
     explanation::{Finding, explain},
     facts::Facts,
     link::Arrival,
@@ -35,33 +36,6 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 const FIRST_ARRIVALS: Duration = Duration::from_secs(120);
 /// How long until a store that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-
-/// Counts asked for in a dry run.
-pub struct Question {
-    /// The rule to try.
-    pub rule: Arc<Rule>,
-    /// The catalogue's generation that it was checked against.
-    pub generation: u64,
-    /// Count subjects of this region only.
-    pub region: String,
-    /// Where the answer goes; nothing is sent where the catalogue changed meanwhile.
-    pub answer: oneshot::Sender<Counts>,
-}
-
-/// How many subjects a rule would do what to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Alerts.
-    pub alerts: u64,
-    /// Already covered.
-    pub covered: u64,
-    /// Means over the limit.
-    pub over_means: u64,
-    /// Decided by an unknown.
-    pub pending: u64,
-    /// All subjects.
-    pub base: u64,
-}
 
 /// What the pipeline works with.
 pub struct Stages {
@@ -375,29 +349,9 @@ impl Pipeline {
             return;
         }
         self.base.lay_out();
-        let counts = block_in_place(|| self.count(&question));
+        let now = self.stages.clock.now();
+        let counts = block_in_place(|| dry_run::count(&self.base, &question, now));
         // Whoever asked may have gone away.
         let _ = question.answer.send(counts);
-    }
-
-    fn count(&self, question: &Question) -> Counts {
-        let facts = self.base.facts(self.stages.clock.now());
-        let outcomes = outcomes::evaluate(&question.rule, &facts);
-        let mut counts = Counts::default();
-        let everybody = u32::try_from(self.base.len()).expect("subjects are numbered by u32");
-        for number in (0..everybody).filter(|&number| self.base.is_listed(number)) {
-            if !format!("{:012}", self.base.region(number)).starts_with(&question.region) {
-                continue;
-            }
-            counts.base += 1;
-            match outcomes.outcome(number as usize) {
-                Outcome::Alert => counts.alerts += 1,
-                Outcome::Covered => counts.covered += 1,
-                Outcome::OverMeans => counts.over_means += 1,
-                Outcome::Pending => counts.pending += 1,
-                Outcome::None | Outcome::Held => {}
-            }
-        }
-        counts
     }
 }
