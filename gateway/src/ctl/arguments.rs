@@ -104,7 +104,7 @@ pub enum RulesCommand {
         /// A rule that is in force / 现行规则编号
         #[arg(required_unless_present = "file", conflicts_with = "file")]
         id: Option<String>,
-        /// A file with one `[[rule]]` table / 含一个 [[rule]] 表的文件
+        /// A file with one `[[rule]]` table / 含一个 `[[rule]]` 表的文件
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
