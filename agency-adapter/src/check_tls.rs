@@ -1,7 +1,7 @@
-//! `doctor`'s checks of the TLS files: whom the certificate names, who issued it, and until when it
-//! is valid.
+//! `doctor`'s checks of the TLS files: whom the certificate names, who issued it, until when it is
+//! valid, and who can read its key.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use proto::identity::Identity;
@@ -26,7 +26,15 @@ const EARLY: Duration = Duration::from_secs(30 * 24 * 3600);
 pub fn check_tls(files: &TlsFiles, expected: &Identity, now: Timestamp, lang: Lang) -> Check {
     let tls = match files.read() {
         Ok(tls) => tls,
-        Err(error) => return Check::failure(SUBJECT, error.to_string()),
+        Err(error) => {
+            return Check::failure(
+                SUBJECT,
+                lang.pick(
+                    format!("{error}。需要 {expected} 的证书、与之配对的私钥和可信机构的证书，均为 PEM 格式"),
+                    format!("{error}. Needed are a certificate for {expected}, its key, and those of the authorities to trust, in PEM form"),
+                ),
+            );
+        }
     };
     if tls.identity != *expected {
         let found = &tls.identity;
@@ -35,10 +43,22 @@ pub fn check_tls(files: &TlsFiles, expected: &Identity, now: Timestamp, lang: La
             format!("the certificate names {found} and this adapter is {expected}: have one issued for it"),
         ));
     }
+    if others_read(&files.key) {
+        let key = files.key.display();
+        return Check::warning(SUBJECT, lang.pick(
+            format!("其他用户可以读取私钥 {key}：请执行 chmod 600，并考虑更换证书和私钥"),
+            format!("others can read the key {key}: run `chmod 600` on it, and consider a new certificate and key"),
+        ));
+    }
     match validity(files, now) {
         Ok(problem) => problem.check(now, lang),
         Err(error) => Check::failure(SUBJECT, error.to_string()),
     }
+}
+
+/// Whether everybody on this computer can read the file; a group may.
+fn others_read(key: &Path) -> bool {
+    fs::metadata(key).is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0)
 }
 
 /// What is wrong with the certificate's time or issuer, now or soon.
@@ -70,8 +90,8 @@ impl Validity {
                 format!("the certificate is valid from {begin} on only: check this computer's clock, or wait"),
             )),
             Self::Untrusted(problem) => Check::failure(SUBJECT, lang.pick(
-                format!("[tls] trust 中的机构未签发该证书（{problem}）：请检查两个文件"),
-                format!("the certificate was not issued by an authority in [tls] trust ({problem}): check both files"),
+                format!("用 [tls] trust 中的机构核验该证书未通过（{problem}）：请检查两个文件"),
+                format!("the certificate does not pass with the authorities in [tls] trust ({problem}): check both files"),
             )),
         }
     }

@@ -62,7 +62,7 @@ pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
     match agency::read_manifest(config) {
         Ok(manifest) => notes.push(make_salts(config, &manifest, lang)?),
         Err(AgencyError::Config(missing)) => notes.push(lang.pick(
-            format!("尚无联邦清单（{missing}）。收到清单后请再次运行 init 以生成盐"),
+            format!("尚无联合清单（{missing}）。收到清单后请再次运行 init，生成盐值"),
             format!("no federation manifest yet ({missing}): run init again when it has arrived, to make the salts"),
         )),
         Err(error) => return Err(error.into()),
@@ -77,13 +77,13 @@ fn make_salts(config: &Config, manifest: &Manifest, lang: Lang) -> Result<String
     let names: Vec<&str> = made.iter().map(DatasetId::as_str).collect();
     Ok(match (names.as_slice(), owned(manifest, &config.agency).count()) {
         (_, 0) => lang.pick(
-            "清单中没有属于本部门的数据集，无需盐".to_owned(),
+            "清单中没有属于本部门的数据集，无需盐值".to_owned(),
             "the manifest gives this agency no dataset: no salts needed".to_owned(),
         ),
-        ([], _) => lang.pick("已有的盐未作改动".to_owned(), "all salts were kept".to_owned()),
+        ([], _) => lang.pick("已有的盐值未作改动".to_owned(), "all salts were kept".to_owned()),
         (names, _) => {
             let names = names.join(", ");
-            lang.pick(format!("已生成盐：{names}"), format!("salts made: {names}"))
+            lang.pick(format!("已生成盐值：{names}"), format!("salts made: {names}"))
         }
     })
 }
