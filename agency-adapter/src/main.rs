@@ -86,8 +86,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Grant { dataset, to } => {
             let written = setup::grant(&config()?, dataset, to)?;
             for path in &written {
-                let word =
-                    lang.pick("授权已生成，由网关转送", "granted; the gateway carries it");
+                let word = lang.pick("授权已生成，由网关转送", "granted; the gateway carries it");
                 writeln!(io::stderr(), "{}: {word}", path.display())?;
             }
             if arguments.json {

@@ -88,8 +88,8 @@ pub async fn alerts(desk: &mut StaffClient) -> anyhow::Result<()> {
                 RulePart::Means => "means",
                 RulePart::Unspecified => "",
             };
-            eprintln!("    {part:<8}{truth:<9}{}", finding.predicate);
-            eprintln!("    {:17}by {} / {}", "", finding.agency, finding.dataset);
+            let (agency, dataset) = (finding.agency, finding.dataset);
+            eprintln!("    {part:<8}{truth:<9}{}  ({agency} / {dataset})", finding.predicate);
         }
     }
     Ok(())
