@@ -116,9 +116,10 @@ impl GroupSource for SealedSource {
         after: Option<Cursor>,
         emit: Emit<'_, wire::SyncFrame>,
     ) -> Result<Option<Place>, Status> {
-        self.place(after)?;
         let reading = self.0.publication.store().reading(&self.0.dataset);
         let reading = reading.map_err(|error| refusal::store(&error))?;
+        // Only now: rows of another scope are never in the store before the scope was changed here.
+        self.place(after)?;
         let reading = reading.ok_or_else(refusal::internal)?;
         let head = reading.head();
         let resume = Resume::new(after, head.cursor(), head.kept_since())

@@ -10,7 +10,7 @@ use proto::{
 use crate::{
     agency::{self, Agency, AgencyError},
     config::Config,
-    grants::GrantsError,
+    grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
     lang::Lang,
     salts::{OwnSalts, owned},
@@ -32,6 +32,12 @@ pub enum SetupError {
     /// A grant.
     #[error(transparent)]
     Grants(#[from] GrantsError),
+    /// A salt is gone that others hold: under a new one they would find nobody, and take that for a no.
+    #[error(
+        "the salt of {0} is missing, and grants of it were issued in this epoch: restore the salts \
+         directory from a backup. If there is none, have a manifest with a new epoch issued"
+    )]
+    SaltLost(DatasetId),
 }
 
 /// What `init` did.
@@ -73,6 +79,12 @@ pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
 
 fn make_salts(config: &Config, manifest: &Manifest, lang: Lang) -> Result<String, SetupError> {
     let salts = OwnSalts::new(&config.state_dir, manifest.scope.epoch);
+    let grants = Grants::new(&config.state_dir, &config.agency, &manifest.scope);
+    for dataset in owned(manifest, &config.agency) {
+        if grants.has_issued(dataset)? && salts.read(dataset)?.is_none() {
+            return Err(SetupError::SaltLost(dataset.clone()));
+        }
+    }
     let made = salts.create(owned(manifest, &config.agency))?;
     let names: Vec<&str> = made.iter().map(DatasetId::as_str).collect();
     Ok(match (names.as_slice(), owned(manifest, &config.agency).count()) {
@@ -109,4 +121,26 @@ pub fn grant(
     let context = (&agency.manifest, &agency.keys, &agency.own_salts);
     let issue = |grantee| Ok(agency.grants.issue(context, dataset, grantee)?);
     to.iter().map(issue).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_lost_salt_that_others_hold_is_never_replaced() {
+        let (_directory, _people, config, _clock) = fixture::agency();
+        let own = |dataset: &str| config.state_dir.join(format!("salts/1/{dataset}.salt"));
+        fs::remove_file(own("residents")).expect("removed");
+        init(&config, Lang::En).expect("nobody holds it: a new one is made");
+        grant(&config, &fixture::name("residents"), &["police".parse().expect("a name")])
+            .expect("granted");
+        fs::remove_file(own("residents")).expect("removed");
+        let text = init(&config, Lang::En).err().expect("refused").to_string();
+        assert!(text.contains("residents") && text.contains("backup"), "{text}");
+        assert!(!own("residents").exists());
+    }
 }
