@@ -58,6 +58,7 @@ pub mod sealing;
 pub mod secret_file;
 pub mod server;
 pub mod setup;
+mod store_origin;
 pub mod subjects;
 pub mod vectors;
 pub mod version_head;
