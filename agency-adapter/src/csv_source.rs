@@ -181,7 +181,7 @@ impl<'a> CsvSource<'a> {
             // A stray quote may have swallowed rows: each of its lines is counted.
             return Ok(Next::Refused { first, rows: lines, reject: Reject::Columns });
         }
-        if self.holds_rows() {
+        if lines > 1 && self.holds_rows() {
             self.swallowed = Some((first + 1, lines - 1));
         } else {
             self.folded += lines - 1;
