@@ -106,6 +106,15 @@ impl CleanText {
     }
 }
 
+/// A cell without blanks around it and without the apostrophe or the `="..."` by which spreadsheets
+/// keep text.
+pub(crate) fn unwrapped(cell: &str) -> &str {
+    let cell = cell.trim();
+    let cell = cell.strip_prefix('\'').unwrap_or(cell);
+    let quoted = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    quoted.unwrap_or(cell).trim()
+}
+
 /// Blanks, hyphens and characters without width, none of which any number has.
 fn is_padding(c: char) -> bool {
     c == '-'

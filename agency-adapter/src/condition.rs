@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     cell,
+    clean_text::is_invisible,
     csv_source::{Column, Row},
 };
 
@@ -135,9 +136,10 @@ impl Condition {
     }
 }
 
-/// Whether a cell is a text, whatever the width of its characters: a near miss would be a certain no.
+/// Whether a cell is a text, whatever the width of its characters and whatever has none: a near miss
+/// would be a certain no.
 fn is(cell: &str, text: &str) -> bool {
-    cell == text || (!cell.is_ascii() && cell.nfkc().eq(text.chars()))
+    cell == text || (!cell.is_ascii() && cell.nfkc().filter(|&c| !is_invisible(c)).eq(text.chars()))
 }
 
 #[cfg(test)]
@@ -168,6 +170,9 @@ mod tests {
             ("column='a'\nequals='住宅'", "商铺", no),
             ("column='a'\nequals='住宅'", "", None),
             ("column='a'\nequals='A（1）'", "Ａ(１)", yes),
+            ("column='a'\nequals='住宅'", "\u{feff}住宅", yes),
+            ("column='a'\nequals='1'", "=\"1\"", yes),
+            ("column='a'\nequals='住宅'", "'住宅", yes),
             ("column='a'\nin=['x','y']", "y", yes),
             ("column='a'\nin=['x','y']", "z", no),
             ("column='a'\nat_least=5\nbelow=9", "5.0", yes),

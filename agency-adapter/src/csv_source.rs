@@ -8,7 +8,7 @@ use std::{fs::File, io, path::Path, time::SystemTime};
 use csv::StringRecord;
 
 use crate::{
-    csv_header::Header, dataset_config::Encoding, decoded_text::DecodedText,
+    clean_text::unwrapped, csv_header::Header, dataset_config::Encoding, decoded_text::DecodedText,
     identifier::Certificate, load_error::LoadError, reject::Reject,
 };
 
@@ -38,14 +38,14 @@ impl<'a> Row<'a> {
         Self { record, certificate }
     }
 
-    /// The text of a cell, without blanks around it; empty where there is none.
+    /// The text of a cell, without what is around it; empty where there is none.
     pub(crate) fn text(&self, column: Column) -> &'a str {
         const DIGITS: [&str; 8] = ["", "1", "2", "3", "4", "5", "6", "7"];
         let digit = |of: fn(Certificate) -> u8| {
             self.certificate.map_or("", |certificate| DIGITS[usize::from(of(certificate))])
         };
         match column {
-            Column::Cell(index) => self.record.get(index).unwrap_or_default().trim(),
+            Column::Cell(index) => unwrapped(self.record.get(index).unwrap_or_default()),
             Column::CertificateKind => digit(|certificate| certificate.kind),
             Column::CertificateLevel => digit(|certificate| certificate.level),
         }
@@ -181,7 +181,7 @@ impl<'a> CsvSource<'a> {
             // A stray quote may have swallowed rows: each of its lines is counted.
             return Ok(Next::Refused { first, rows: lines, reject: Reject::Columns });
         }
-        if self.holds_rows() {
+        if lines > 1 && self.holds_rows() {
             self.swallowed = Some((first + 1, lines - 1));
         } else {
             self.folded += lines - 1;

@@ -12,7 +12,7 @@ use proto::{
 use tonic::Status;
 
 use crate::{
-    dataset_state::{Content, DatasetState},
+    dataset_state::{Content, DatasetState, Problem},
     publication::Publication,
     refusal,
     released_group::ReleasedGroup,
@@ -93,7 +93,8 @@ impl Source {
     }
 
     fn not_loaded(&self, state: &DatasetState) -> Status {
-        refusal::not_loaded(&self.dataset, state.problem.as_deref())
+        let problem = state.problem.as_ref().map(Problem::for_gateway);
+        refusal::not_loaded(&self.dataset, problem)
     }
 }
 

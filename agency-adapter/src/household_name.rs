@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::clean_text::{is_invisible, stands_for_nothing};
+use crate::clean_text::{is_invisible, stands_for_nothing, unwrapped};
 
 /// More digits than a spreadsheet keeps.
 const ROUNDED_DIGITS: usize = 16;
@@ -23,14 +23,6 @@ pub(crate) fn household_name(cell: &str) -> Option<Cow<'_, str>> {
     };
     let is_name = !stands_for_nothing(&name) && !has_lost_digits(&name);
     is_name.then_some(name)
-}
-
-/// Without the apostrophe or the `="..."` by which spreadsheets keep text.
-fn unwrapped(cell: &str) -> &str {
-    let cell = cell.trim();
-    let cell = cell.strip_prefix('\'').unwrap_or(cell);
-    let quoted = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
-    quoted.unwrap_or(cell).trim()
 }
 
 /// `3.20102E+17`, or `320102001000000000.0`: others have the same.
