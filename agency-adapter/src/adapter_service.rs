@@ -59,13 +59,17 @@ impl AdapterService for Adapter {
         if request.grants.len() > MOST_GRANTS {
             return Err(refusal::argument(format!("more than {MOST_GRANTS} grants at once")));
         }
-        let publication = self.publication.clone();
-        let accept = move || accept_grants(&publication, request.grants);
-        let (news, refused) =
-            tokio::task::spawn_blocking(accept).await.map_err(|_| refusal::internal())?;
-        if news {
-            self.granted.notify_one();
-        }
+        let (publication, granted) = (self.publication.clone(), self.granted.clone());
+        // Told by the task that keeps them: a gateway that is gone meanwhile will deliver the same
+        // grants again, and then they are no news.
+        let accept = move || {
+            let (news, refused) = accept_grants(&publication, request.grants);
+            if news {
+                granted.notify_one();
+            }
+            refused
+        };
+        let refused = tokio::task::spawn_blocking(accept).await.map_err(|_| refusal::internal())?;
         Ok(Response::new(wire::DeliverGrantsResponse { refused }))
     }
 
