@@ -1,6 +1,8 @@
-//! The one test binary of this package: policies as people write them, and rules against an evaluator
-//! that shares no code with them.
+//! The one test binary of this package.
 
+mod alerts;
+#[allow(dead_code)]
+mod fixture;
 mod policy;
 mod policy_faults;
 mod rules;
