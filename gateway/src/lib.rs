@@ -38,6 +38,7 @@ mod policy_file;
 pub mod policy_in_force;
 mod reference;
 pub mod refusal;
+pub mod region;
 pub mod rows;
 pub mod rule;
 pub mod status;
