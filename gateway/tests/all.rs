@@ -6,3 +6,4 @@ mod fixture;
 mod policy;
 mod policy_faults;
 mod rules;
+mod sync;
