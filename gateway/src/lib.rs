@@ -46,4 +46,5 @@ pub mod sync;
 mod syntax;
 mod toml_string;
 pub mod watch_list;
+mod watcher;
 pub mod wire_alert;
