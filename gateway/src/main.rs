@@ -24,7 +24,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy again.
+    /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy and the TLS files again.
     Serve,
     /// Check the configuration and the policy, and stop.
     Check,
@@ -93,13 +93,20 @@ fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
 }
 
 fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
-    let policy = gateway.policy();
+    let (policy, tls) = (gateway.policy(), gateway.tls());
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             match policy.reload() {
                 Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
                 Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
+            }
+            match tls.reload() {
+                Ok(()) => tracing::info!("TLS files read again"),
+                Err(error) => {
+                    let problem = format!("{error:#}");
+                    tracing::error!(problem, "TLS files refused; the old ones stay");
+                }
             }
         }
     });
