@@ -12,7 +12,7 @@ use proto::{
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
     clock,
@@ -104,19 +104,8 @@ impl AdapterService for Adapter {
 impl Adapter {
     /// Takes the message out of a request whose sender is the programme's gateway.
     fn admit<T>(&self, request: Request<T>) -> Result<T, Status> {
-        let programme = self.publication.scope().programme;
-        match request.extensions().get::<Identity>() {
-            Some(Identity { programme: theirs, party: Party::Gateway(_) })
-                if *theirs == programme =>
-            {
-                Ok(request.into_inner())
-            }
-            other => {
-                let peer = other.map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(peer, "a call was refused: only the gateway may call");
-                Err(refusal::not_the_gateway())
-            }
-        }
+        admit(&self.publication, request.extensions())?;
+        Ok(request.into_inner())
     }
 
     fn accept_scope(&self, scope: Option<wire::Scope>) -> Result<(), Status> {
@@ -132,6 +121,24 @@ impl Adapter {
         let dataset: DatasetId = name.parse().map_err(|_| unknown())?;
         let state = self.publication.state(&dataset).ok_or_else(unknown)?;
         if state.schema.kind == kind { Ok(dataset) } else { Err(unknown()) }
+    }
+}
+
+/// Lets the programme's gateway call, and nobody else who has a certificate.
+///
+/// # Errors
+/// The refusal.
+pub fn admit(publication: &Publication, extensions: &Extensions) -> Result<(), Status> {
+    let programme = publication.scope().programme;
+    match extensions.get::<Identity>() {
+        Some(Identity { programme: theirs, party: Party::Gateway(_) }) if *theirs == programme => {
+            Ok(())
+        }
+        other => {
+            let peer = other.map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(peer, "a call was refused: only the gateway may call");
+            Err(refusal::not_the_gateway())
+        }
     }
 }
 
