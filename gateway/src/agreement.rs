@@ -7,10 +7,16 @@ use std::collections::BTreeSet;
 
 use proto::{manifest::Manifest, name::AgencyId};
 
-use crate::policy::Policy;
+use crate::{config::Config, policy::Policy};
 
-/// A sentence for everything that does not fit. `dialled` are the agencies with an `[[adapter]]`.
-pub(crate) fn faults(manifest: &Manifest, policy: &Policy, dialled: &[AgencyId]) -> Vec<String> {
+/// A sentence for everything in a configuration that does not fit the policy or the manifest.
+pub fn of(config: &Config, policy: &Policy) -> Vec<String> {
+    let dialled: Vec<AgencyId> = config.adapters.iter().map(|it| it.agency.clone()).collect();
+    faults(&config.manifest, policy, &dialled)
+}
+
+/// `dialled` are the agencies with an `[[adapter]]`.
+fn faults(manifest: &Manifest, policy: &Policy, dialled: &[AgencyId]) -> Vec<String> {
     let mut faults = vec![];
     for dataset in &policy.catalogue.datasets {
         let (id, agency) = (&dataset.schema.dataset, &dataset.agency);

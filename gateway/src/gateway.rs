@@ -4,7 +4,6 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use proto::{
-    name::AgencyId,
     scope::Scope,
     transport,
     wire::{
@@ -68,8 +67,7 @@ impl Gateway {
         let register = Register::new(programme.clone(), config.officers.clone())?;
         let policy = Arc::new(PolicyInForce::read(&config.policy, programme)?);
         let status = Arc::new(StatusBoard::default());
-        let dialled: Vec<AgencyId> = config.adapters.iter().map(|it| it.agency.clone()).collect();
-        for fault in agreement::faults(&config.manifest, &policy.current(), &dialled) {
+        for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
         let (rows, alerts) = stores(&config.data_dir, scope).await?;

@@ -4,7 +4,7 @@
 //! can turn an identifier into a tag: that code is not in this package's dependencies.
 
 pub mod admin_service;
-mod agreement;
+pub mod agreement;
 pub mod alert;
 pub mod alerts;
 pub mod authorise;

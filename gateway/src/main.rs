@@ -4,7 +4,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use gateway::{
-    authorise::Register, clock::Clock, config::Config, gateway::Gateway,
+    agreement, authorise::Register, clock::Clock, config::Config, gateway::Gateway,
     policy_in_force::PolicyInForce,
 };
 use proto::transport;
@@ -99,6 +99,9 @@ fn check(config: &Config) -> anyhow::Result<()> {
     let programme = &config.manifest.scope.programme;
     Register::new(programme.clone(), config.officers.clone())?;
     let policy = PolicyInForce::read(&config.policy, programme)?.current();
+    for fault in agreement::of(config, &policy) {
+        eprintln!("gateway: {fault}");
+    }
     eprintln!(
         "gateway: all is well; {} adapters, {} officers, {} datasets, {} rules",
         config.adapters.len(),
