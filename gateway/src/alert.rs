@@ -116,6 +116,13 @@ impl State {
     }
 }
 
+impl Alert {
+    /// The alert once there is no rule any more that could hold it; explained as it was.
+    pub fn withdrawn(&self, now: Timestamp) -> Self {
+        Self { state: State::Withdrawn, changed_at: now, ..self.clone() }
+    }
+}
+
 impl Moment<'_> {
     /// The state that follows, where it is another. An unknown never withdraws anything.
     pub fn next(&self, alert: Option<&Alert>, outcome: Outcome) -> Option<State> {
@@ -131,6 +138,31 @@ impl Moment<'_> {
                 let overdue = alert.state == State::Pending && self.now >= alert.due_at;
                 overdue.then_some(State::Incomplete)
             }
+        }
+    }
+
+    /// Whether an alert that stays in its state is to be explained anew: its rule was rewritten, and
+    /// enough is known for the new text. An explanation is not given up for unknowns of a start.
+    pub fn renews(&self, alert: Option<&Alert>, outcome: Outcome, settled: bool) -> bool {
+        alert.is_some_and(|alert| match (alert.state, outcome) {
+            (State::Open, Outcome::Alert) => alert.rule_version != self.rule.version,
+            (State::Pending | State::Incomplete, Outcome::Pending) => {
+                settled && alert.rule_version != self.rule.version
+            }
+            _ => false,
+        })
+    }
+
+    /// The alert in its state, as the rule's present version has it. What it is due stays.
+    pub fn renew(&self, live: &Alert, region: String, findings: Vec<DatedFinding>) -> Alert {
+        Alert {
+            rule_version: self.rule.version,
+            situation: self.rule.situation.clone(),
+            assist: self.rule.assist.clone(),
+            region,
+            findings,
+            changed_at: self.now,
+            ..live.clone()
         }
     }
 
@@ -196,5 +228,118 @@ mod tests {
         assert_eq!(first, id(subject, "illness", 1));
         assert_ne!(first, id(subject, "illness", 2));
         assert_eq!(first.len(), "AL-XXXX-XXXX-XXXX".len());
+    }
+
+    fn rule() -> Rule {
+        let policy = crate::policy::Policy::parse(include_str!("../tests/small_policy.toml"));
+        Rule::clone(&policy.expect("good").rules[0])
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(minutes)
+    }
+
+    fn moment(rule: &Rule, minutes: i64) -> Moment<'_> {
+        Moment { now: at(minutes), rule, pending_deadline: Duration::from_secs(600) }
+    }
+
+    fn raised(rule: &Rule, state: State) -> Alert {
+        moment(rule, 0).advance(None, Subject([7; 16]), state, String::new(), vec![])
+    }
+
+    #[test]
+    fn every_outcome_moves_every_state_as_the_table_says() {
+        use Outcome as O;
+        let rule = rule();
+        let table = [
+            (None, [None, None, None, None, Some(State::Open), Some(State::Pending)]),
+            (
+                Some(State::Withdrawn),
+                [None, None, None, None, Some(State::Open), Some(State::Pending)],
+            ),
+            (
+                Some(State::Open),
+                [
+                    Some(State::Withdrawn),
+                    None,
+                    Some(State::Withdrawn),
+                    Some(State::Withdrawn),
+                    None,
+                    None,
+                ],
+            ),
+            (
+                Some(State::Pending),
+                [
+                    Some(State::Withdrawn),
+                    None,
+                    Some(State::Withdrawn),
+                    Some(State::Withdrawn),
+                    Some(State::Open),
+                    None,
+                ],
+            ),
+            (
+                Some(State::Incomplete),
+                [
+                    Some(State::Withdrawn),
+                    None,
+                    Some(State::Withdrawn),
+                    Some(State::Withdrawn),
+                    Some(State::Open),
+                    None,
+                ],
+            ),
+        ];
+        for (state, expected) in table {
+            let alert = state.map(|state| raised(&rule, state));
+            let outcomes = [O::None, O::Held, O::Covered, O::OverMeans, O::Alert, O::Pending];
+            let next = outcomes.map(|outcome| moment(&rule, 5).next(alert.as_ref(), outcome));
+            assert_eq!(next, expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_pending_alert_becomes_incomplete_and_only_at_its_deadline() {
+        let rule = rule();
+        let pending = raised(&rule, State::Pending);
+        for outcome in [Outcome::Pending, Outcome::Held] {
+            assert_eq!(moment(&rule, 9).next(Some(&pending), outcome), None);
+            assert_eq!(moment(&rule, 10).next(Some(&pending), outcome), Some(State::Incomplete));
+        }
+        let open = raised(&rule, State::Open);
+        assert_eq!(moment(&rule, 100_000).next(Some(&open), Outcome::Pending), None);
+    }
+
+    #[test]
+    fn a_new_occurrence_follows_a_withdrawn_alert_and_no_other() {
+        let rule = rule();
+        let step = |alert: &Alert, state| {
+            moment(&rule, 5).advance(Some(alert), alert.subject, state, String::new(), vec![])
+        };
+        let pending = raised(&rule, State::Pending);
+        let open = step(&pending, State::Open);
+        assert_eq!((&open.id, open.raised_at, open.changed_at), (&pending.id, at(0), at(5)));
+        assert_eq!(open.due_at, at(5 + 72 * 60));
+        let withdrawn = step(&open, State::Withdrawn);
+        assert_eq!((&withdrawn.id, withdrawn.due_at), (&open.id, open.due_at));
+        let again = step(&withdrawn, State::Open);
+        assert_eq!((again.occurrence, again.raised_at), (2, at(5)));
+        assert_ne!(again.id, open.id);
+    }
+
+    #[test]
+    fn a_rewritten_rule_renews_what_it_still_holds_and_unknowns_of_a_start_do_not() {
+        let old = rule();
+        let new = Rule { version: [9; 32], ..old.clone() };
+        let renews = |state, outcome, settled| {
+            moment(&new, 1).renews(Some(&raised(&old, state)), outcome, settled)
+        };
+        assert!(renews(State::Open, Outcome::Alert, false));
+        assert!(!renews(State::Open, Outcome::Pending, true));
+        assert!(renews(State::Pending, Outcome::Pending, true));
+        assert!(!renews(State::Pending, Outcome::Pending, false));
+        assert!(!renews(State::Withdrawn, Outcome::None, true));
+        assert!(!moment(&old, 1).renews(Some(&raised(&old, State::Open)), Outcome::Alert, true));
     }
 }

@@ -267,32 +267,27 @@ impl Filter {
 }
 
 fn alert(row: &SqliteRow) -> Result<Alert> {
-    let time = |column: &str| {
-        Timestamp::from_second(row.get::<i64, _>(column)).map_err(|_| AlertsError::Foreign)
-    };
-    let bytes = |column: &str| hex::decode(row.get::<String, _>(column)).ok();
-    let findings: String = row.get("findings");
-    let assist: String = row.get("assist");
+    let number = |column: &str| row.try_get::<i64, _>(column);
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let time =
+        |column: &str| Timestamp::from_second(number(column)?).map_err(|_| AlertsError::Foreign);
+    let bytes = |column: &str| hex::decode(text(column)?).map_err(|_| AlertsError::Foreign);
+    let subject = bytes("subject")?.try_into().map_err(|_| AlertsError::Foreign)?;
+    let state = i32::try_from(number("state")?).ok().and_then(State::from_number);
     Ok(Alert {
-        id: row.get("id"),
-        subject: bytes("subject")
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Subject)
-            .ok_or(AlertsError::Foreign)?,
-        rule: row.get("rule"),
-        occurrence: u32::try_from(row.get::<i64, _>("occurrence"))
-            .map_err(|_| AlertsError::Foreign)?,
-        rule_version: bytes("rule_version")
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or(AlertsError::Foreign)?,
-        situation: row.get("situation"),
-        state: State::from_number(row.get("state")).ok_or(AlertsError::Foreign)?,
-        region: row.get("region"),
+        id: text("id")?,
+        subject: Subject(subject),
+        rule: text("rule")?,
+        occurrence: u32::try_from(number("occurrence")?).map_err(|_| AlertsError::Foreign)?,
+        rule_version: bytes("rule_version")?.try_into().map_err(|_| AlertsError::Foreign)?,
+        situation: text("situation")?,
+        state: state.ok_or(AlertsError::Foreign)?,
+        region: text("region")?,
         raised_at: time("raised_at")?,
         changed_at: time("changed_at")?,
         due_at: time("due_at")?,
-        assist: assist.split_whitespace().map(str::to_owned).collect(),
-        revision: row.get::<i64, _>("revision").cast_unsigned(),
-        findings: serde_json::from_str(&findings).map_err(|_| AlertsError::Foreign)?,
+        assist: text("assist")?.split_whitespace().map(str::to_owned).collect(),
+        revision: number("revision")?.cast_unsigned(),
+        findings: serde_json::from_str(&text("findings")?).map_err(|_| AlertsError::Foreign)?,
     })
 }

@@ -4,12 +4,15 @@
 //! Owns the order in which lists, lines and households update each other. What follows from it is
 //! the rules' business.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use proto::{
-    name::DatasetId, person_secret::PersonSecret, schema::DatasetKind, scope::Scope,
-    subject::Subject,
+    household::MemberEntry, name::DatasetId, person_secret::PersonSecret, schema::DatasetKind,
+    scope::Scope, subject::Subject,
 };
 
 use crate::{
@@ -18,7 +21,8 @@ use crate::{
     facts::{DatasetFacts, Facts, HouseholdFacts},
     households::Households,
     numbers::Numbers,
-    rows::{Changed, Rows, RowsError},
+    region,
+    rows::{Changed, RowReader, Rows, RowsError},
     sync::VerifiedRelease,
     watch_list::{Taken, WatchList},
 };
@@ -30,6 +34,8 @@ pub struct Base {
     sources: Vec<Source>,
     households: Households,
     households_changed: bool,
+    /// Lines whose rows could not be read when they should have been, or not yet.
+    unread: BTreeSet<DatasetNumber>,
 }
 
 enum Source {
@@ -38,28 +44,41 @@ enum Source {
 }
 
 impl Base {
-    /// Nobody yet; lines are as fresh as what the store holds of them.
-    ///
-    /// # Errors
-    /// [`RowsError`] where the store does not answer.
-    pub fn new(scope: &Scope, catalogue: Arc<Catalogue>, rows: &Rows) -> Result<Self, RowsError> {
-        let mut sources = vec![];
-        for dataset in &catalogue.datasets {
+    /// Nobody yet, and no row read: [`Base::catch_up`] comes next.
+    pub fn new(scope: &Scope, catalogue: Arc<Catalogue>) -> Self {
+        let (mut sources, mut unread) = (vec![], BTreeSet::new());
+        for (number, dataset) in catalogue.datasets.iter().enumerate() {
             sources.push(match dataset.schema.kind {
                 DatasetKind::Watch => Source::Watch(WatchList::new(&dataset.schema)),
                 DatasetKind::CrossCheck => {
-                    let as_of = rows.held(&dataset.schema.dataset)?.map(|held| held.as_of);
-                    Source::Line(Box::new(DataLine::new(scope, &dataset.schema, as_of)))
+                    unread.insert(number);
+                    Source::Line(Box::new(DataLine::new(scope, &dataset.schema)))
                 }
             });
         }
-        Ok(Self {
+        Self {
             catalogue,
             subjects: Numbers::default(),
             sources,
             households: Households::default(),
             households_changed: true,
-        })
+            unread,
+        }
+    }
+
+    /// Whether rows are still to be read that the store did not give.
+    pub fn is_behind(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Reads what the store did not give before.
+    ///
+    /// # Errors
+    /// [`RowsError`] where the store still does not answer; what it gave counts.
+    pub fn catch_up(&mut self, rows: &Rows) -> Result<(), RowsError> {
+        let unread: Vec<DatasetNumber> = self.unread.iter().copied().collect();
+        let results = unread.into_iter().map(|line| self.read_line(line, &Changed::All, rows));
+        results.fold(Ok(()), Result::and)
     }
 
     /// The catalogue it was built for.
@@ -75,6 +94,11 @@ impl Base {
     /// Whether none has been.
     pub fn is_empty(&self) -> bool {
         self.subjects.is_empty()
+    }
+
+    /// The number of a subject that was met.
+    pub fn number(&self, subject: &Subject) -> Option<u32> {
+        self.subjects.get(subject)
     }
 
     /// The subject with this number.
@@ -97,11 +121,11 @@ impl Base {
         }
     }
 
-    /// How many a watch dataset lists.
-    pub fn listed(&self, dataset: &DatasetId) -> usize {
+    /// How many a watch dataset lists; absent for a data line.
+    pub fn listed(&self, dataset: &DatasetId) -> Option<usize> {
         match self.catalogue.number(dataset).map(|number| &self.sources[number]) {
-            Some(Source::Watch(list)) => list.len(),
-            _ => 0,
+            Some(Source::Watch(list)) => Some(list.len()),
+            _ => None,
         }
     }
 
@@ -124,45 +148,68 @@ impl Base {
     /// Takes a release over and opens what it allows.
     ///
     /// # Errors
-    /// [`RowsError`] where the store does not answer.
+    /// [`RowsError`] where the store does not answer: what it did not give is unknown until
+    /// [`Base::catch_up`].
     pub fn release(&mut self, release: &VerifiedRelease, rows: &Rows) -> Result<(), RowsError> {
         let Some(number) = self.catalogue.number(&release.header().dataset) else { return Ok(()) };
         let Source::Watch(list) = &mut self.sources[number] else { return Ok(()) };
         let before = list.secrets_for.clone();
         let Taken { listed, gone } = list.take(release, &mut self.subjects);
         self.grow();
+        let mut entrusted = BTreeMap::new();
         for (column, dataset) in release.secrets_for().iter().enumerate() {
-            let secrets = listed
-                .iter()
-                .map(|(number, secrets)| (*number, PersonSecret::from_bytes(secrets[column])));
-            self.entrust(dataset, secrets.collect(), rows)?;
+            let Some((line, people)) = self.line(dataset) else { continue };
+            let secret = |secrets: &[[u8; 32]]| Some(PersonSecret::from_bytes(secrets[column]));
+            let new =
+                listed.iter().filter(|(n, secrets)| people.subjects.entrust(*n, secret(secrets)));
+            entrusted.insert(line, new.map(|&(number, _)| number).collect::<Vec<u32>>());
         }
+        // All that needs no store comes first, so that none of it is left half done.
         let concerned: Vec<u32> = listed.iter().map(|&(number, _)| number).chain(gone).collect();
+        let mut result = Ok(());
         for dataset in before {
-            self.withdraw_uncovered(&dataset, &concerned, rows)?;
+            result = result.and(self.withdraw_uncovered(&dataset, &concerned, rows));
         }
-        Ok(())
+        for (line, subjects) in entrusted {
+            result = result.and(self.open_rows(line, &subjects, rows));
+        }
+        result
     }
 
-    /// Takes a change of sealed rows over.
+    /// Takes a change of sealed rows over, as the store holds them now.
     ///
     /// # Errors
-    /// [`RowsError`] where the store does not answer.
+    /// [`RowsError`] where the store does not answer: everything stays as it was until
+    /// [`Base::catch_up`].
     pub fn rows_changed(
         &mut self,
         dataset: &DatasetId,
         changed: &Changed,
-        as_of: Timestamp,
         rows: &Rows,
     ) -> Result<(), RowsError> {
-        let Some(number) = self.catalogue.number(dataset) else { return Ok(()) };
+        match self.line(dataset).map(|(number, _)| number) {
+            Some(number) => self.read_line(number, changed, rows),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads a line's changed rows, or all of them where some were not read before.
+    fn read_line(
+        &mut self,
+        number: DatasetNumber,
+        changed: &Changed,
+        rows: &Rows,
+    ) -> Result<(), RowsError> {
+        let was_read = self.unread.insert(number);
+        let changed = if was_read { changed } else { &Changed::All };
+        let reader = rows.reader(&self.catalogue.datasets[number].schema)?;
         let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
-        line.as_of = Some(as_of);
         let subjects = line.subjects.concerned(changed);
         let members = line.members.concerned(changed);
-        let reader = rows.reader(dataset)?;
         line.reopen_members(&members, &reader)?;
         let households = line.reopen_subjects(&subjects, &reader)?;
+        line.as_of = reader.as_of();
+        self.unread.remove(&number);
         self.replace_households(households, rows)
     }
 
@@ -173,8 +220,9 @@ impl Base {
             Source::Line(_) => None,
         });
         // Of equally precise ones, the first list's.
-        lists
-            .fold(0, |best, region| if precision(region) > precision(best) { region } else { best })
+        lists.fold(0, |best, region| {
+            if region::precision(region) > region::precision(best) { region } else { best }
+        })
     }
 
     /// When the next dataset goes stale if nothing arrives.
@@ -237,30 +285,16 @@ impl Base {
                 Source::Line(line) => line.subjects.grow(self.subjects.len()),
             }
         }
-        self.households_changed = true;
+        let laid_out = self.households.layout().offsets.len();
+        self.households_changed |= laid_out != self.subjects.len() + 1;
     }
 
-    fn line(&mut self, dataset: &DatasetId) -> Option<&mut DataLine> {
-        match &mut self.sources[self.catalogue.number(dataset)?] {
-            Source::Line(line) => Some(line),
+    fn line(&mut self, dataset: &DatasetId) -> Option<(DatasetNumber, &mut DataLine)> {
+        let number = self.catalogue.number(dataset)?;
+        match &mut self.sources[number] {
+            Source::Line(line) => Some((number, line)),
             Source::Watch(_) => None,
         }
-    }
-
-    fn entrust(
-        &mut self,
-        dataset: &DatasetId,
-        secrets: Vec<(u32, PersonSecret)>,
-        rows: &Rows,
-    ) -> Result<(), RowsError> {
-        let Some(line) = self.line(dataset) else { return Ok(()) };
-        let mut new = vec![];
-        for (number, secret) in secrets {
-            if line.subjects.entrust(number, Some(secret)) {
-                new.push(number);
-            }
-        }
-        self.reopen(dataset, &new, rows)
     }
 
     /// Forgets the secrets of subjects whom no list brings any more for this dataset.
@@ -277,24 +311,30 @@ impl Base {
             })
         };
         let gone: Vec<u32> = concerned.iter().copied().filter(|&n| !covered(n)).collect();
-        let Some(line) = self.line(dataset) else { return Ok(()) };
+        let Some((_, line)) = self.line(dataset) else { return Ok(()) };
         let lost = gone.into_iter().filter(|&number| line.subjects.entrust(number, None));
         let lost: Vec<u32> = lost.collect();
-        self.reopen(dataset, &lost, rows)
+        let households = line.reopen_subjects(&lost, &RowReader::nothing())?;
+        self.replace_households(households, rows)
     }
 
-    fn reopen(
+    /// Opens the rows of subjects whose secrets are new.
+    fn open_rows(
         &mut self,
-        dataset: &DatasetId,
+        number: DatasetNumber,
         subjects: &[u32],
         rows: &Rows,
     ) -> Result<(), RowsError> {
         if subjects.is_empty() {
             return Ok(());
         }
-        let reader = rows.reader(dataset)?;
-        let Some(line) = self.line(dataset) else { return Ok(()) };
+        let was_read = self.unread.insert(number);
+        let reader = rows.reader(&self.catalogue.datasets[number].schema)?;
+        let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
         let households = line.reopen_subjects(subjects, &reader)?;
+        if was_read {
+            self.unread.remove(&number);
+        }
         self.replace_households(households, rows)
     }
 
@@ -322,27 +362,39 @@ impl Base {
             .and_then(|number| self.catalogue.datasets[number].schema.household.clone())
             .expect("only the household dataset's rows hold households");
         let members = self.households.numbers.len();
+        let mut entrusted = BTreeMap::new();
         for (column, dataset) in schema.datasets.iter().enumerate() {
-            let Some(line) = self.line(dataset) else { continue };
+            let Some((number, line)) = self.line(dataset) else { continue };
             line.members.grow(members);
-            let mut concerned = vec![];
-            for (number, entry) in &entries {
-                if line.members.entrust(*number, Some(entry.secrets[column].clone())) {
-                    concerned.push(*number);
-                }
+            let secret = |entry: &MemberEntry| Some(entry.secrets[column].clone());
+            let new = entries.iter().filter(|(n, entry)| line.members.entrust(*n, secret(entry)));
+            entrusted.insert(number, new.map(|&(number, _)| number).collect::<Vec<u32>>());
+            for &number in &gone {
+                line.members.entrust(number, None);
             }
-            concerned.extend(gone.iter().filter(|&&n| line.members.entrust(n, None)));
-            line.reopen_members(&concerned, &rows.reader(dataset)?)?;
+        }
+        let opened =
+            entrusted.iter().map(|(&line, members)| self.open_members(line, members, rows));
+        opened.fold(Ok(()), Result::and)
+    }
+
+    /// Opens the rows of household members whose secrets are new.
+    fn open_members(
+        &mut self,
+        number: DatasetNumber,
+        members: &[u32],
+        rows: &Rows,
+    ) -> Result<(), RowsError> {
+        if members.is_empty() {
+            return Ok(());
+        }
+        let was_read = self.unread.insert(number);
+        let reader = rows.reader(&self.catalogue.datasets[number].schema)?;
+        let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
+        line.reopen_members(members, &reader)?;
+        if was_read {
+            self.unread.remove(&number);
         }
         Ok(())
     }
-}
-
-/// How many of a region's 12 digits say something.
-fn precision(region: u64) -> u32 {
-    if region == 0 {
-        return 0;
-    }
-    let zeros = (1..12).find(|&digits| !region.is_multiple_of(10_u64.pow(digits))).unwrap_or(12);
-    13 - zeros
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+/// How long a wait trusts that the clock was not set.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
 /// The time now.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
@@ -39,10 +42,14 @@ impl Clock {
     pub async fn reach(&self, at: Option<Timestamp>) {
         let Some(at) = at else { return std::future::pending().await };
         match &self.0 {
-            Source::System => {
-                let wait = at.duration_since(Timestamp::now());
-                tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
-            }
+            Source::System => loop {
+                // The machine's clock can be set, and its sleep counts otherwise.
+                let wait = Duration::try_from(at.duration_since(Timestamp::now()));
+                match wait {
+                    Ok(wait) if !wait.is_zero() => tokio::time::sleep(wait.min(LOOK_AGAIN)).await,
+                    _ => return,
+                }
+            },
             Source::Manual(shown) => {
                 // A dropped sender means that the time never comes.
                 if shown.clone().wait_for(|now| *now >= at).await.is_err() {

@@ -6,6 +6,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, bail};
@@ -13,12 +14,15 @@ use proto::{
     identity::{Identity, Party},
     manifest::Manifest,
     name::AgencyId,
-    tls::{Tls, TlsPem},
+    scope::Suite,
     transport::Target,
 };
 use serde::Deserialize;
 
-use crate::authorise::Officer;
+use crate::{
+    authorise::Officer,
+    tls_in_force::{TlsFiles, TlsInForce},
+};
 
 /// Everything the gateway needs to start.
 pub struct Config {
@@ -31,7 +35,7 @@ pub struct Config {
     /// The policy file.
     pub policy: PathBuf,
     /// Our certificate and whom we trust.
-    pub tls: Tls,
+    pub tls: Arc<TlsInForce>,
     /// The adapters to dial.
     pub adapters: Vec<Adapter>,
     /// Who may call what.
@@ -54,20 +58,11 @@ struct File {
     data_dir: PathBuf,
     manifest: PathBuf,
     policy: PathBuf,
-    tls: FileTls,
+    tls: TlsFiles,
     #[serde(rename = "adapter")]
     adapters: Vec<FileAdapter>,
     #[serde(rename = "officer", default)]
     officers: Vec<Officer>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileTls {
-    certificate: PathBuf,
-    key: PathBuf,
-    trust: PathBuf,
-    revoked: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -95,16 +90,15 @@ impl Config {
         let manifest_path = directory.join(&file.manifest);
         let manifest = Manifest::parse(&text(&manifest_path)?)
             .with_context(|| format!("federation manifest {}", manifest_path.display()))?;
-        let tls = tls(directory, &file.tls)?;
-        let programme = &manifest.scope.programme;
-        if tls.identity.programme != *programme || !matches!(tls.identity.party, Party::Gateway(_))
-        {
+        if manifest.scope.suite != Suite::SaltedHash {
             bail!(
-                "the certificate is {}'s; a gateway of programme {programme} needs one for \
-                 spiffe://{programme}/gateway/<id>",
-                tls.identity
+                "federation manifest {} names a suite that this version does not have: it has \
+                 \"salted-hash\" only, and never uses it in another's place",
+                manifest_path.display()
             );
         }
+        let tls = TlsInForce::read(file.tls.within(directory), &manifest.scope.programme)?;
+        let tls = Arc::new(tls);
         Ok(Self {
             listen: file.listen,
             data_dir: directory.join(file.data_dir),
@@ -119,21 +113,6 @@ impl Config {
 
 fn text(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn tls(directory: &Path, file: &FileTls) -> anyhow::Result<Tls> {
-    let read = |path: &Path| {
-        let path = directory.join(path);
-        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let revoked = file.revoked.as_deref().map(read).transpose()?;
-    Tls::from_pem(&TlsPem {
-        certificate: &read(&file.certificate)?,
-        key: &read(&file.key)?,
-        trust: &read(&file.trust)?,
-        revoked: revoked.as_deref(),
-    })
-    .context("the files under [tls]")
 }
 
 fn adapters(files: Vec<FileAdapter>, manifest: &Manifest) -> anyhow::Result<Vec<Adapter>> {

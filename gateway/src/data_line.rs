@@ -12,6 +12,7 @@ use proto::{
     scope::Scope,
     sealed_row::{RowNonce, RowSealer},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     columns::DatasetColumns,
@@ -20,7 +21,7 @@ use crate::{
 
 /// The data line.
 pub struct DataLine {
-    /// When its source was last read; absent until rows were received.
+    /// When the source of the rows that were opened was last read; absent where there are none.
     pub as_of: Option<Timestamp>,
     /// What is known of subjects.
     pub subjects: People,
@@ -57,26 +58,41 @@ impl People {
     pub fn grow(&mut self, len: usize) {
         let before = self.secrets.len();
         if len > before {
+            self.make_room(len);
             self.secrets.resize(len, None);
             self.columns.grow(len);
             (before..len).for_each(|number| self.columns.set_unknown(number));
         }
     }
 
-    /// Gives or takes away the capability to open a person's row. True where that is a change: the
-    /// row must then be opened again.
+    /// A vector that grows by itself would leave copies of secrets in the memory it gives back.
+    fn make_room(&mut self, len: usize) {
+        if len > self.secrets.capacity() {
+            let mut larger = Vec::with_capacity(len.max(2 * self.secrets.capacity()));
+            larger.extend(self.secrets.iter().cloned());
+            self.secrets = larger;
+        }
+    }
+
+    /// Gives or takes away the capability to open a person's row. True where that is a change:
+    /// nothing is known of the person until the row is opened again.
     pub fn entrust(&mut self, number: u32, secret: Option<PersonSecret>) -> bool {
         let held = &mut self.secrets[number as usize];
         if *held == secret {
             return false;
         }
         if let Some(old) = held.take() {
-            self.numbers.remove(&old.lookup_tag());
+            let tag = old.lookup_tag();
+            if self.numbers.get(&tag) == Some(&number) {
+                self.numbers.remove(&tag);
+            }
         }
         if let Some(new) = &secret {
             self.numbers.insert(new.lookup_tag(), number);
         }
         *held = secret;
+        self.columns.set_unknown(number as usize);
+        self.unopenable.remove(&number);
         true
     }
 
@@ -109,10 +125,10 @@ enum Row {
 }
 
 impl DataLine {
-    /// A line of which nothing was received yet.
-    pub fn new(scope: &Scope, schema: &DatasetSchema, as_of: Option<Timestamp>) -> Self {
+    /// A line of which nothing was read yet.
+    pub fn new(scope: &Scope, schema: &DatasetSchema) -> Self {
         Self {
-            as_of,
+            as_of: None,
             subjects: People::new(schema),
             members: People::new(schema),
             sealer: RowSealer::new(scope, &schema.dataset),
@@ -157,7 +173,9 @@ impl DataLine {
     fn read(&self, secret: Option<&PersonSecret>, reader: &RowReader) -> Result<Row, RowsError> {
         let Some(secret) = secret else { return Ok(Row::NotReleased) };
         let tag = secret.lookup_tag();
-        let Some(mut sealed) = reader.get(tag)? else { return Ok(Row::Absent) };
+        let Some(sealed) = reader.get(tag)? else { return Ok(Row::Absent) };
+        // Opened in place: a household's secrets are then in this buffer.
+        let mut sealed = Zeroizing::new(sealed);
         Ok(self.open(secret, tag, &mut sealed).unwrap_or(Row::Unopenable))
     }
 

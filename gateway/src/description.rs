@@ -58,6 +58,11 @@ pub fn check(
             Err(problem) => description.refused.push((id, problem)),
         }
     }
+    let missing = policy.catalogue.datasets.iter().filter(|dataset| dataset.agency == *agency);
+    for id in missing.map(|dataset| &dataset.schema.dataset).filter(|id| !seen.contains(*id)) {
+        let problem = "the adapter does not describe it: its configuration lacks the dataset";
+        description.refused.push((id.clone(), problem.into()));
+    }
     Ok(description)
 }
 

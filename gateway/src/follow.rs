@@ -70,7 +70,9 @@ impl End {
         match self {
             Self::Refused(refusal) => format!("refused: {refusal}"),
             Self::Status(status) => words(status),
-            Self::Store(error) => format!("our disk did not take it: {error}"),
+            Self::Store(RowsError::Overtaken(_)) => "overtaken by another transfer".into(),
+            // The engine's words are for the log; the stores' health says that it is our disk.
+            Self::Store(_) => "our disk did not take it".into(),
             Self::Closed | Self::Stopping => "the adapter ended the stream".into(),
         }
     }
@@ -108,7 +110,8 @@ fn report(link: &Link, schema: &DatasetSchema, end: &End) {
     let problem = end.words();
     let (agency, dataset) = (&link.adapter.agency, &schema.dataset);
     tracing::warn!(%agency, %dataset, %problem, "transfer ended");
-    if let End::Store(error) = end {
+    if let End::Store(error @ (RowsError::Engine(_) | RowsError::Foreign(_))) = end {
+        tracing::error!(%error, "the store of sealed rows failed");
         link.around.status.store("sealed rows", Err(error.to_string()));
     }
     link.around.status.dataset(dataset, |line| line.problem = problem);
@@ -134,9 +137,14 @@ impl Stream<'_> {
         }
     }
 
+    async fn held(&self) -> Result<Option<Cursor>, End> {
+        let (rows, schema) = (self.link.around.rows.clone(), self.schema.clone());
+        Ok(on_disk(move || rows.held(&schema)).await?.map(|held| held.cursor))
+    }
+
     async fn rows(&mut self, client: &mut Client, from_scratch: bool) -> Result<(), End> {
         let around = &self.link.around;
-        let mut held = around.rows.held(&self.schema.dataset)?.map(|held| held.cursor);
+        let mut held = self.held().await?;
         let request = wire::SyncRequest {
             scope: Some((&around.manifest.scope).into()),
             dataset: self.schema.dataset.to_string(),
@@ -149,8 +157,8 @@ impl Stream<'_> {
                 (Some(SyncPart::Header(header)), None) => {
                     let group = RowGroup::begin(&self.expectation(held), header)?;
                     let staging = if group.is_snapshot() {
-                        let (rows, dataset) = (around.rows.clone(), self.schema.dataset.clone());
-                        Some(on_disk(move || rows.stage(&dataset)).await?)
+                        let (rows, schema) = (around.rows.clone(), self.schema.clone());
+                        Some(on_disk(move || rows.stage(&schema)).await?)
                     } else {
                         None
                     };
@@ -165,7 +173,7 @@ impl Stream<'_> {
                     open = Some((group, staging));
                 }
                 (Some(SyncPart::Trailer(trailer)), Some((group, staging))) => {
-                    held = Some(commit(around, group.end(&trailer)?, staging).await?);
+                    held = Some(commit(around, self.schema, group.end(&trailer)?, staging).await?);
                     self.accepted = true;
                 }
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
@@ -177,7 +185,7 @@ impl Stream<'_> {
     async fn releases(&mut self, client: &mut Client, from_scratch: bool) -> Result<(), End> {
         let around = &self.link.around;
         let dataset = &self.schema.dataset;
-        let mut held = self.link.released().get(dataset).copied();
+        let mut held = self.link.released(dataset, self.generation);
         let request = wire::ReleaseRequest {
             scope: Some((&around.manifest.scope).into()),
             dataset: dataset.to_string(),
@@ -208,7 +216,7 @@ impl Stream<'_> {
         let header = release.header().clone();
         let arrival = Arrival::Release { release, generation: self.generation };
         self.link.around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
-        self.link.released().insert(header.dataset.clone(), header.to);
+        self.link.advance(&header.dataset, self.generation, header.to);
         self.link.around.status.dataset(&header.dataset, |line| {
             line.cursor = Some(header.to);
             line.as_of = Some(header.as_of);
@@ -222,16 +230,17 @@ impl Stream<'_> {
 /// leave rows committed that nobody was told of.
 async fn commit(
     around: &Arc<Surroundings>,
+    schema: &DatasetSchema,
     batch: VerifiedBatch,
     staging: Option<Staging>,
 ) -> Result<Cursor, End> {
-    let around = around.clone();
+    let (around, schema) = (around.clone(), schema.clone());
     let committing = tokio::spawn(async move {
         let rows = around.rows.clone();
         let dataset = batch.header().dataset.clone();
         let (held, changed) = on_disk(move || match staging {
             Some(staging) => staging.commit(&batch),
-            None => rows.apply(&batch),
+            None => rows.apply(&schema, &batch),
         })
         .await?;
         around.status.store("sealed rows", Ok(()));
@@ -241,7 +250,7 @@ async fn commit(
             line.rows = held.rows;
             line.problem.clear();
         });
-        let arrival = Arrival::Rows { dataset, changed, as_of: held.as_of };
+        let arrival = Arrival::Rows { dataset, changed };
         around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
         Ok(held.cursor)
     });

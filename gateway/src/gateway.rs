@@ -4,6 +4,7 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use proto::{
+    scope::Scope,
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, match_service_server::MatchServiceServer,
@@ -18,10 +19,11 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     admin_service::Administration,
+    agreement,
     alerts::Alerts,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
-    config::Config,
+    config::{Adapter, Config},
     grants::Grants,
     link::{Link, Surroundings},
     match_service::Matches,
@@ -29,6 +31,7 @@ use crate::{
     policy_in_force::PolicyInForce,
     rows::Rows,
     status::StatusBoard,
+    tls_in_force::TlsInForce,
 };
 
 /// The service whose health says whether the stores take writes; reads go on without.
@@ -59,18 +62,22 @@ impl Gateway {
     /// # Errors
     /// What is wrong, and in which file.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let programme = &config.manifest.scope.programme;
+        let scope = &config.manifest.scope;
+        let programme = &scope.programme;
         let register = Register::new(programme.clone(), config.officers.clone())?;
         let policy = Arc::new(PolicyInForce::read(&config.policy, programme)?);
         let status = Arc::new(StatusBoard::default());
-        let (rows, alerts) = stores(&config.data_dir).await?;
+        for fault in agreement::of(&config, &policy.current()) {
+            tracing::warn!("{fault}");
+        }
+        let (rows, alerts) = stores(&config.data_dir, scope).await?;
         for adapter in &config.adapters {
             let address = adapter.target.address.clone();
             status.agency(&adapter.agency, |line| line.address = address);
         }
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
-            if let Some(held) = rows.held(id)? {
+            if let Some(held) = rows.held(&dataset.schema)? {
                 status.dataset(id, |line| {
                     line.cursor = Some(held.cursor);
                     line.as_of = Some(held.as_of);
@@ -96,6 +103,11 @@ impl Gateway {
         self.policy.clone()
     }
 
+    /// The TLS files, for reading them again on a signal.
+    pub fn tls(&self) -> Arc<TlsInForce> {
+        self.config.tls.clone()
+    }
+
     /// Serves staff on `listener` and follows every adapter until `shutdown`; then drains.
     ///
     /// # Errors
@@ -117,12 +129,7 @@ impl Gateway {
             clock: self.clock.clone(),
             arrivals,
         });
-        let mut links = JoinSet::new();
-        for adapter in self.config.adapters {
-            let tls = self.config.tls.client.clone();
-            links.spawn(Arc::new(Link::new(adapter, tls, around.clone())).run());
-        }
-        drop(around);
+        let mut links = links(self.config.adapters, &self.config.tls, &around);
         let matches = Matches {
             alerts: self.alerts,
             policy: self.policy.clone(),
@@ -139,14 +146,12 @@ impl Gateway {
             policy: self.policy,
             clock: self.clock,
         };
-        let pipeline = tokio::spawn(self.pipeline.run(arriving, asked));
+        let mut pipeline = tokio::spawn(self.pipeline.run(arriving, asked));
         let (reporter, health) = tonic_health::server::health_reporter();
         links.spawn(report_health(reporter, self.status));
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
-            .build_v1()
-            .context("our own descriptors")?;
-        let (_tls, tls) = watch::channel(self.config.tls.server);
+            .build_v1()?;
         let server = transport::server()
             .layer(AuthoriseLayer(self.register))
             .add_service(health)
@@ -156,30 +161,41 @@ impl Gateway {
             )
             .add_service(AdminServiceServer::new(administration))
             .serve_with_incoming_shutdown(
-                transport::incoming(listener, tls),
+                transport::incoming(listener, self.config.tls.server()),
                 stopped(stopping.clone()),
             );
         let mut server = std::pin::pin!(server);
         tokio::select! {
             served = &mut server => served?,
+            // Better no gateway than one that looks well and matches nobody any more.
+            ended = &mut pipeline => ended.context("the pipeline failed")?,
+            Some(ended) = links.join_next() => ended.context("a link failed")?,
             () = shutdown => {
                 stop.send_replace(true);
                 // Whoever does not let go is cut off: every stream is resumable.
                 if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
                     served?;
                 }
+                links.shutdown().await;
+                drop(around);
+                pipeline.await.context("the pipeline failed")?;
             }
         }
-        links.shutdown().await;
-        pipeline.await.context("the pipeline failed")
+        Ok(())
     }
 }
 
-async fn stores(data_dir: &Path) -> anyhow::Result<(Rows, Alerts)> {
+fn links(adapters: Vec<Adapter>, tls: &TlsInForce, around: &Arc<Surroundings>) -> JoinSet<()> {
+    let links =
+        adapters.into_iter().map(|adapter| Link::new(adapter, tls.client(), around.clone()));
+    links.map(|link| Arc::new(link).run()).collect()
+}
+
+async fn stores(data_dir: &Path, scope: &Scope) -> anyhow::Result<(Rows, Alerts)> {
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
     let name = |file: &str| format!("{} in data_dir {}", file, data_dir.display());
-    let rows = Rows::open(&data_dir.join("rows.redb")).with_context(|| name("rows.redb"))?;
+    let rows = Rows::open(&data_dir.join("rows.redb"), scope).with_context(|| name("rows.redb"))?;
     let alerts = Alerts::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;

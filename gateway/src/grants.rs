@@ -82,10 +82,20 @@ impl Grants {
         theirs.map(|carried| (&carried.grant).into()).collect()
     }
 
-    /// Notes what `grantee` said to the grants delivered to it.
-    pub fn answered(&self, grantee: &AgencyId, refused: &[wire::RefusedGrant]) {
+    /// Notes what `grantee` said to the grants that were delivered to it. One that was replaced
+    /// meanwhile has not been asked about yet.
+    pub fn answered(
+        &self,
+        grantee: &AgencyId,
+        delivered: &[wire::SaltGrant],
+        refused: &[wire::RefusedGrant],
+    ) {
         for carried in self.lock().values_mut().filter(|c| c.grant.grantee == *grantee) {
             let dataset = carried.grant.dataset.as_str();
+            let asked = delivered.iter().find(|asked| asked.dataset == dataset);
+            if asked.is_none_or(|asked| *asked != wire::SaltGrant::from(&carried.grant)) {
+                continue;
+            }
             let refusal = refused.iter().find(|refusal| refusal.dataset == dataset);
             carried.problem = refusal.map(|refusal| refusal.reason.clone()).unwrap_or_default();
         }
@@ -119,7 +129,117 @@ fn check(
     if grant.scope != manifest.scope {
         return Err(format!("it is for {}, and this is {}", grant.scope, manifest.scope));
     }
+    if manifest.agency(&grant.grantee).is_none() {
+        let grantee = &grant.grantee;
+        return Err(format!("{grantee} is no agency of the federation manifest"));
+    }
     let key = manifest.agency(owner).ok_or("its owner is not in the federation manifest")?;
     grant.verify(&key.signing_key).map_err(|error| error.to_string())?;
     Ok(grant)
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{
+        salt::Salt,
+        scope::{Scope, Suite},
+        signing::SigningKey,
+    };
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+        text.parse().expect("a name")
+    }
+
+    fn key(owner: &str) -> SigningKey {
+        SigningKey::from_seed(&Zeroizing::new([owner.as_bytes()[0]; 32]))
+    }
+
+    fn manifest() -> Manifest {
+        let mut text =
+            "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n".to_owned();
+        for agency in ["aid", "tax"] {
+            let (signing, hpke) = (hex::encode(key(agency).verifying_key().0), "09".repeat(32));
+            text += &format!(
+                "[[agency]]\nid = \"{agency}\"\nsigning_key = \"{signing}\"\nhpke_key = \"{hpke}\"\n"
+            );
+        }
+        for (id, owner) in [("base", "aid"), ("income", "tax"), ("benefits", "aid")] {
+            let kind = if id == "base" { "base" } else { "cross_check" };
+            text +=
+                &format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n");
+        }
+        Manifest::parse(&text).expect("good")
+    }
+
+    fn grant(epoch: u32, dataset: &str, owner: &str, grantee: &str) -> wire::SaltGrant {
+        let scope = Scope { programme: name("demo"), epoch, suite: Suite::SaltedHash };
+        let manifest = manifest();
+        let hpke = &manifest.agency(&name("aid")).expect("listed").hpke_key;
+        let (dataset, owner_id, grantee) = (name(dataset), name(owner), name(grantee));
+        let salt = Salt::from_bytes([1; 32]);
+        let granted =
+            SaltGrant::issue(&salt, (&scope, &dataset), (&owner_id, &key(owner)), (&grantee, hpke));
+        (&granted.expect("encrypted")).into()
+    }
+
+    #[test]
+    fn only_what_an_owner_may_give_is_carried() {
+        let (grants, tax) = (Grants::default(), name("tax"));
+        let good = grant(1, "income", "tax", "aid");
+        let mut forged = grant(1, "income", "tax", "tax");
+        forged.signature[0] ^= 1;
+        let shown = vec![
+            good.clone(),
+            forged,
+            grant(1, "benefits", "tax", "aid"),
+            grant(2, "income", "tax", "tax"),
+            grant(1, "income", "tax", "nobody"),
+            grant(1, "benefits", "aid", "tax"),
+        ];
+        let refused = grants.replace(&manifest(), &tax, shown);
+        assert_eq!(refused.len(), 5, "{refused:?}");
+        assert_eq!(grants.for_grantee(&name("aid")), [good]);
+        assert!(grants.for_grantee(&tax).is_empty());
+    }
+
+    #[test]
+    fn a_change_is_told_once_and_a_withdrawn_grant_is_no_longer_carried() {
+        let (grants, manifest, tax) = (Grants::default(), manifest(), name("tax"));
+        let mut changes = grants.subscribe();
+        let good = grant(1, "income", "tax", "aid");
+        grants.replace(&manifest, &tax, vec![good.clone()]);
+        assert!(changes.has_changed().expect("there"));
+        changes.mark_unchanged();
+        grants.replace(&manifest, &tax, vec![good]);
+        grants.replace(&manifest, &name("aid"), vec![]);
+        assert!(!changes.has_changed().expect("there"), "nothing new");
+        grants.replace(&manifest, &tax, vec![]);
+        assert!(changes.has_changed().expect("there") && grants.list().is_empty());
+    }
+
+    #[test]
+    fn what_a_grantee_said_is_of_the_grant_that_it_was_given() {
+        let (grants, manifest, aid) = (Grants::default(), manifest(), name("aid"));
+        let problem = || grants.list()[0].problem.clone();
+        let first = grant(1, "income", "tax", "aid");
+        grants.replace(&manifest, &name("tax"), vec![first.clone()]);
+        let refused = [wire::RefusedGrant {
+            dataset: "income".into(),
+            owner: "tax".into(),
+            reason: "does not open".into(),
+        }];
+        grants.answered(&aid, std::slice::from_ref(&first), &refused);
+        assert_eq!(problem(), "does not open");
+        let second = grant(1, "income", "tax", "aid");
+        assert_ne!(first, second, "an envelope is never the same");
+        grants.replace(&manifest, &name("tax"), vec![second.clone()]);
+        assert_eq!(problem(), "", "not asked yet");
+        grants.answered(&aid, &[first], &refused);
+        assert_eq!(problem(), "", "that was about the one before");
+        grants.answered(&aid, &[second], &[]);
+        assert_eq!(problem(), "");
+    }
 }

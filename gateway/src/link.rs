@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use proto::{
     cursor::Cursor,
     manifest::Manifest,
@@ -19,7 +18,11 @@ use proto::{
     wire::{self, adapter_service_client::AdapterServiceClient},
 };
 use rustls::ClientConfig;
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 use tonic::transport::Channel;
 
 use crate::{
@@ -36,6 +39,8 @@ use crate::{
 
 /// How often an adapter is asked what it publishes: new datasets and grants show within this time.
 const DESCRIBE_EVERY: Duration = Duration::from_secs(10);
+/// How often grants are delivered that have not changed, for an adapter that lost them.
+const DELIVER_EVERY: Duration = Duration::from_secs(300);
 /// Deadline of a call that answers once.
 const DEADLINE: Duration = Duration::from_secs(15);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -50,8 +55,6 @@ pub enum Arrival {
         dataset: DatasetId,
         /// Which.
         changed: Changed,
-        /// When the source was last read.
-        as_of: Timestamp,
     },
     /// Subjects of a watch dataset.
     Release {
@@ -85,11 +88,12 @@ pub struct Link {
     /// Whom to dial.
     pub adapter: Adapter,
     /// Our certificate, to dial with.
-    tls: Arc<ClientConfig>,
+    tls: watch::Receiver<Arc<ClientConfig>>,
     /// What is shared.
     pub around: Arc<Surroundings>,
-    /// Cursors of watch datasets: what was released is in memory only, and so are they.
-    released: Mutex<HashMap<DatasetId, Cursor>>,
+    /// Cursors of watch datasets, each with the catalogue's generation under which the pipeline got
+    /// what leads up to it: what was released is in memory only, and so are they.
+    released: Mutex<HashMap<DatasetId, (u64, Cursor)>>,
 }
 
 /// Doubling waits between attempts.
@@ -111,12 +115,31 @@ impl Backoff {
 
 impl Link {
     /// A link that has not been dialled yet.
-    pub fn new(adapter: Adapter, tls: Arc<ClientConfig>, around: Arc<Surroundings>) -> Self {
+    pub fn new(
+        adapter: Adapter,
+        tls: watch::Receiver<Arc<ClientConfig>>,
+        around: Arc<Surroundings>,
+    ) -> Self {
         Self { adapter, tls, around, released: Mutex::default() }
     }
 
-    /// How far the releases have come.
-    pub fn released(&self) -> MutexGuard<'_, HashMap<DatasetId, Cursor>> {
+    /// How far a dataset's releases have come under a catalogue. A stream that was opened under
+    /// another may still be ending: its cursors lead to nothing.
+    pub fn released(&self, dataset: &DatasetId, generation: u64) -> Option<Cursor> {
+        let (under, cursor) = *self.cursors().get(dataset)?;
+        (under == generation).then_some(cursor)
+    }
+
+    /// Notes that the pipeline was given what leads up to `cursor`.
+    pub fn advance(&self, dataset: &DatasetId, generation: u64, cursor: Cursor) {
+        let mut cursors = self.cursors();
+        let older = cursors.get(dataset).is_none_or(|(under, _)| *under <= generation);
+        if older {
+            cursors.insert(dataset.clone(), (generation, cursor));
+        }
+    }
+
+    fn cursors(&self) -> MutexGuard<'_, HashMap<DatasetId, (u64, Cursor)>> {
         self.released.lock().expect("nobody panics while holding the cursors")
     }
 
@@ -125,17 +148,21 @@ impl Link {
         let agency = &self.adapter.agency;
         let mut backoff = Backoff::default();
         loop {
-            let problem =
-                match transport::connect(self.adapter.target.clone(), self.tls.clone()).await {
-                    Ok(channel) => {
-                        let (problem, lasted) = self.session(channel).await;
-                        if lasted {
-                            backoff = Backoff::default();
-                        }
-                        problem
+            let mut tls = self.tls.clone();
+            let current = tls.borrow_and_update().clone();
+            let problem = match transport::connect(self.adapter.target.clone(), current).await {
+                Ok(channel) => {
+                    let (problem, lasted) = tokio::select! {
+                        ended = self.session(channel) => ended,
+                        () = another(&mut tls) => ("our TLS files changed".into(), true),
+                    };
+                    if lasted {
+                        backoff = Backoff::default();
                     }
-                    Err(problem) => problem,
-                };
+                    problem
+                }
+                Err(problem) => problem,
+            };
             tracing::warn!(%agency, %problem, "adapter not connected");
             self.connected(false, &problem);
             backoff.wait().await;
@@ -151,24 +178,27 @@ impl Link {
         let mut grants = self.around.grants.subscribe();
         let mut policy = self.around.policy.subscribe();
         let mut lasted = false;
+        let mut delivered = Delivered::default();
         loop {
             grants.mark_unchanged();
             policy.mark_unchanged();
-            following.adopt(self, self.around.policy.generation());
+            following.adopt(self.around.policy.generation());
             let described = match self.describe(&mut client).await {
                 Ok(described) => described,
                 Err(problem) => return (problem, lasted),
             };
             lasted = true;
             self.connected(true, "");
-            if let Err(problem) = self.deliver(&mut client).await {
+            if let Err(problem) = self.deliver(&mut client, &mut delivered).await {
                 return (problem, lasted);
             }
             following.reconcile(self, &client, described);
             tokio::select! {
                 () = tokio::time::sleep(DESCRIBE_EVERY) => {}
-                _ = grants.changed() => {}
-                _ = policy.changed() => {}
+                // Grants change several at a time, and an adapter that never stops changing them
+                // must not keep everybody busy.
+                _ = grants.changed() => tokio::time::sleep(FIRST_WAIT).await,
+                () = policy.changed() => {}
             }
         }
     }
@@ -194,15 +224,23 @@ impl Link {
         Ok(description)
     }
 
-    async fn deliver(&self, client: &mut AdapterServiceClient<Channel>) -> Result<(), String> {
+    async fn deliver(
+        &self,
+        client: &mut AdapterServiceClient<Channel>,
+        delivered: &mut Delivered,
+    ) -> Result<(), String> {
         let grants = self.around.grants.for_grantee(&self.adapter.agency);
-        if grants.is_empty() {
+        let now = Instant::now();
+        if grants.is_empty() || !delivered.is_due(&grants, now) {
             return Ok(());
         }
         let scope = Some((&self.around.manifest.scope).into());
-        let request = wire::DeliverGrantsRequest { scope, grants };
+        let request = wire::DeliverGrantsRequest { scope, grants: grants.clone() };
         let answer = within(client.deliver_grants(request)).await?;
-        self.around.grants.answered(&self.adapter.agency, &answer.refused);
+        self.around.grants.answered(&self.adapter.agency, &grants, &answer.refused);
+        // A refused one is offered again: what the grantee lacked may have come meanwhile.
+        let settled = answer.refused.is_empty();
+        *delivered = Delivered(settled.then_some((grants, now + DELIVER_EVERY)));
         Ok(())
     }
 
@@ -228,6 +266,23 @@ async fn within<T>(
     }
 }
 
+/// Returns once the TLS configuration is another; never where the gateway stops.
+async fn another(tls: &mut watch::Receiver<Arc<ClientConfig>>) {
+    if tls.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// What an adapter accepted in this session, and until when it need not be told again.
+#[derive(Default)]
+struct Delivered(Option<(Vec<wire::SaltGrant>, Instant)>);
+
+impl Delivered {
+    fn is_due(&self, grants: &[wire::SaltGrant], now: Instant) -> bool {
+        self.0.as_ref().is_none_or(|(accepted, until)| accepted != grants || now >= *until)
+    }
+}
+
 /// The open streams of one session; dropping it ends them.
 #[derive(Default)]
 struct Following {
@@ -239,10 +294,9 @@ struct Following {
 impl Following {
     /// Under another catalogue the pipeline begins with an empty base, so everything is released
     /// again.
-    fn adopt(&mut self, link: &Link, generation: u64) {
+    fn adopt(&mut self, generation: u64) {
         if self.generation != generation {
             *self = Self { generation, ..Self::default() };
-            link.released().clear();
         }
     }
 
@@ -254,12 +308,14 @@ impl Following {
         description: Description,
     ) {
         self.datasets.retain(|_, (schema, task)| {
-            let stays = description.agreed.contains(schema);
+            // A task that ended by itself failed; it gets a successor.
+            let stays = description.agreed.contains(schema) && !task.is_finished();
             if !stays {
                 task.abort();
             }
             stays
         });
+        while self.tasks.try_join_next().is_some() {}
         for schema in description.agreed {
             if self.datasets.contains_key(&schema.dataset) {
                 continue;

@@ -4,7 +4,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use gateway::{
-    authorise::Register, clock::Clock, config::Config, gateway::Gateway,
+    agreement, authorise::Register, clock::Clock, config::Config, gateway::Gateway,
     policy_in_force::PolicyInForce,
 };
 use proto::transport;
@@ -27,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy again.
+    /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy and the TLS files again.
     Serve,
     /// Check the configuration, the files it names and the policy, and stop; also while a gateway
     /// serves.
@@ -99,6 +99,9 @@ fn check(config: &Config) -> anyhow::Result<()> {
     let programme = &config.manifest.scope.programme;
     Register::new(programme.clone(), config.officers.clone())?;
     let policy = PolicyInForce::read(&config.policy, programme)?.current();
+    for fault in agreement::of(config, &policy) {
+        eprintln!("gateway: {fault}");
+    }
     eprintln!(
         "gateway: all is well; {} adapters, {} officers, {} datasets, {} rules",
         config.adapters.len(),
@@ -118,13 +121,20 @@ fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
 }
 
 fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
-    let policy = gateway.policy();
+    let (policy, tls) = (gateway.policy(), gateway.tls());
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             match policy.reload() {
                 Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
                 Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
+            }
+            match tls.reload() {
+                Ok(()) => tracing::info!("TLS files read again"),
+                Err(error) => {
+                    let problem = format!("{error:#}");
+                    tracing::error!(problem, "TLS files refused; the old ones stay");
+                }
             }
         }
     });

@@ -6,14 +6,13 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::{Stream, stream};
-use jiff::Timestamp;
 use proto::wire::{self, match_service_server::MatchService};
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::{Request, Response, Status};
 
 use crate::{
     alert::{Alert, State},
-    alerts::{After, Alerts, Filter},
+    alerts::{After, Alerts},
     authorise::Caller,
     clock::{Clock, later},
     dry_run::{Counts, Question},
@@ -21,15 +20,12 @@ use crate::{
     refusal::Refusal,
     rule::Rule,
     status::StatusBoard,
+    watcher::Watcher,
     wire_alert,
 };
 
 const DEFAULT_PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1000;
-/// How often a watcher hears that all is well.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How many changes a watcher is sent before the store is asked again.
-const BATCH: u32 = 256;
 /// Smaller numbers of people are not told.
 const SMALLEST_COUNT: u64 = 10;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -135,19 +131,15 @@ impl MatchService for Matches {
             // A withdrawal is a change, too.
             filter.states.push(State::Withdrawn);
         }
-        let watcher = Watcher {
-            alerts: self.alerts.clone(),
-            filter,
-            told: request.resume_after,
-            looked: request.resume_after,
-            waiting: vec![],
-            revision: self.revision.clone(),
-            clock: self.clock.clone(),
-            stopping: self.stopping.clone(),
-        };
+        let watcher = Watcher::new(
+            (self.alerts.clone(), filter),
+            request.resume_after,
+            (self.revision.clone(), self.stopping.clone()),
+            self.clock.clone(),
+        );
         let events = stream::unfold(watcher, |mut watcher| async move {
             let event = watcher.next().await?;
-            Some((event, watcher))
+            Some((event.map_err(|error| Refusal::from(error).into()), watcher))
         });
         Ok(Response::new(Box::pin(events)))
     }
@@ -210,85 +202,66 @@ fn after(token: &str) -> Result<Option<After>, Refusal> {
     after.map(Some).ok_or_else(|| Refusal::Argument(text.into()))
 }
 
-/// Small counts are not told, nor is anything from which one could be computed: the base is told
-/// apart from the others, and those whom the rule does not concern are never counted.
+/// Small counts are not told. Where only one of the outcomes is small, the least of the others is
+/// not told either: a rule may concern everybody, and the base less all others would then be the
+/// small one. What this cannot prevent: answers to two rules that differ by a few people.
 fn suppressed(counts: &Counts) -> wire::EvaluateRuleResponse {
-    let count = |value: u64| {
-        let suppressed = (1..SMALLEST_COUNT).contains(&value);
-        Some(wire::Count { value: if suppressed { 0 } else { value }, suppressed })
-    };
-    wire::EvaluateRuleResponse {
-        alerts: count(counts.alerts),
-        covered: count(counts.covered),
-        over_means: count(counts.over_means),
-        pending: count(counts.pending),
-        base: count(counts.base),
-    }
-}
-
-/// One open `WatchAlerts`.
-struct Watcher {
-    alerts: Alerts,
-    filter: Filter,
-    /// The revision of the last change sent.
-    told: u64,
-    /// Everything up to this revision was looked at.
-    looked: u64,
-    /// Changes to send, the next at the end.
-    waiting: Vec<Alert>,
-    revision: watch::Receiver<u64>,
-    clock: Clock,
-    stopping: watch::Receiver<bool>,
-}
-
-impl Watcher {
-    /// The next event; nothing where the gateway stops.
-    async fn next(&mut self) -> Option<Result<wire::WatchAlertsResponse, Status>> {
-        loop {
-            if let Some(alert) = self.waiting.pop() {
-                self.told = alert.revision;
-                return Some(Ok(event(wire::watch_alerts_response::Event::Alert(
-                    wire_alert::alert(&alert),
-                ))));
-            }
-            let newest = *self.revision.borrow_and_update();
-            if newest > self.looked {
-                match self.alerts.since(&self.filter, self.told, BATCH).await {
-                    Ok(changes) => {
-                        if changes.len() < BATCH as usize {
-                            self.looked = newest;
-                        }
-                        self.told = changes.last().map_or(newest, |last| last.revision);
-                        self.waiting = changes;
-                        self.waiting.reverse();
-                    }
-                    Err(error) => return Some(Err(Refusal::from(error).into())),
-                }
-                continue;
-            }
-            let quiet = tokio::select! {
-                changed = self.revision.changed() => {
-                    changed.ok()?;
-                    false
-                }
-                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
-                () = tokio::time::sleep(HEARTBEAT) => true,
-            };
-            if quiet {
-                return Some(Ok(self.heartbeat()));
-            }
+    let mut outcomes = [counts.alerts, counts.covered, counts.over_means, counts.pending]
+        .map(|n| (n, is_small(n)));
+    if outcomes.iter().filter(|(_, hidden)| *hidden).count() == 1 {
+        let others = outcomes.iter_mut().filter(|(value, hidden)| *value > 0 && !hidden);
+        if let Some((_, hidden)) = others.min_by_key(|(value, _)| *value) {
+            *hidden = true;
         }
     }
-
-    fn heartbeat(&self) -> wire::WatchAlertsResponse {
-        let at: Timestamp = self.clock.now();
-        event(wire::watch_alerts_response::Event::Heartbeat(wire::Heartbeat {
-            at: Some(wire_alert::timestamp(at)),
-            revision: self.looked,
-        }))
-    }
+    let count = |(value, suppressed): (u64, bool)| {
+        Some(wire::Count { value: if suppressed { 0 } else { value }, suppressed })
+    };
+    let [alerts, covered, over_means, pending] = outcomes.map(count);
+    let base = count((counts.base, is_small(counts.base)));
+    wire::EvaluateRuleResponse { alerts, covered, over_means, pending, base }
 }
 
-fn event(event: wire::watch_alerts_response::Event) -> wire::WatchAlertsResponse {
-    wire::WatchAlertsResponse { event: Some(event) }
+fn is_small(count: u64) -> bool {
+    (1..SMALLEST_COUNT).contains(&count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(
+        alerts: u64,
+        covered: u64,
+        over_means: u64,
+        pending: u64,
+        base: u64,
+    ) -> Vec<Option<u64>> {
+        let answer = suppressed(&Counts { alerts, covered, over_means, pending, base });
+        let counts =
+            [answer.alerts, answer.covered, answer.over_means, answer.pending, answer.base];
+        let counts = counts.map(|count| count.expect("always there"));
+        counts.map(|count| (!count.suppressed).then_some(count.value)).to_vec()
+    }
+
+    #[test]
+    fn a_small_count_is_not_what_the_base_leaves_when_the_others_are_taken_off() {
+        let (nobody, all) = (Some(0), Some(500));
+        assert_eq!(told(100, 200, 50, 150, 500), [Some(100), Some(200), Some(50), Some(150), all]);
+        assert_eq!(told(3, 497, 0, 0, 500), [None, None, nobody, nobody, all]);
+        assert_eq!(told(3, 400, 97, 0, 500), [None, Some(400), None, nobody, all]);
+        assert_eq!(told(3, 4, 493, 0, 500), [None, None, Some(493), nobody, all]);
+        assert_eq!(told(9, 0, 0, 0, 9), [None, nobody, nobody, nobody, None]);
+    }
+
+    #[test]
+    fn a_page_token_that_nobody_gave_is_refused() {
+        assert!(matches!(after(""), Ok(None)));
+        let good = URL_SAFE_NO_PAD.encode("17 AL-0000");
+        let expected = After { due_at: 17, id: "AL-0000".into() };
+        assert_eq!(after(&good).ok().flatten(), Some(expected));
+        for bad in ["x", "####", &URL_SAFE_NO_PAD.encode("17"), &URL_SAFE_NO_PAD.encode("a b")] {
+            assert!(matches!(after(bad), Err(Refusal::Argument(_))), "{bad}");
+        }
+    }
 }

@@ -3,37 +3,30 @@
 //!
 //! The one task that owns the base. Stages do not call each other; this file does.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use proto::{scope::Scope, subject::Subject};
+use proto::{name::DatasetId, scope::Scope};
 use tokio::{
     sync::{mpsc, watch},
     task::block_in_place,
 };
 
 use crate::{
-    alert::{Alert, DatedFinding, Moment, State},
+    alert::{Alert, State},
     alerts::{Alerts, AlertsError},
     base::Base,
     clock::{Clock, later},
     dry_run::{self, Question},
-    explanation::{Finding, explain},
-    facts::Facts,
+    evaluation::{Evaluation, FIRST_ARRIVALS, UNKNOWN_FOR, Waits},
+    ledger::Ledger,
     link::Arrival,
-    outcomes::{self, Outcome, Outcomes},
     policy::Policy,
     policy_in_force::PolicyInForce,
     rows::{Rows, RowsError},
-    rule::Rule,
     status::StatusBoard,
 };
 
-/// An unknown that lasts less than this is not told to anybody: data and grants arrive one after
-/// another when adapters connect.
-const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// How long after the start a rule may wait for a dataset that was never received.
-const FIRST_ARRIVALS: Duration = Duration::from_secs(120);
 /// How long until a store that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -59,13 +52,17 @@ pub struct Pipeline {
     policy: Arc<Policy>,
     generation: u64,
     base: Base,
-    /// The last alert of every subject and rule.
-    ledger: HashMap<(Subject, String), Alert>,
-    /// Since when an unknown decides, where nobody was told yet.
-    unknown_since: HashMap<(Subject, String), Timestamp>,
+    ledger: Ledger,
+    waits: Waits,
     revision: watch::Sender<u64>,
-    started: Timestamp,
+    /// When the base began to be filled.
+    begun: Timestamp,
+    /// Whether the policy history has the policy.
+    recorded: bool,
+    /// When alerts are written again after the store failed.
     retry_at: Option<Timestamp>,
+    /// When sealed rows are read again after the store failed.
+    read_again_at: Option<Timestamp>,
 }
 
 /// Why the pipeline cannot start.
@@ -88,19 +85,22 @@ impl Pipeline {
         let (policy, generation) = stages.policy.current_with_generation();
         let latest = stages.alerts.latest().await?;
         let revision = watch::channel(stages.alerts.revision().await?).0;
-        let base = Base::new(&stages.scope, policy.catalogue.clone(), &stages.rows)?;
-        let started = stages.clock.now();
-        let key = |alert: &Alert| (alert.subject, alert.rule.clone());
+        let mut base = Base::new(&stages.scope, policy.catalogue.clone());
+        base.catch_up(&stages.rows)?;
+        let mut ledger = Ledger::default();
+        latest.into_iter().for_each(|alert| ledger.put(alert));
         let mut pipeline = Self {
+            begun: stages.clock.now(),
             stages,
             policy,
             generation,
             base,
-            ledger: latest.into_iter().map(|alert| (key(&alert), alert)).collect(),
-            unknown_since: HashMap::new(),
+            ledger,
+            waits: Waits::new(),
             revision,
-            started,
+            recorded: false,
             retry_at: None,
+            read_again_at: None,
         };
         pipeline.meet_the_alerted();
         Ok(pipeline)
@@ -118,13 +118,14 @@ impl Pipeline {
         mut questions: mpsc::Receiver<Question>,
     ) {
         let mut policies = self.stages.policy.subscribe();
-        self.record_policy().await;
+        self.adopt_policy();
+        // A deadline may have passed while nobody was running.
+        self.evaluate().await;
         loop {
             let wake = self.next_wake();
             tokio::select! {
                 arrival = arrivals.recv() => {
                     let Some(arrival) = arrival else { return };
-                    self.adopt_policy().await;
                     self.take(arrival);
                     while let Ok(arrival) = arrivals.try_recv() {
                         self.take(arrival);
@@ -134,7 +135,7 @@ impl Pipeline {
                     self.answer(question);
                     continue;
                 }
-                () = policies.changed() => self.adopt_policy().await,
+                () = policies.changed() => self.adopt_policy(),
                 () = self.stages.clock.reach(wake) => {}
             }
             self.evaluate().await;
@@ -144,43 +145,66 @@ impl Pipeline {
     /// Subjects with live alerts are part of the base before anybody releases them: an unknown
     /// must find them there.
     fn meet_the_alerted(&mut self) {
-        let live = self.ledger.values().filter(|alert| alert.state != State::Withdrawn);
-        let subjects: Vec<Subject> = live.map(|alert| alert.subject).collect();
-        for subject in subjects {
-            self.base.intern(subject);
+        for alert in self.ledger.live() {
+            self.base.intern(alert.subject);
         }
     }
 
-    async fn adopt_policy(&mut self) {
+    /// Takes over whatever policy is in force now. Under another catalogue the base begins anew,
+    /// also where the policy is one that was in force before: links release everything again.
+    fn adopt_policy(&mut self) {
         let (policy, generation) = self.stages.policy.current_with_generation();
-        if policy.version == self.policy.version {
-            return;
-        }
+        self.recorded &= policy.version == self.policy.version;
         self.policy = policy;
         if generation != self.generation {
-            let catalogue = self.policy.catalogue.clone();
-            match Base::new(&self.stages.scope, catalogue, &self.stages.rows) {
-                Ok(base) => self.base = base,
-                Err(error) => {
-                    self.stages.status.store("sealed rows", Err(error.to_string()));
-                    return;
-                }
-            }
             self.generation = generation;
-            self.unknown_since.clear();
+            self.base = Base::new(&self.stages.scope, self.policy.catalogue.clone());
+            self.begun = self.stages.clock.now();
+            self.waits.clear();
             self.meet_the_alerted();
+            self.catch_up();
         }
-        self.record_policy().await;
     }
 
-    async fn record_policy(&mut self) {
-        let (policy, now) = (self.policy.clone(), self.stages.clock.now());
-        let result = self.stages.alerts.policy_in_force(policy.version, &policy.text, now).await;
-        self.stages.status.store("alerts", result.map_err(|error| error.to_string()));
+    /// Reads sealed rows that the store did not give before.
+    fn catch_up(&mut self) {
+        let (base, rows) = (&mut self.base, &self.stages.rows);
+        let result = block_in_place(|| base.catch_up(rows));
+        self.rows_read(result);
+        let catalogue = self.base.catalogue().clone();
+        catalogue.datasets.iter().for_each(|dataset| self.show(&dataset.schema.dataset));
+    }
+
+    fn rows_read(&mut self, result: Result<(), RowsError>) {
+        self.read_again_at = None;
+        if let Err(error) = &result {
+            tracing::error!(%error, "sealed rows could not be read; trying again");
+        }
+        if self.base.is_behind() {
+            self.read_again_at = Some(later(self.stages.clock.now(), RETRY));
+        }
+        let result = result.map_err(|error| error.to_string());
+        self.stages.status.store("reading sealed rows", result);
+    }
+
+    /// Puts on the board what the base has of a dataset.
+    fn show(&self, dataset: &DatasetId) {
+        let Some(number) = self.base.catalogue().number(dataset) else { return };
+        let (as_of, listed) = (self.base.as_of(number), self.base.listed(dataset));
+        let unopenable = self.base.unopenable(dataset);
+        self.stages.status.dataset(dataset, |line| {
+            line.as_of = as_of;
+            line.unopenable = unopenable as u64;
+            if let Some(listed) = listed {
+                line.rows = listed as u64;
+            }
+        });
     }
 
     /// First stage: what arrived changes the base.
     fn take(&mut self, arrival: Arrival) {
+        // What arrives may belong to a policy that came into force this moment.
+        self.adopt_policy();
         let (base, rows) = (&mut self.base, &self.stages.rows);
         let (dataset, result) = match arrival {
             // A stream that was opened under another catalogue; another follows.
@@ -189,35 +213,55 @@ impl Pipeline {
                 let result = block_in_place(|| base.release(&release, rows));
                 (release.header().dataset.clone(), result)
             }
-            Arrival::Rows { dataset, changed, as_of } => {
-                let result = block_in_place(|| base.rows_changed(&dataset, &changed, as_of, rows));
+            Arrival::Rows { dataset, changed } => {
+                let result = block_in_place(|| base.rows_changed(&dataset, &changed, rows));
                 (dataset, result)
             }
         };
-        if let Err(error) = result {
-            tracing::error!(%dataset, %error, "what arrived could not be opened");
-            self.stages.status.store("sealed rows", Err(error.to_string()));
+        if result.is_err() || !self.base.is_behind() {
+            self.rows_read(result);
         }
-        let (listed, unopenable) = (base.listed(&dataset), base.unopenable(&dataset));
-        self.stages.status.dataset(&dataset, |line| {
-            if listed > 0 {
-                line.rows = listed as u64;
-            }
-            line.unopenable = unopenable as u64;
-        });
+        self.show(&dataset);
+    }
+
+    async fn record_policy(&mut self) {
+        if self.recorded {
+            return;
+        }
+        let (policy, now) = (self.policy.clone(), self.stages.clock.now());
+        match self.stages.alerts.policy_in_force(policy.version, &policy.text, now).await {
+            Ok(()) => self.recorded = true,
+            Err(error) => self.alerts_failed(&error),
+        }
+    }
+
+    fn alerts_failed(&mut self, error: &AlertsError) {
+        tracing::error!(%error, "alerts could not be written; trying again");
+        self.stages.status.store("alerts", Err(error.to_string()));
+        self.retry_at = Some(later(self.stages.clock.now(), RETRY));
     }
 
     /// Second to fourth stage: rules run, alerts move, changes are written and then told.
     async fn evaluate(&mut self) {
         let now = self.stages.clock.now();
+        if self.read_again_at.is_some_and(|at| now >= at) {
+            self.catch_up();
+        }
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
-        let mut changes = block_in_place(|| self.changes(now));
         self.retry_at = None;
-        if changes.is_empty() {
-            return;
+        self.record_policy().await;
+        let changes = block_in_place(|| self.changes(now));
+        if !changes.is_empty() {
+            self.write(changes).await;
         }
+        if self.retry_at.is_none() {
+            self.stages.status.store("alerts", Ok(()));
+        }
+    }
+
+    async fn write(&mut self, mut changes: Vec<Alert>) {
         let mut revision = *self.revision.borrow();
         for alert in &mut changes {
             revision += 1;
@@ -226,121 +270,35 @@ impl Pipeline {
         match self.stages.alerts.write(&changes).await {
             Ok(()) => {
                 tracing::info!(changed = changes.len(), revision, "alerts changed");
-                self.stages.status.store("alerts", Ok(()));
-                for alert in changes {
-                    self.ledger.insert((alert.subject, alert.rule.clone()), alert);
-                }
+                changes.into_iter().for_each(|alert| self.ledger.put(alert));
                 self.revision.send_replace(revision);
             }
-            Err(error) => {
-                tracing::error!(%error, "alerts could not be written; trying again");
-                self.stages.status.store("alerts", Err(error.to_string()));
-                self.retry_at = Some(later(now, RETRY));
-            }
+            Err(error) => self.alerts_failed(&error),
         }
     }
 
     fn changes(&mut self, now: Timestamp) -> Vec<Alert> {
         self.base.lay_out();
-        let policy = self.policy.clone();
-        let mut unknown_since = std::mem::take(&mut self.unknown_since);
-        let mut still_unknown = HashMap::new();
-        let facts = self.base.facts(now);
-        let mut changes = vec![];
-        for rule in &policy.rules {
-            let outcomes = outcomes::evaluate(rule, &facts);
-            let moment = Moment { now, rule, pending_deadline: policy.pending_deadline };
-            for number in self.concerned(rule, &outcomes) {
-                let subject = self.base.subject(number);
-                let key = (subject, rule.id.clone());
-                let outcome = outcomes.outcome(number as usize);
-                let alert = self.ledger.get(&key);
-                let next = moment.next(alert, outcome);
-                if outcome == Outcome::Pending && next == Some(State::Pending) {
-                    let since = *unknown_since.entry(key.clone()).or_insert(now);
-                    if now < later(since, UNKNOWN_FOR) || !self.is_settled(rule, now) {
-                        still_unknown.insert(key, since);
-                        continue;
-                    }
-                }
-                changes.extend(self.changed(&moment, number, alert, next, &facts));
-            }
-        }
-        drop(facts);
-        self.unknown_since = still_unknown;
-        changes
-    }
-
-    /// Subjects whose alert for a rule might change.
-    fn concerned(&self, rule: &Rule, outcomes: &Outcomes) -> Vec<u32> {
-        let live = |number: &u32| {
-            let key = (self.base.subject(*number), rule.id.clone());
-            self.ledger.get(&key).is_some_and(|alert| alert.state != State::Withdrawn)
+        let evaluation = Evaluation {
+            base: &self.base,
+            policy: &self.policy,
+            ledger: &self.ledger,
+            begun: self.begun,
+            now,
         };
-        let everybody = u32::try_from(self.base.len()).expect("subjects are numbered by u32");
-        (0..everybody)
-            .filter(|number| {
-                let outcome = outcomes.outcome(*number as usize);
-                matches!(outcome, Outcome::Alert | Outcome::Pending) || live(number)
-            })
-            .collect()
-    }
-
-    /// The alert as it must be now, where that differs from how it stands.
-    fn changed(
-        &self,
-        moment: &Moment<'_>,
-        number: u32,
-        alert: Option<&Alert>,
-        next: Option<State>,
-        facts: &Facts<'_>,
-    ) -> Option<Alert> {
-        let region = match self.base.region(number) {
-            0 => alert.map(|alert| alert.region.clone()).unwrap_or_default(),
-            region => format!("{region:012}"),
-        };
-        let live = alert.filter(|alert| alert.state != State::Withdrawn);
-        let state = match (next, live) {
-            (Some(state), _) => state,
-            (None, Some(live)) if live.region != region => {
-                let moved = Alert { region, changed_at: moment.now, ..live.clone() };
-                return Some(moved);
-            }
-            (None, _) => return None,
-        };
-        let findings = explain(moment.rule, facts, number as usize).into_iter();
-        let findings = findings.map(|finding| self.dated(finding)).collect();
-        let subject = self.base.subject(number);
-        Some(moment.advance(alert, subject, state, region, findings))
-    }
-
-    fn dated(&self, finding: Finding) -> DatedFinding {
-        let dataset = &self.policy.catalogue.datasets[finding.dataset];
-        DatedFinding {
-            part: finding.part,
-            predicate: finding.predicate,
-            truth: finding.truth,
-            dataset: dataset.schema.dataset.clone(),
-            agency: dataset.agency.clone(),
-            label: dataset.label.clone(),
-            as_of: self.base.as_of(finding.dataset),
-        }
-    }
-
-    /// Whether everything a rule reads has arrived at least once, or has had time to.
-    fn is_settled(&self, rule: &Rule, now: Timestamp) -> bool {
-        let received = |number: usize| self.base.as_of(number).is_some();
-        now >= later(self.started, FIRST_ARRIVALS) || rule.datasets().into_iter().all(received)
+        evaluation.changes(&mut self.waits)
     }
 
     /// When something changes although nothing arrives.
     fn next_wake(&self) -> Option<Timestamp> {
         let now = self.stages.clock.now();
-        let unknown = self.unknown_since.values().map(|since| later(*since, UNKNOWN_FOR)).min();
-        let settled = (!self.unknown_since.is_empty()).then(|| later(self.started, FIRST_ARRIVALS));
-        let pending = self.ledger.values().filter(|alert| alert.state == State::Pending);
-        let due = pending.map(|alert| alert.due_at).min();
-        let times = [unknown, settled, due, self.base.next_stale(now), self.retry_at];
+        let waits = self.waits.values().flat_map(|subjects| subjects.values());
+        let unknown = waits.map(|since| later(*since, UNKNOWN_FOR)).filter(|at| *at > now).min();
+        let settled = (!self.waits.is_empty()).then(|| later(self.begun, FIRST_ARRIVALS));
+        let pending = self.ledger.live().filter(|alert| alert.state == State::Pending);
+        let due = pending.map(|alert| alert.due_at).filter(|at| *at > now).min();
+        let stale = self.base.next_stale(now);
+        let times = [unknown, settled, due, stale, self.retry_at, self.read_again_at];
         times.into_iter().flatten().filter(|at| *at > now).min()
     }
 

@@ -36,7 +36,18 @@ impl From<PolicyError> for Refusal {
 
 impl From<ReloadError> for Refusal {
     fn from(error: ReloadError) -> Self {
-        Self::Policy(format!("{error}; the policy in force stays"))
+        match error {
+            ReloadError::Invalid { error, .. } => {
+                Self::Policy(format!("{error}; the policy in force stays"))
+            }
+            ReloadError::Programme { .. } => {
+                Self::Policy("it is for another programme; the policy in force stays".into())
+            }
+            ReloadError::Unreadable { .. } => {
+                tracing::error!(%error, "the policy stays as it was");
+                Self::Internal("the policy file cannot be read")
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! Owns every check between a frame and its use. Streams and retries are `link`'s; keeping is
 //! `rows`'s and `base`'s.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use proto::{
     cursor::Cursor,
@@ -19,6 +21,9 @@ use zeroize::Zeroize;
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// A larger delta is refused; the link asks for a snapshot instead, which is never held in memory.
 const DELTA_BYTES: usize = 256 << 20;
+/// A larger release is refused: it is held in memory as a whole. Far above 500,000 subjects with 32
+/// secrets each.
+const RELEASE_BYTES: usize = 1 << 30;
 
 /// What a group must match.
 pub struct Expectation<'a> {
@@ -65,6 +70,9 @@ pub enum Refusal {
     /// Too much at once.
     #[error("the delta is larger than {} MiB: a snapshot will be asked for", DELTA_BYTES >> 20)]
     LargeDelta,
+    /// Too much at once, and there is no smaller way.
+    #[error("the release is larger than {} MiB", RELEASE_BYTES >> 20)]
+    LargeRelease,
     /// Rows of another size than the schema's.
     #[error("rows have {got} bytes of flags, and the dataset's description says {expected}")]
     RowSize {
@@ -88,6 +96,8 @@ pub struct Header {
     pub dataset: DatasetId,
     /// Whether the group replaces everything held.
     pub snapshot: bool,
+    /// The version before a delta; absent in a snapshot.
+    pub from: Option<Cursor>,
     /// The version after it.
     pub to: Cursor,
     /// When the source was last read without error.
@@ -95,7 +105,6 @@ pub struct Header {
 }
 
 /// Sealed rows that arrived whole, in order, and as sent.
-#[derive(Debug)]
 pub struct VerifiedBatch {
     header: Header,
     upserted: u64,
@@ -103,12 +112,15 @@ pub struct VerifiedBatch {
 }
 
 /// Subjects and their person secrets that arrived whole, in order, and as sent.
-#[derive(Debug)]
 pub struct VerifiedRelease {
     header: Header,
     secrets_for: Vec<DatasetId>,
-    frames: Vec<wire::SubjectColumns>,
+    frames: SecretFrames,
 }
+
+/// Frames with person secrets, which do not stay in memory after them.
+#[derive(Default)]
+struct SecretFrames(Vec<wire::SubjectColumns>);
 
 /// A group of sealed rows on its way in.
 pub struct RowGroup {
@@ -125,7 +137,8 @@ pub struct SubjectGroup {
     secrets_for: Vec<DatasetId>,
     flags: Vec<FlagSchema>,
     check: GroupCheck,
-    frames: Vec<wire::SubjectColumns>,
+    bytes: usize,
+    frames: SecretFrames,
 }
 
 impl RowGroup {
@@ -197,12 +210,7 @@ impl SubjectGroup {
         if header.flag_count as usize != flags.len() {
             return Err(Refusal::RowSize { got: header.flag_count, expected: flags.len() });
         }
-        let secrets_for: Vec<DatasetId> = header
-            .secrets_for
-            .iter()
-            .map(|name| name.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|_| Refusal::Header("secrets_for"))?;
+        let secrets_for = secrets_for(&header.secrets_for)?;
         let header = Received {
             scope: header.scope,
             agency: header.agency,
@@ -213,7 +221,8 @@ impl SubjectGroup {
             as_of: header.as_of,
         }
         .check(expected)?;
-        Ok(Self { header, secrets_for, flags, check: GroupCheck::default(), frames: vec![] })
+        let (check, frames) = (GroupCheck::default(), SecretFrames::default());
+        Ok(Self { header, secrets_for, flags, check, bytes: 0, frames })
     }
 
     /// Checks and keeps a frame.
@@ -221,7 +230,13 @@ impl SubjectGroup {
     /// # Errors
     /// [`Refusal`].
     pub fn subjects(&mut self, frame: wire::SubjectColumns) -> Result<(), Refusal> {
-        self.check.subjects(&frame, self.flags.len(), self.secrets_for.len())?;
+        // Kept first, so that a refused frame's secrets are wiped, too.
+        let frame = self.frames.0.push_mut(frame);
+        self.check.subjects(frame, self.flags.len(), self.secrets_for.len())?;
+        self.bytes += frame.subjects.len() * 2 + frame.flags.len() + frame.secrets.len();
+        if self.bytes > RELEASE_BYTES {
+            return Err(Refusal::LargeRelease);
+        }
         if !self.flags.is_empty() {
             for flags in frame.flags.chunks_exact(self.flags.len()) {
                 let wrong =
@@ -231,7 +246,6 @@ impl SubjectGroup {
                 }
             }
         }
-        self.frames.push(frame);
         Ok(())
     }
 
@@ -279,14 +293,41 @@ impl VerifiedRelease {
 
     /// The subjects.
     pub fn frames(&self) -> &[wire::SubjectColumns] {
-        &self.frames
+        &self.frames.0
     }
 }
 
-impl Drop for VerifiedRelease {
+impl Drop for SecretFrames {
     fn drop(&mut self) {
-        self.frames.iter_mut().for_each(|frame| frame.secrets.zeroize());
+        self.0.iter_mut().for_each(|frame| frame.secrets.zeroize());
     }
+}
+
+/// Says what it is of, never what is in it.
+impl fmt::Debug for VerifiedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("VerifiedBatch").field(&self.header).finish()
+    }
+}
+
+/// Says what it is of, never what is in it.
+impl fmt::Debug for VerifiedRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("VerifiedRelease").field(&self.header).finish()
+    }
+}
+
+/// `base` has a salt and no rows: its secrets never leave an adapter.
+fn secrets_for(names: &[String]) -> Result<Vec<DatasetId>, Refusal> {
+    let mut datasets: Vec<DatasetId> = vec![];
+    for name in names {
+        let dataset = name.parse().map_err(|_| Refusal::Header("secrets_for"))?;
+        if dataset == DatasetId::base() || datasets.contains(&dataset) {
+            return Err(Refusal::Header("secrets_for"));
+        }
+        datasets.push(dataset);
+    }
+    Ok(datasets)
 }
 
 /// The fields that both kinds of header share.
@@ -324,10 +365,11 @@ impl Received {
             Ok(wire::Transfer::Delta) => false,
             _ => return Err(Refusal::Header("kind of transfer")),
         };
+        let from = cursor(self.from).filter(|_| !snapshot);
         if !snapshot {
-            continues(cursor(self.from), expected.held, to)?;
+            continues(from, expected.held, to)?;
         }
-        Ok(Header { dataset: dataset.clone(), snapshot, to, as_of })
+        Ok(Header { dataset: dataset.clone(), snapshot, from, to, as_of })
     }
 }
 

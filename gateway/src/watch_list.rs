@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use proto::{group, name::DatasetId, schema::DatasetSchema, subject::Subject, wire};
 
-use crate::{columns::DatasetColumns, numbers::Numbers, sync::VerifiedRelease};
+use crate::{columns::DatasetColumns, numbers::Numbers, region, sync::VerifiedRelease};
 
 /// The category.
 pub struct WatchList {
@@ -105,7 +105,7 @@ impl WatchList {
         for (index, subject) in group::subjects(&frame.subjects).enumerate() {
             let number = subjects.intern(subject);
             self.columns.grow(subjects.len());
-            self.regions.insert(number, frame.regions[index]);
+            self.regions.insert(number, region::checked(frame.regions[index]));
             self.columns.set_listed(number as usize, true);
             let flags = &frame.flags[index * self.flags..(index + 1) * self.flags];
             self.columns

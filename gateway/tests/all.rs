@@ -1,6 +1,13 @@
-//! The one test binary of this package: policies as people write them, and rules against an evaluator
-//! that shares no code with them.
+//! The one test binary of this package: policies as people write them, rules against an evaluator
+//! that shares no code with them, and everything that comes from adapters or goes to the disk.
 
+mod alerts;
+mod base;
+mod description;
+mod fixture;
+mod pipeline;
 mod policy;
 mod policy_faults;
+mod rows;
 mod rules;
+mod sync;

@@ -1,0 +1,186 @@
+//! From what arrives to alerts, across policies and restarts.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use gateway::{
+    alert::{Alert, State},
+    alerts::Alerts,
+    clock::Clock,
+    dry_run::Question,
+    link::Arrival,
+    pipeline::{Pipeline, Stages},
+    policy_in_force::PolicyInForce,
+    rows::Rows,
+    status::StatusBoard,
+};
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::fixture::{SMALL, batch, now, register, release, schema, scope};
+
+/// A pipeline that runs, and what a restart leaves of it.
+struct Office {
+    directory: tempfile::TempDir,
+    policy: Arc<PolicyInForce>,
+    alerts: Alerts,
+    rows: Rows,
+    clock: watch::Sender<Timestamp>,
+    arrivals: mpsc::Sender<Arrival>,
+    _questions: mpsc::Sender<Question>,
+    revision: watch::Receiver<u64>,
+    running: JoinHandle<()>,
+}
+
+async fn office(directory: tempfile::TempDir, policy: &str, at: Timestamp) -> Office {
+    let path = policy_path(&directory);
+    std::fs::write(&path, policy).expect("written");
+    let policy = PolicyInForce::read(&path, &scope().programme).expect("good");
+    let policy = Arc::new(policy);
+    let rows = Rows::open(&directory.path().join("rows.redb"), &scope()).expect("opens");
+    let alerts = Alerts::open(&directory.path().join("alerts.sqlite")).await.expect("opens");
+    let (clock, shown) = Clock::manual(at);
+    let stages = Stages {
+        scope: scope(),
+        rows: rows.clone(),
+        alerts: alerts.clone(),
+        status: Arc::new(StatusBoard::default()),
+        policy: policy.clone(),
+        clock: shown,
+    };
+    let pipeline = Pipeline::new(stages).await.expect("starts");
+    let revision = pipeline.revision();
+    let (arrivals, arriving) = mpsc::channel(4);
+    let (questions, asked) = mpsc::channel(4);
+    let running = tokio::spawn(pipeline.run(arriving, asked));
+    let _questions = questions;
+    Office { directory, policy, alerts, rows, clock, arrivals, _questions, revision, running }
+}
+
+fn policy_path(directory: &tempfile::TempDir) -> PathBuf {
+    directory.path().join("policy.toml")
+}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+impl Office {
+    async fn rows(&self, dataset: &str, people: &[(u8, Option<Vec<u8>>)]) {
+        let (batch, columns) = batch(dataset, None, 1, people);
+        let staging = self.rows.stage(&schema(dataset)).expect("staged");
+        staging.append(&columns).expect("taken");
+        let (_, changed) = staging.commit(&batch).expect("committed");
+        let dataset = dataset.parse().expect("a name");
+        self.arrivals.send(Arrival::Rows { dataset, changed }).await.expect("running");
+    }
+
+    async fn release(&self, people: &[(u8, Option<u8>)]) {
+        let release = release(None, 1, &["register", "cars"], people).expect("good");
+        let generation = self.policy.generation();
+        self.arrivals.send(Arrival::Release { release, generation }).await.expect("running");
+    }
+
+    /// One person who is ill and pays, in no register and without a car.
+    async fn raise_one(&mut self) -> Alert {
+        self.rows("cars", &[]).await;
+        let alone = proto::household::Household::default();
+        self.rows("register", &[(1, Some(register(0, &alone)))]).await;
+        self.release(&[(1, Some(1))]).await;
+        self.changed().await
+    }
+
+    fn reload(&self, policy: &str) {
+        std::fs::write(policy_path(&self.directory), policy).expect("written");
+        self.policy.reload().expect("good");
+    }
+
+    /// The one alert, once something changed.
+    async fn changed(&mut self) -> Alert {
+        self.revision.changed().await.expect("running");
+        self.only().await
+    }
+
+    /// The one alert, once the clock has shown that an unknown stays.
+    async fn pending(&mut self) -> Alert {
+        let wait = Duration::from_millis(200);
+        while tokio::time::timeout(wait, self.revision.changed()).await.is_err() {
+            self.clock.send_modify(|now| *now += SignedDuration::from_secs(130));
+        }
+        self.only().await
+    }
+
+    async fn only(&self) -> Alert {
+        let mut latest = self.alerts.latest().await.expect("read");
+        assert_eq!(latest.len(), 1);
+        latest.remove(0)
+    }
+
+    async fn stop(self) -> tempfile::TempDir {
+        drop(self.arrivals);
+        self.running.await.expect("ends well");
+        self.directory
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_whose_rule_is_gone_is_withdrawn_and_one_whose_rule_is_back_comes_again() {
+    let mut office = office(directory(), SMALL, now()).await;
+    let raised = office.raise_one().await;
+    assert_eq!((raised.state, raised.occurrence), (State::Open, 1));
+    office.reload(&SMALL.replace("id = \"first\"", "id = \"second\""));
+    office.revision.changed().await.expect("running");
+    let mut latest = office.alerts.latest().await.expect("read");
+    latest.sort_by(|a, b| a.rule.cmp(&b.rule));
+    let states: Vec<_> = latest.iter().map(|a| (a.rule.as_str(), a.state)).collect();
+    assert_eq!(states, [("first", State::Withdrawn), ("second", State::Open)]);
+    assert_eq!(latest[0].findings, raised.findings, "explained as it was");
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_alert_follows_the_new_text_of_its_rule_and_is_due_as_before() {
+    let mut office = office(directory(), SMALL, now()).await;
+    let raised = office.raise_one().await;
+    office.clock.send_replace(now() + SignedDuration::from_hours(1));
+    office.reload(&SMALL.replace("aid.ill && aid.ill.paid", "aid.ill.paid"));
+    let renewed = office.changed().await;
+    assert_eq!(
+        (renewed.id, renewed.state, renewed.due_at),
+        (raised.id, State::Open, raised.due_at)
+    );
+    assert_ne!(renewed.rule_version, raised.rule_version);
+    assert_eq!(renewed.findings.len(), raised.findings.len() - 1, "as the new text asks");
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_came_back_at_once_does_not_leave_the_base_empty() {
+    let mut office = office(directory(), SMALL, now()).await;
+    office.reload(&SMALL.replace("fresh_within = \"48h\"", "fresh_within = \"47h\""));
+    office.reload(SMALL);
+    assert_eq!(office.policy.generation(), 3, "links release everything anew under this one");
+    assert_eq!(office.raise_one().await.state, State::Open);
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_passed_while_nobody_ran_is_told_at_the_start() {
+    let mut first = office(directory(), SMALL, now()).await;
+    first.rows("cars", &[]).await;
+    first.release(&[(1, Some(1))]).await;
+    // The register never comes: first it has time to, and then an unknown decides.
+    let pending = first.pending().await;
+    assert_eq!(pending.state, State::Pending);
+    let directory = first.stop().await;
+    let later = pending.due_at + SignedDuration::from_mins(1);
+    let mut second = office(directory, SMALL, later).await;
+    let incomplete = match second.only().await {
+        alert if alert.state == State::Pending => second.changed().await,
+        alert => alert,
+    };
+    assert_eq!((incomplete.id, incomplete.state), (pending.id, State::Incomplete));
+    second.stop().await;
+}
