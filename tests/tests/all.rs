@@ -5,5 +5,7 @@ mod canaries;
 mod capability;
 mod fixture;
 mod promises;
+mod random;
 mod recovery;
 mod staff;
+mod town;
