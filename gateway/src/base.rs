@@ -131,15 +131,32 @@ impl Base {
         let before = list.secrets_for.clone();
         let Taken { listed, gone } = list.take(release, &mut self.subjects);
         self.grow();
+        // Secrets come once: a store that fails must not cost those of the datasets that follow.
+        let mut opened = Ok(());
         for (column, dataset) in release.secrets_for().iter().enumerate() {
             let secrets = listed
                 .iter()
                 .map(|(number, secrets)| (*number, PersonSecret::from_bytes(secrets[column])));
-            self.entrust(dataset, secrets.collect(), rows)?;
+            opened = self.entrust(dataset, secrets.collect(), rows).and(opened);
         }
         let concerned: Vec<u32> = listed.iter().map(|&(number, _)| number).chain(gone).collect();
         for dataset in before {
-            self.withdraw_uncovered(&dataset, &concerned, rows)?;
+            opened = self.withdraw_uncovered(&dataset, &concerned, rows).and(opened);
+        }
+        opened
+    }
+
+    /// Opens everything again that secrets are held for, where an earlier try met a failing store.
+    ///
+    /// # Errors
+    /// [`RowsError`] where the store does not answer.
+    pub fn reopen_all(&mut self, rows: &Rows) -> Result<(), RowsError> {
+        let catalogue = self.catalogue.clone();
+        for dataset in &catalogue.datasets {
+            let id = &dataset.schema.dataset;
+            if let Some(held) = rows.held(id)? {
+                self.rows_changed(id, &Changed::All, held.as_of, rows)?;
+            }
         }
         Ok(())
     }
@@ -181,6 +198,12 @@ impl Base {
     pub fn next_stale(&self, now: Timestamp) -> Option<Timestamp> {
         let fresh = (0..self.sources.len()).filter(|&number| self.is_fresh(number, now));
         fresh.filter_map(|number| self.stale_at(number)).min()
+    }
+
+    /// Whether every category's list counts now, so that whoever is in none is not in the base.
+    pub fn knows_everybody(&self, now: Timestamp) -> bool {
+        let mut sources = self.sources.iter().enumerate();
+        sources.all(|(number, s)| matches!(s, Source::Line(_)) || self.is_fresh(number, now))
     }
 
     /// Whether a dataset's answers count now.
@@ -322,6 +345,7 @@ impl Base {
             .and_then(|number| self.catalogue.datasets[number].schema.household.clone())
             .expect("only the household dataset's rows hold households");
         let members = self.households.numbers.len();
+        let mut opened = Ok(());
         for (column, dataset) in schema.datasets.iter().enumerate() {
             let Some(line) = self.line(dataset) else { continue };
             line.members.grow(members);
@@ -332,9 +356,10 @@ impl Base {
                 }
             }
             concerned.extend(gone.iter().filter(|&&n| line.members.entrust(n, None)));
-            line.reopen_members(&concerned, &rows.reader(dataset)?)?;
+            let reopen = |reader| line.reopen_members(&concerned, &reader);
+            opened = rows.reader(dataset).and_then(reopen).and(opened);
         }
-        Ok(())
+        opened
     }
 }
 

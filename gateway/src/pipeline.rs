@@ -66,6 +66,8 @@ pub struct Pipeline {
     revision: watch::Sender<u64>,
     started: Timestamp,
     retry_at: Option<Timestamp>,
+    /// When to open rows again that a failing store did not give.
+    reopen_at: Option<Timestamp>,
 }
 
 /// Why the pipeline cannot start.
@@ -101,6 +103,7 @@ impl Pipeline {
             revision,
             started,
             retry_at: None,
+            reopen_at: None,
         };
         pipeline.meet_the_alerted();
         Ok(pipeline)
@@ -137,8 +140,21 @@ impl Pipeline {
                 () = policies.changed() => self.adopt_policy().await,
                 () = self.stages.clock.reach(wake) => {}
             }
+            self.reopen();
             self.evaluate().await;
         }
+    }
+
+    /// Opens again what a failing store did not give, when it is time to try.
+    fn reopen(&mut self) {
+        let now = self.stages.clock.now();
+        if self.reopen_at.is_none_or(|at| now < at) {
+            return;
+        }
+        let (base, rows) = (&mut self.base, &self.stages.rows);
+        let opened = block_in_place(|| base.reopen_all(rows));
+        self.reopen_at = opened.is_err().then(|| later(now, RETRY));
+        self.stages.status.store("sealed rows", opened.map_err(|error| error.to_string()));
     }
 
     /// Subjects with live alerts are part of the base before anybody releases them: an unknown
@@ -197,6 +213,7 @@ impl Pipeline {
         if let Err(error) = result {
             tracing::error!(%dataset, %error, "what arrived could not be opened");
             self.stages.status.store("sealed rows", Err(error.to_string()));
+            self.reopen_at = Some(later(self.stages.clock.now(), RETRY));
         }
         let (listed, unopenable) = (base.listed(&dataset), base.unopenable(&dataset));
         self.stages.status.dataset(&dataset, |line| {
@@ -253,7 +270,7 @@ impl Pipeline {
             for number in self.concerned(rule, &outcomes) {
                 let subject = self.base.subject(number);
                 let key = (subject, rule.id.clone());
-                let outcome = outcomes.outcome(number as usize);
+                let outcome = self.of_the_base(number, outcomes.outcome(number as usize), now);
                 let alert = self.ledger.get(&key);
                 let next = moment.next(alert, outcome);
                 if outcome == Outcome::Pending && next == Some(State::Pending) {
@@ -284,6 +301,19 @@ impl Pipeline {
                 matches!(outcome, Outcome::Alert | Outcome::Pending) || live(number)
             })
             .collect()
+    }
+
+    /// Rules are about the base. Of a subject whom no category lists nothing follows once all of
+    /// them have been heard; until then nothing is known.
+    fn of_the_base(&self, number: u32, outcome: Outcome, now: Timestamp) -> Outcome {
+        let says = matches!(outcome, Outcome::Alert | Outcome::Pending | Outcome::Held);
+        if !says || self.base.is_listed(number) {
+            outcome
+        } else if self.base.knows_everybody(now) {
+            Outcome::None
+        } else {
+            Outcome::Held
+        }
     }
 
     /// The alert as it must be now, where that differs from how it stands.
@@ -340,7 +370,8 @@ impl Pipeline {
         let settled = (!self.unknown_since.is_empty()).then(|| later(self.started, FIRST_ARRIVALS));
         let pending = self.ledger.values().filter(|alert| alert.state == State::Pending);
         let due = pending.map(|alert| alert.due_at).min();
-        let times = [unknown, settled, due, self.base.next_stale(now), self.retry_at];
+        let times =
+            [unknown, settled, due, self.base.next_stale(now), self.retry_at, self.reopen_at];
         times.into_iter().flatten().filter(|at| *at > now).min()
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Owns staging of snapshots and application of deltas. Cannot open a row: it holds no secrets.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
 
 use jiff::Timestamp;
 use proto::{cursor::Cursor, group, name::DatasetId, person_secret::LookupTag, wire};
@@ -15,7 +18,14 @@ const HELD: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("held");
 
 /// The store.
 #[derive(Clone)]
-pub struct Rows(Arc<Database>);
+pub struct Rows(Arc<Store>);
+
+/// The engine refuses everything after one write that failed. So that a disk that was full does not
+/// need a restart, the file is then let go, and opened again for whoever comes next.
+struct Store {
+    path: PathBuf,
+    database: Mutex<Option<Arc<Database>>>,
+}
 
 /// What the store holds of one dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +57,8 @@ pub enum Changed {
 /// A snapshot being written where no reader looks.
 pub struct Staging {
     rows: Rows,
+    /// The one that was begun with: what was staged is nowhere else.
+    database: Arc<Database>,
     dataset: DatasetId,
     generation: u64,
 }
@@ -76,28 +88,42 @@ impl Rows {
     /// # Errors
     /// [`RowsError`], also where another process holds the file.
     pub fn open(path: &Path) -> Result<Self> {
-        let rows = Self(Arc::new(store!(Database::create(path))?));
-        let write = store!(rows.0.begin_write())?;
-        {
-            let held = store!(write.open_table(HELD))?;
-            let mut live = vec!["held".to_owned()];
-            for entry in store!(redb::ReadableTable::iter(&held))? {
-                let (dataset, bytes) = store!(entry)?;
-                let held = Held::decode(bytes.value());
-                if let (Ok(dataset), Some(held)) = (dataset.value().parse(), held) {
-                    live.push(table_name(&dataset, held.generation));
-                }
+        let database = Mutex::new(Some(Arc::new(open(path)?)));
+        Ok(Self(Arc::new(Store { path: path.to_owned(), database })))
+    }
+
+    /// Works on the open file, or on one that is opened for it.
+    fn with<T>(&self, work: impl Fn(&Arc<Database>) -> Result<T>) -> Result<T> {
+        let database = self.database()?;
+        let result = work(&database).inspect_err(|_| self.let_go(&database));
+        match result {
+            // Another's failure: nothing was tried yet.
+            Err(RowsError(redb::Error::PreviousIo)) => {
+                drop(database);
+                let database = self.database()?;
+                work(&database).inspect_err(|_| self.let_go(&database))
             }
-            let tables: Vec<_> = store!(write.list_tables())?.collect();
-            for orphan in tables {
-                use redb::TableHandle;
-                if !live.iter().any(|name| name == orphan.name()) {
-                    store!(write.delete_table(orphan))?;
-                }
+            result => result,
+        }
+    }
+
+    fn database(&self) -> Result<Arc<Database>> {
+        let mut open_file = self.0.database.lock().expect("nobody panics while opening the store");
+        match &*open_file {
+            Some(database) => Ok(database.clone()),
+            None => {
+                let database = Arc::new(open(&self.0.path)?);
+                tracing::info!("the store of sealed rows was opened again");
+                Ok(open_file.insert(database).clone())
             }
         }
-        store!(write.commit())?;
-        Ok(rows)
+    }
+
+    fn let_go(&self, failed: &Arc<Database>) {
+        let mut open_file = self.0.database.lock().expect("nobody panics while opening the store");
+        if open_file.as_ref().is_some_and(|database| Arc::ptr_eq(database, failed)) {
+            *open_file = None;
+        }
     }
 
     /// What is held of a dataset.
@@ -105,10 +131,7 @@ impl Rows {
     /// # Errors
     /// [`RowsError`].
     pub fn held(&self, dataset: &DatasetId) -> Result<Option<Held>> {
-        let read = store!(self.0.begin_read())?;
-        let held = store!(read.open_table(HELD))?;
-        let bytes = store!(redb::ReadableTable::get(&held, dataset.as_str()))?;
-        Ok(bytes.and_then(|bytes| Held::decode(bytes.value())))
+        self.with(|database| held(database, dataset))
     }
 
     /// A view of a dataset's rows as they are now.
@@ -116,14 +139,7 @@ impl Rows {
     /// # Errors
     /// [`RowsError`].
     pub fn reader(&self, dataset: &DatasetId) -> Result<RowReader> {
-        let Some(held) = self.held(dataset)? else { return Ok(RowReader(None)) };
-        let read = store!(self.0.begin_read())?;
-        match read.open_table(table(&table_name(dataset, held.generation))) {
-            Ok(table) => Ok(RowReader(Some(table))),
-            // A snapshot was committed in between: what it holds is newer still.
-            Err(TableError::TableDoesNotExist(_)) => self.reader(dataset),
-            Err(error) => Err(RowsError(error.into())),
-        }
+        self.with(|database| reader(database, dataset))
     }
 
     /// Begins a snapshot.
@@ -131,13 +147,16 @@ impl Rows {
     /// # Errors
     /// [`RowsError`].
     pub fn stage(&self, dataset: &DatasetId) -> Result<Staging> {
-        let generation = self.held(dataset)?.map_or(1, |held| held.generation + 1);
-        let staging = Staging { rows: self.clone(), dataset: dataset.clone(), generation };
-        let write = store!(self.0.begin_write())?;
-        store!(write.delete_table(table(&staging.name())))?;
-        store!(write.open_table(table(&staging.name())))?;
-        store!(write.commit())?;
-        Ok(staging)
+        self.with(|database| {
+            let generation = held(database, dataset)?.map_or(1, |held| held.generation + 1);
+            let (rows, database, dataset) = (self.clone(), database.clone(), dataset.clone());
+            let staging = Staging { rows, database, dataset, generation };
+            let write = store!(staging.database.begin_write())?;
+            store!(write.delete_table(table(&staging.name())))?;
+            store!(write.open_table(table(&staging.name())))?;
+            store!(write.commit())?;
+            Ok(staging)
+        })
     }
 
     /// Applies a delta and moves the cursor, in one commit.
@@ -145,39 +164,88 @@ impl Rows {
     /// # Errors
     /// [`RowsError`]; then nothing changed.
     pub fn apply(&self, delta: &VerifiedBatch) -> Result<(Held, Changed)> {
-        let header = delta.header();
-        let mut changed = vec![];
-        let write = store!(self.0.begin_write())?;
-        let before = {
-            let held = store!(write.open_table(HELD))?;
-            let bytes = store!(redb::ReadableTable::get(&held, header.dataset.as_str()))?;
-            bytes.and_then(|bytes| Held::decode(bytes.value()))
-        };
-        let before = before.ok_or_else(|| missing(&header.dataset))?;
-        let mut held = Held { cursor: header.to, as_of: header.as_of, ..before };
-        {
-            let name = table_name(&header.dataset, held.generation);
-            let mut rows = store!(write.open_table(table(&name)))?;
-            for frame in delta.frames() {
-                for (tag, row) in sealed_rows(frame) {
-                    if store!(rows.insert(tag, row.as_slice()))?.is_none() {
-                        held.rows += 1;
-                    }
-                    changed.push(LookupTag(*tag));
-                }
-                for tag in group::tags(&frame.deleted_tags) {
-                    if store!(rows.remove(&tag.0))?.is_some() {
-                        held.rows = held.rows.saturating_sub(1);
-                    }
-                    changed.push(tag);
-                }
-            }
-            let mut table = store!(write.open_table(HELD))?;
-            store!(table.insert(header.dataset.as_str(), held.encode().as_slice()))?;
-        }
-        store!(write.commit())?;
-        Ok((held, Changed::Tags(changed)))
+        self.with(|database| apply(database, delta))
     }
+}
+
+/// Opens or makes the file, and drops what nobody refers to.
+fn open(path: &Path) -> Result<Database> {
+    let database = store!(Database::create(path))?;
+    let write = store!(database.begin_write())?;
+    {
+        let held = store!(write.open_table(HELD))?;
+        let mut live = vec!["held".to_owned()];
+        for entry in store!(redb::ReadableTable::iter(&held))? {
+            let (dataset, bytes) = store!(entry)?;
+            let held = Held::decode(bytes.value());
+            if let (Ok(dataset), Some(held)) = (dataset.value().parse(), held) {
+                live.push(table_name(&dataset, held.generation));
+            }
+        }
+        let tables: Vec<_> = store!(write.list_tables())?.collect();
+        for orphan in tables {
+            use redb::TableHandle;
+            if !live.iter().any(|name| name == orphan.name()) {
+                store!(write.delete_table(orphan))?;
+            }
+        }
+    }
+    store!(write.commit())?;
+    Ok(database)
+}
+
+fn held(database: &Database, dataset: &DatasetId) -> Result<Option<Held>> {
+    let read = store!(database.begin_read())?;
+    let held = store!(read.open_table(HELD))?;
+    let bytes = store!(redb::ReadableTable::get(&held, dataset.as_str()))?;
+    Ok(bytes.and_then(|bytes| Held::decode(bytes.value())))
+}
+
+fn reader(database: &Database, dataset: &DatasetId) -> Result<RowReader> {
+    let Some(held) = held(database, dataset)? else { return Ok(RowReader(None)) };
+    let read = store!(database.begin_read())?;
+    match read.open_table(table(&table_name(dataset, held.generation))) {
+        Ok(table) => Ok(RowReader(Some(table))),
+        // A snapshot was committed in between: what it holds is newer still.
+        Err(TableError::TableDoesNotExist(_)) => reader(database, dataset),
+        Err(error) => Err(RowsError(error.into())),
+    }
+}
+
+/// Applies a delta and moves the cursor, in one commit.
+fn apply(database: &Database, delta: &VerifiedBatch) -> Result<(Held, Changed)> {
+    let header = delta.header();
+    let mut changed = vec![];
+    let write = store!(database.begin_write())?;
+    let before = {
+        let held = store!(write.open_table(HELD))?;
+        let bytes = store!(redb::ReadableTable::get(&held, header.dataset.as_str()))?;
+        bytes.and_then(|bytes| Held::decode(bytes.value()))
+    };
+    let before = before.ok_or_else(|| missing(&header.dataset))?;
+    let mut held = Held { cursor: header.to, as_of: header.as_of, ..before };
+    {
+        let name = table_name(&header.dataset, held.generation);
+        let mut rows = store!(write.open_table(table(&name)))?;
+        for frame in delta.frames() {
+            for (tag, row) in sealed_rows(frame) {
+                if store!(rows.insert(tag, row.as_slice()))?.is_none() {
+                    held.rows += 1;
+                }
+                changed.push(LookupTag(*tag));
+            }
+            for tag in group::tags(&frame.deleted_tags) {
+                if store!(rows.remove(&tag.0))?.is_some() {
+                    held.rows = held.rows.saturating_sub(1);
+                }
+                changed.push(tag);
+            }
+        }
+        let mut table = store!(write.open_table(HELD))?;
+        store!(table.insert(header.dataset.as_str(), held.encode().as_slice()))?;
+    }
+    store!(write.commit())?;
+    Ok((held, Changed::Tags(changed)))
 }
 
 fn missing(dataset: &DatasetId) -> RowsError {
@@ -206,15 +274,18 @@ impl Staging {
     /// # Errors
     /// [`RowsError`].
     pub fn append(&self, frame: &wire::SealedRowColumns) -> Result<()> {
-        let mut write = store!(self.rows.0.begin_write())?;
-        store!(write.set_durability(Durability::None))?;
-        {
-            let mut rows = store!(write.open_table(table(&self.name())))?;
-            for (tag, row) in sealed_rows(frame) {
-                store!(rows.insert(tag, row.as_slice()))?;
+        let append = || {
+            let mut write = store!(self.database.begin_write())?;
+            store!(write.set_durability(Durability::None))?;
+            {
+                let mut rows = store!(write.open_table(table(&self.name())))?;
+                for (tag, row) in sealed_rows(frame) {
+                    store!(rows.insert(tag, row.as_slice()))?;
+                }
             }
-        }
-        store!(write.commit())
+            store!(write.commit())
+        };
+        append().inspect_err(|_| self.rows.let_go(&self.database))
     }
 
     /// Puts the snapshot in the old rows' place and moves the cursor, in one commit.
@@ -229,7 +300,12 @@ impl Staging {
             rows: snapshot.upserted(),
             generation: self.generation,
         };
-        let write = store!(self.rows.0.begin_write())?;
+        self.replace(&held).inspect_err(|_| self.rows.let_go(&self.database))?;
+        Ok((held, Changed::All))
+    }
+
+    fn replace(&self, held: &Held) -> Result<()> {
+        let write = store!(self.database.begin_write())?;
         {
             let mut table = store!(write.open_table(HELD))?;
             store!(table.insert(self.dataset.as_str(), held.encode().as_slice()))?;
@@ -237,8 +313,7 @@ impl Staging {
         if let Some(old) = self.generation.checked_sub(1) {
             store!(write.delete_table(table(&table_name(&self.dataset, old))))?;
         }
-        store!(write.commit())?;
-        Ok((held, Changed::All))
+        store!(write.commit())
     }
 }
 

@@ -248,7 +248,10 @@ impl Deployment {
         let needs = |id: &AgencyId, dataset: &DatasetId| {
             let mut owned = self.manifest.datasets();
             owned.any(|(_, d)| d.owner == *id && d.kind == Some(DatasetKind::Watch))
-                || self.households.iter().any(|(owner, needed)| owner == id && needed.contains(dataset))
+                || self
+                    .households
+                    .iter()
+                    .any(|(owner, needed)| owner == id && needed.contains(dataset))
         };
         for (dataset, described) in self.manifest.datasets() {
             if described.kind == Some(DatasetKind::Watch) {

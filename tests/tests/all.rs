@@ -7,5 +7,7 @@ mod fixture;
 mod promises;
 mod random;
 mod recovery;
+mod refusals;
+mod siege;
 mod staff;
 mod town;

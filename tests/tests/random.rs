@@ -109,7 +109,8 @@ impl Play {
         }
         town.come_to(&facts, &[]).await.context("on the first day")?;
 
-        let silent: Vec<String> = town.datasets_of(self.silent).into_iter().map(Into::into).collect();
+        let silent: Vec<String> =
+            town.datasets_of(self.silent).into_iter().map(Into::into).collect();
         let silent: Vec<&str> = silent.iter().map(String::as_str).collect();
         town.world.stop_adapter(&agency(self.silent)).await?;
         town.world.pass(SILENCE);
@@ -117,8 +118,13 @@ impl Play {
         town.world.arrived(&silent).await?;
         town.come_to(&facts, &silent).await.context("in the silence")?;
         town.world.start_adapter(&agency(self.silent)).await?;
-        let others: Vec<&str> =
-            town.policy.datasets.keys().map(String::as_str).filter(|d| !silent.contains(d)).collect();
+        let others: Vec<&str> = town
+            .policy
+            .datasets
+            .keys()
+            .map(String::as_str)
+            .filter(|d| !silent.contains(d))
+            .collect();
         town.world.arrived(&others).await?;
         town.come_to(&facts, &[]).await.context("after the silence")?;
 
@@ -152,9 +158,7 @@ fn play(seed: u32, towns: u32) {
     let seed_bytes = *blake3::hash(&seed.to_be_bytes()).as_bytes();
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed_bytes);
     let result = TestRunner::new_with_rng(config, rng).run(&plays(), |play| {
-        runtime
-            .block_on(play.run())
-            .map_err(|error| TestCaseError::fail(format!("{error:#}")))
+        runtime.block_on(play.run()).map_err(|error| TestCaseError::fail(format!("{error:#}")))
     });
     match result {
         Ok(()) => {}
@@ -167,7 +171,8 @@ fn play(seed: u32, towns: u32) {
 fn random_policies_over_random_towns_raise_what_the_oracle_says() {
     let (towns, seed) = (number("RANDOM_TOWNS", 16), number("RANDOM_SEED", 1));
     std::thread::scope(|threads| {
-        let each = (0..AT_ONCE).map(|n| threads.spawn(move || play(seed + n, towns.div_ceil(AT_ONCE))));
+        let each =
+            (0..AT_ONCE).map(|n| threads.spawn(move || play(seed + n, towns.div_ceil(AT_ONCE))));
         for thread in each.collect::<Vec<_>>() {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }

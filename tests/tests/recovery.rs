@@ -12,7 +12,11 @@ use proto::{
     name::AgencyId,
     wire::{self, AlertState, sync_frame::Frame},
 };
-use tests::{city::City, deployment::ADMINISTRATOR, tap::{Change, Tampering, Tap}};
+use tests::{
+    city::City,
+    deployment::ADMINISTRATOR,
+    tap::{Change, Tampering, Tap},
+};
 
 use crate::fixture::{expected_of, ids, settle, today, world_of};
 
