@@ -1,6 +1,6 @@
 //! `gateway`: arguments, configuration, build, serve, drain.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use gateway::{clock::Clock, config::Config, gateway::Gateway};
@@ -55,7 +55,7 @@ fn start_log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A log on a full disk must not stop what is logged about.
-    let log = log.log_internal_errors(false);
+    let log = log.log_internal_errors(false).with_ansi(std::io::stderr().is_terminal());
     if json { log.json().init() } else { log.init() }
 }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use proto::{
     name::{AgencyId, DatasetId},
     subject::Member,
@@ -47,10 +48,15 @@ pub fn dataset(id: &str) -> DatasetId {
 impl Town {
     /// Writes the files; nothing is started.
     pub fn new(policy_text: &str, sources: &Sources) -> Self {
+        Self::at(noon(), policy_text, sources)
+    }
+
+    /// The same at another time: real processes have the system's.
+    pub fn at(now: Timestamp, policy_text: &str, sources: &Sources) -> Self {
         let policy = Policy::read(policy_text).expect("a good policy");
         let world = World::new(
             policy_text,
-            noon(),
+            now,
             |dir| Ok(sources.write(&policy, dir)?),
             |agency| dataset_toml(&policy, agency),
         );
