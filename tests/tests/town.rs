@@ -13,7 +13,7 @@ use proto::{
     wire::{self, AlertState},
 };
 use tests::{
-    deployment::Deployment,
+    deployment::{ADMINISTRATOR, Deployment},
     oracle::{self, Outcome, PersonId, Policy, World as Facts, random::Sources},
     source_files::dataset_toml,
     staff_client::{Alerts, StaffClient},
@@ -113,7 +113,11 @@ impl Town {
             let differences = difference(&desk.alert_states().await?, &self.live);
             looks = if differences.is_empty() { looks + 1 } else { 0 };
             if started.elapsed() > PATIENCE {
-                anyhow::bail!("stale {stale:?}:\n{}", differences.join("\n"));
+                let lines = self.world.client(&ADMINISTRATOR).await?.datasets().await?.into_iter();
+                let lines = lines
+                    .map(|line| format!("{}: {} rows, {}", line.dataset, line.rows, line.problem));
+                let lines: Vec<_> = differences.into_iter().chain(lines).collect();
+                anyhow::bail!("stale {stale:?}:\n{}", lines.join("\n"));
             }
         }
         Ok(())
