@@ -12,7 +12,7 @@ use proto::{
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
     clock,
@@ -60,12 +60,17 @@ impl AdapterService for Adapter {
             return Err(refusal::argument(format!("more than {MOST_GRANTS} grants at once")));
         }
         let publication = self.publication.clone();
-        let accept = move || accept_grants(&publication, request.grants);
-        let (news, refused) =
-            tokio::task::spawn_blocking(accept).await.map_err(|_| refusal::internal())?;
-        if news {
-            self.granted.notify_one();
-        }
+        let granted = self.granted.clone();
+        // Told from there: a caller that is gone by then must not leave grants kept and not used.
+        let accept = move || {
+            let (news, refused) = accept_grants(&publication, request.grants);
+            if news {
+                granted.notify_one();
+            }
+            refused
+        };
+        let accepted = tokio::task::spawn_blocking(accept).await;
+        let refused = accepted.map_err(|_| refusal::internal())?;
         Ok(Response::new(wire::DeliverGrantsResponse { refused }))
     }
 
@@ -104,19 +109,8 @@ impl AdapterService for Adapter {
 impl Adapter {
     /// Takes the message out of a request whose sender is the programme's gateway.
     fn admit<T>(&self, request: Request<T>) -> Result<T, Status> {
-        let programme = self.publication.scope().programme;
-        match request.extensions().get::<Identity>() {
-            Some(Identity { programme: theirs, party: Party::Gateway(_) })
-                if *theirs == programme =>
-            {
-                Ok(request.into_inner())
-            }
-            other => {
-                let peer = other.map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(peer, "a call was refused: only the gateway may call");
-                Err(refusal::not_the_gateway())
-            }
-        }
+        admit(&self.publication, request.extensions())?;
+        Ok(request.into_inner())
     }
 
     fn accept_scope(&self, scope: Option<wire::Scope>) -> Result<(), Status> {
@@ -132,6 +126,24 @@ impl Adapter {
         let dataset: DatasetId = name.parse().map_err(|_| unknown())?;
         let state = self.publication.state(&dataset).ok_or_else(unknown)?;
         if state.schema.kind == kind { Ok(dataset) } else { Err(unknown()) }
+    }
+}
+
+/// Lets the programme's gateway call, and nobody else who has a certificate.
+///
+/// # Errors
+/// The refusal.
+pub fn admit(publication: &Publication, extensions: &Extensions) -> Result<(), Status> {
+    let programme = publication.scope().programme;
+    match extensions.get::<Identity>() {
+        Some(Identity { programme: theirs, party: Party::Gateway(_) }) if *theirs == programme => {
+            Ok(())
+        }
+        other => {
+            let peer = other.map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(peer, "a call was refused: only the gateway may call");
+            Err(refusal::not_the_gateway())
+        }
     }
 }
 

@@ -27,9 +27,10 @@ pub(crate) fn hundredths(cell: &str) -> Option<i64> {
 /// Digits, or digits in groups of three.
 fn whole_number(text: &str) -> Option<i64> {
     let mut groups = text.split(',');
-    let mut number = digits(groups.next()?)?;
+    let first = groups.next()?;
+    let mut number = digits(first)?;
     for group in groups {
-        if group.len() != 3 || text.starts_with(',') {
+        if group.len() != 3 || !(1..=3).contains(&first.len()) {
             return None;
         }
         number = number.checked_mul(1000)?.checked_add(digits(group)?)?;
@@ -58,6 +59,13 @@ fn digits(text: &str) -> Option<i64> {
 /// A date: 2026-01-31, 2026/1/31, 2026.1.31, 20260131 or 2026年1月31日, also with a time after it.
 /// Nothing where the cell is no such date.
 pub(crate) fn date(cell: &str) -> Option<Date> {
+    if !cell.is_ascii() {
+        return written_date(&cell.nfkc().collect::<String>());
+    }
+    written_date(cell)
+}
+
+fn written_date(cell: &str) -> Option<Date> {
     let (year, rest) = leading_number(cell, 4, 4)?;
     let (month, day, rest) = match rest.chars().next()? {
         c if c.is_ascii_digit() => {
@@ -78,7 +86,7 @@ pub(crate) fn date(cell: &str) -> Option<Date> {
         _ => return None,
     };
     let compact_time = rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_digit());
-    if !(rest.is_empty() || rest.starts_with(['T', ' ', '\t', '\u{3000}']) || compact_time) {
+    if !(rest.is_empty() || rest.starts_with(['T', ' ', '\t']) || compact_time) {
         return None;
     }
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
@@ -115,7 +123,7 @@ mod tests {
         ] {
             assert_eq!(hundredths(cell), Some(number), "{cell}");
         }
-        let none = ["", "-", ".", "1,5", "1234,567x", ",123", "12 000", "1e5", "五千", "0x10"];
+        let none = ["", "-", ".", "1,5", "1234,567", ",123", "12 000", "1e5", "五千", "0x10"];
         let long = "9".repeat(30);
         for cell in none.into_iter().chain([long.as_str(), "--1", "1.-5"]) {
             assert_eq!(hundredths(cell), None, "{cell}");
@@ -134,7 +142,8 @@ mod tests {
             "2026-01-31T10:20:30Z",
             "2026/1/31 0:00",
             "20260131102030",
-            "2026年01月31日 上午",
+            "2026年01月31日\u{3000}上午",
+            "２０２６－０１－３１",
         ] {
             assert_eq!(date(cell), Some(civil::date(2026, 1, 31)), "{cell}");
         }

@@ -71,6 +71,7 @@ pub fn check_salts(config: &Config, agency: &Agency, lang: Lang) -> Vec<Check> {
             own += usize::from(ours);
             granted += usize::from(!ours);
         } else if let Some(problem) = held.problem(id) {
+            let problem = lang.pick(format!("{id} 的盐值不可用：{problem}"), problem.to_owned());
             let queried = dataset.kind == Some(DatasetKind::CrossCheck) && releases(config);
             if ours || needed(config, id) {
                 checks.push(Check::failure("salts", problem));
@@ -85,7 +86,7 @@ pub fn check_salts(config: &Config, agency: &Agency, lang: Lang) -> Vec<Check> {
         Check::ok(
             "salts",
             lang.pick(
-                format!("可用的盐：自有 {own} 个，获授权 {granted} 个"),
+                format!("可用的盐值：自有 {own} 个，获授权 {granted} 个"),
                 format!("salts that can be used: {own} own, {granted} granted"),
             ),
         ),

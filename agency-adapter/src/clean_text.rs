@@ -32,22 +32,31 @@ impl CleanText {
     /// # Errors
     /// `PLACEHOLDER`, `PRECISION`, `CHAR` and `LENGTH`.
     pub(crate) fn new(raw: &str) -> Result<Self, Reject> {
-        let mut text = Self { bytes: [0; ROOM], start: 0, end: 0 };
-        if raw.is_ascii() {
-            raw.chars().try_for_each(|c| text.push(c))?;
-        } else {
-            if is_placeholder_word(raw) {
-                return Err(Reject::Placeholder);
-            }
-            raw.nfkc().try_for_each(|c| text.push(c))?;
+        if !raw.is_ascii() && is_placeholder_word(raw) {
+            return Err(Reject::Placeholder);
         }
-        text.strip_wrapping();
+        let text = Self::code(raw)?;
         if is_placeholder(text.as_bytes()) {
             return Err(Reject::Placeholder);
         }
         if is_rounded_number(text.as_bytes()) {
             return Err(Reject::Precision);
         }
+        Ok(text)
+    }
+
+    /// Cleans a short code, of a country or a region: EE and 33 are no placeholders there.
+    ///
+    /// # Errors
+    /// `CHAR` and `LENGTH`.
+    pub(crate) fn code(raw: &str) -> Result<Self, Reject> {
+        let mut text = Self { bytes: [0; ROOM], start: 0, end: 0 };
+        if raw.is_ascii() {
+            raw.chars().try_for_each(|c| text.push(c))?;
+        } else {
+            raw.nfkc().try_for_each(|c| text.push(c))?;
+        }
+        text.strip_wrapping();
         Ok(text)
     }
 
@@ -97,13 +106,37 @@ impl CleanText {
     }
 }
 
+/// A cell without blanks around it and without the apostrophe or the `="..."` by which spreadsheets
+/// keep text.
+pub(crate) fn unwrapped(cell: &str) -> &str {
+    let cell = cell.trim();
+    let cell = cell.strip_prefix('\'').unwrap_or(cell);
+    let quoted = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    quoted.unwrap_or(cell).trim()
+}
+
 /// Blanks, hyphens and characters without width, none of which any number has.
 fn is_padding(c: char) -> bool {
     c == '-'
         || c.is_whitespace()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2010}'..='\u{2015}')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2212}' | '\u{feff}')
+        || is_invisible(c)
+        || matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
+
+/// Characters without width, and marks of writing direction.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether a cell says that there is nothing to say.
+pub(crate) fn stands_for_nothing(cell: &str) -> bool {
+    cell.chars().all(|c| c == '0' || is_padding(c) || c.is_ascii_punctuation())
+        || NO_VALUE.iter().any(|word| cell.as_bytes().eq_ignore_ascii_case(word))
+        || is_placeholder_word(cell)
+}
+
+const NO_VALUE: [&[u8]; 6] = [b"NULL", b"NA", b"N/A", b"#N/A", b"NONE", b"NIL"];
 
 fn is_placeholder_word(raw: &str) -> bool {
     const WORDS: [&str; 10] =
@@ -112,9 +145,8 @@ fn is_placeholder_word(raw: &str) -> bool {
 }
 
 fn is_placeholder(bytes: &[u8]) -> bool {
-    const WORDS: [&[u8]; 6] = [b"NULL", b"NA", b"N/A", b"#N/A", b"NONE", b"NIL"];
     let Some((first, rest)) = bytes.split_first() else { return true };
-    rest.iter().all(|byte| byte == first) || WORDS.contains(&bytes) || counts_up(bytes)
+    rest.iter().all(|byte| byte == first) || NO_VALUE.contains(&bytes) || counts_up(bytes)
 }
 
 /// 123456 and so on, also with an X for its check character.
@@ -151,6 +183,7 @@ mod tests {
             "=\"320102198001010016\"",
             "\u{feff}320102\u{200b}19800101\u{3000}0016\t",
             "\u{202d}320102198001010016\u{202c}",
+            "\u{2068}320102198001010016\u{2069}\u{61c}",
             "３２０１０２１９８００１０１００１６",
             "320102－19800101–0016",
         ] {

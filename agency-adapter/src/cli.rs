@@ -10,7 +10,7 @@ use crate::lang::Lang;
 /// Runs inside an agency: reads its files, derives person secrets, and serves sealed rows and
 /// releases to the programme's gateway.
 ///
-/// 在部门内部运行：读取本部门数据文件，派生密钥，只向项目网关提供加密数据行。
+/// 在部门内部运行：读取本部门的数据文件，逐人派生秘密，只向本项目的网关提供加密行和监测对象的假名。
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -39,7 +39,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make keys, and salts for the datasets the manifest gives this agency; existing ones stay.
-    /// Prints the block for the federation manifest. 生成密钥和盐
+    /// Prints the block for the federation manifest. 生成密钥和盐值
     Init,
     /// Serve the gateway until SIGINT or SIGTERM; SIGHUP reads everything but the configuration
     /// again. 启动服务

@@ -4,9 +4,11 @@
 
 use jiff::{Span, civil::Date};
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     cell,
+    clean_text::is_invisible,
     csv_source::{Column, Row},
 };
 
@@ -84,7 +86,7 @@ impl ConditionConfig {
             return Ok(Condition::Number { column, at_least, below: below.unwrap_or(i64::MAX) });
         }
         let texts = self.equals.iter().chain(self.one_of.iter().flatten());
-        let texts: Vec<_> = texts.map(|text| text.trim().to_owned()).collect();
+        let texts: Vec<_> = texts.map(|text| text.trim().nfkc().collect::<String>()).collect();
         if texts.is_empty() || texts.iter().any(String::is_empty) {
             return Err("an empty text never equals a cell; use `not_empty`, or name a text".into());
         }
@@ -120,7 +122,7 @@ impl Condition {
             Self::NotEmpty(column) => Some(!row.text(*column).is_empty()),
             Self::OneOf(column, texts) => {
                 let cell = row.text(*column);
-                if cell.is_empty() { None } else { Some(texts.iter().any(|text| text == cell)) }
+                if cell.is_empty() { None } else { Some(texts.iter().any(|text| is(cell, text))) }
             }
             Self::Number { column, at_least, below } => {
                 let number = cell::hundredths(row.text(*column))?.div_euclid(100);
@@ -132,6 +134,12 @@ impl Condition {
             }
         }
     }
+}
+
+/// Whether a cell is a text, whatever the width of its characters and whatever has none: a near miss
+/// would be a certain no.
+fn is(cell: &str, text: &str) -> bool {
+    cell == text || (!cell.is_ascii() && cell.nfkc().filter(|&c| !is_invisible(c)).eq(text.chars()))
 }
 
 #[cfg(test)]
@@ -161,6 +169,10 @@ mod tests {
             ("column='a'\nequals='住宅'", " 住宅 ", yes),
             ("column='a'\nequals='住宅'", "商铺", no),
             ("column='a'\nequals='住宅'", "", None),
+            ("column='a'\nequals='A（1）'", "Ａ(１)", yes),
+            ("column='a'\nequals='住宅'", "\u{feff}住宅", yes),
+            ("column='a'\nequals='1'", "=\"1\"", yes),
+            ("column='a'\nequals='住宅'", "'住宅", yes),
             ("column='a'\nin=['x','y']", "y", yes),
             ("column='a'\nin=['x','y']", "z", no),
             ("column='a'\nat_least=5\nbelow=9", "5.0", yes),

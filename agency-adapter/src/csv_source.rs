@@ -3,13 +3,13 @@
 //! Owns the header, the row numbers and the refusal of rows that are damaged as a whole. Memory is
 //! bounded by one row. What cells mean is the caller's business.
 
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, path::Path, time::SystemTime};
 
 use csv::StringRecord;
 
 use crate::{
-    dataset_config::Encoding, decoded_text::DecodedText, identifier::Certificate,
-    load_error::LoadError, reject::Reject,
+    clean_text::unwrapped, csv_header::Header, dataset_config::Encoding, decoded_text::DecodedText,
+    identifier::Certificate, load_error::LoadError, reject::Reject,
 };
 
 /// The column name that stands for a disability certificate's category.
@@ -38,14 +38,14 @@ impl<'a> Row<'a> {
         Self { record, certificate }
     }
 
-    /// The text of a cell, without blanks around it; empty where there is none.
+    /// The text of a cell, without what is around it; empty where there is none.
     pub(crate) fn text(&self, column: Column) -> &'a str {
         const DIGITS: [&str; 8] = ["", "1", "2", "3", "4", "5", "6", "7"];
         let digit = |of: fn(Certificate) -> u8| {
             self.certificate.map_or("", |certificate| DIGITS[usize::from(of(certificate))])
         };
         match column {
-            Column::Cell(index) => self.record.get(index).unwrap_or_default().trim(),
+            Column::Cell(index) => unwrapped(self.record.get(index).unwrap_or_default()),
             Column::CertificateKind => digit(|certificate| certificate.kind),
             Column::CertificateLevel => digit(|certificate| certificate.level),
         }
@@ -67,9 +67,13 @@ pub(crate) enum Next {
 pub(crate) struct CsvSource<'a> {
     file: &'a Path,
     size: u64,
+    modified: Option<SystemTime>,
+    delimiter: char,
     reader: csv::Reader<DecodedText<File>>,
     record: StringRecord,
-    header: Vec<String>,
+    header: Header,
+    /// Rows that a stray quote made part of the current one: from which number on, and how many.
+    swallowed: Option<(u64, u64)>,
     /// Line ends inside cells so far: a spreadsheet shows such lines as one row.
     folded: u64,
 }
@@ -84,9 +88,10 @@ impl<'a> CsvSource<'a> {
     ) -> Result<Self, LoadError> {
         let unreadable = |cause| LoadError::Unreadable { file: file.into(), cause };
         let opened = File::open(file).map_err(unreadable)?;
-        let size = opened.metadata().map_err(unreadable)?.len();
+        let metadata = opened.metadata().map_err(unreadable)?;
         let mut text = DecodedText::new(opened, encoding).map_err(unreadable)?;
-        skip_mark(file, encoding, &mut text)?;
+        text.skip_mark(encoding)
+            .map_err(|found| LoadError::OtherEncoding { file: file.into(), found })?;
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -95,8 +100,17 @@ impl<'a> CsvSource<'a> {
             .terminator(csv::Terminator::Any(b'\n'))
             .buffer_capacity(BUFFER)
             .from_reader(text);
-        let record = StringRecord::new();
-        let mut source = Self { file, size, reader, record, header: vec![], folded: 0 };
+        let mut source = Self {
+            file,
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            delimiter,
+            reader,
+            record: StringRecord::new(),
+            header: Header::default(),
+            swallowed: None,
+            folded: 0,
+        };
         source.read_header(needed)?;
         Ok(source)
     }
@@ -111,6 +125,24 @@ impl<'a> CsvSource<'a> {
         self.reader.get_ref().bytes_read()
     }
 
+    /// Checks, after the last row, that nobody wrote to the file while it was read: what was not there
+    /// yet would count as gone.
+    pub(crate) fn check_unchanged(&self) -> Result<(), LoadError> {
+        let now = self.reader.get_ref().source().metadata();
+        let now = now.map_err(|cause| LoadError::Unreadable { file: self.file.into(), cause })?;
+        if (now.len(), now.modified().ok()) == (self.size, self.modified) {
+            Ok(())
+        } else {
+            Err(LoadError::Changed { file: self.file.into() })
+        }
+    }
+
+    /// Every text in the current row, wherever the borders between its cells should have been.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let border = |c: char| matches!(c, '\n' | '"') || c == self.delimiter;
+        self.record.iter().flat_map(move |cell| cell.split(border)).map(str::trim)
+    }
+
     /// The current row.
     pub(crate) fn record(&self) -> &StringRecord {
         &self.record
@@ -122,7 +154,7 @@ impl<'a> CsvSource<'a> {
             CERTIFICATE_KIND => Column::CertificateKind,
             CERTIFICATE_LEVEL => Column::CertificateLevel,
             name => {
-                let place = self.header.iter().position(|found| found == name);
+                let place = self.header.place(name);
                 Column::Cell(place.expect("needed columns were checked to be there"))
             }
         }
@@ -130,6 +162,9 @@ impl<'a> CsvSource<'a> {
 
     /// Goes on to the next row that is not blank.
     pub(crate) fn next(&mut self) -> Result<Next, LoadError> {
+        if let Some((first, rows)) = self.swallowed.take() {
+            return Ok(Next::Refused { first, rows, reject: Reject::Columns });
+        }
         let (first, lines) = loop {
             if !self.read_record()? {
                 return Ok(Next::End);
@@ -142,11 +177,15 @@ impl<'a> CsvSource<'a> {
                 break (first, folded + 1);
             }
         };
-        if self.record.len() != self.header.len() {
+        if self.record.len() != self.header.width() {
             // A stray quote may have swallowed rows: each of its lines is counted.
             return Ok(Next::Refused { first, rows: lines, reject: Reject::Columns });
         }
-        self.folded += lines - 1;
+        if lines > 1 && self.holds_rows() {
+            self.swallowed = Some((first + 1, lines - 1));
+        } else {
+            self.folded += lines - 1;
+        }
         if self.record.as_slice().contains(char::REPLACEMENT_CHARACTER) {
             return Ok(Next::Refused { first, rows: 1, reject: Reject::Encoding });
         }
@@ -170,12 +209,21 @@ impl<'a> CsvSource<'a> {
         })
     }
 
+    /// Whether a cell has a line with as many delimiters as a row has: two stray quotes that happen to
+    /// leave the number of cells right.
+    fn holds_rows(&self) -> bool {
+        let borders = self.header.width() - 1;
+        let is_row = |line: &str| borders > 0 && line.matches(self.delimiter).count() >= borders;
+        self.record.iter().any(|cell| cell.split('\n').skip(1).any(is_row))
+    }
+
     fn is_blank(&self) -> bool {
-        self.record.len() == 1 && self.header.len() != 1 && self.record.as_slice().trim().is_empty()
+        self.record.len() == 1
+            && self.header.width() != 1
+            && self.record.as_slice().trim().is_empty()
     }
 
     fn read_header(&mut self, needed: &[String]) -> Result<(), LoadError> {
-        let file = || self.file.into();
         loop {
             if !self.read_record()? {
                 return Err(LoadError::Empty { file: self.file.into() });
@@ -185,51 +233,9 @@ impl<'a> CsvSource<'a> {
             }
         }
         self.folded = self.record.as_slice().bytes().filter(|&byte| byte == b'\n').count() as u64;
-        let names = self.record.iter();
-        self.header = names.map(|name| name.trim().trim_matches('\u{feff}').to_owned()).collect();
-        let count = |name: &String| self.header.iter().filter(|found| *found == name).count();
-        if needed.iter().all(|name| count(name) == 0) {
-            // The line may be somebody's data: nothing of it can be shown.
-            return Err(LoadError::NoHeader { file: file(), needed: needed.to_vec() });
-        }
-        let missing: Vec<_> = needed.iter().filter(|name| count(name) == 0).cloned().collect();
-        if !missing.is_empty() {
-            return Err(LoadError::MissingColumns {
-                file: file(),
-                missing,
-                found: self.header.clone(),
-            });
-        }
-        match needed.iter().find(|name| count(name) > 1) {
-            Some(name) => Err(LoadError::ColumnTwice { file: file(), column: name.clone() }),
-            None => Ok(()),
-        }
+        self.header = Header::new(self.file, &self.record, needed)?;
+        Ok(())
     }
-}
-
-/// Skips a byte order mark that fits the declared encoding, and refuses one that contradicts it.
-fn skip_mark(
-    file: &Path,
-    encoding: Encoding,
-    text: &mut DecodedText<File>,
-) -> Result<(), LoadError> {
-    const UTF_8: &[u8] = b"\xef\xbb\xbf";
-    const GB18030: &[u8] = b"\x84\x31\x95\x33";
-    let contradicts = |found| LoadError::OtherEncoding { file: file.into(), found };
-    let beginning = text.beginning();
-    if beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") {
-        return Err(contradicts("utf-16"));
-    }
-    let own: &[u8] = match encoding {
-        Encoding::Utf8 if beginning.starts_with(GB18030) => return Err(contradicts("gb18030")),
-        Encoding::Gb18030 if beginning.starts_with(UTF_8) => return Err(contradicts("utf-8")),
-        Encoding::Utf8 => UTF_8,
-        Encoding::Gb18030 => GB18030,
-    };
-    if beginning.starts_with(own) {
-        text.skip(own.len());
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -320,6 +326,26 @@ mod tests {
             rows(b"id,\xe7\x94\xa8\xe9\x80\x94\n\"a,1\nb,2\nc\",3,4\nd,4\n", Encoding::Utf8);
         let swallowed = Next::Refused { first: 2, rows: 3, reject: Reject::Columns };
         assert_eq!(found, [(swallowed, String::new()), row(5, "d")]);
+    }
+
+    #[test]
+    fn rows_that_two_stray_quotes_make_part_of_a_cell_are_counted() {
+        let found =
+            rows("id,用途\na,\"1\nb,2\nc,3\"\nd,\"4\n5\"\ne,6\n".as_bytes(), Encoding::Utf8);
+        let swallowed = Next::Refused { first: 3, rows: 2, reject: Reject::Columns };
+        assert_eq!(found, [row(2, "a"), (swallowed, String::new()), row(5, "d"), row(6, "e")]);
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_while_it_is_read_is_not_used() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file: PathBuf = directory.path().join("rows.csv");
+        std::fs::write(&file, "id,用途\na,1\n").expect("writable");
+        let source = CsvSource::open(&file, Encoding::Utf8, ',', &needed()).expect("good");
+        assert!(source.check_unchanged().is_ok());
+        std::fs::write(&file, "id,用途\na,1\nb,2\n").expect("writable");
+        let text = source.check_unchanged().expect_err("changed").to_string();
+        assert!(text.contains("under another name"), "{text}");
     }
 
     #[test]

@@ -34,7 +34,37 @@ pub struct DatasetState {
     /// What can be sent.
     pub content: Content,
     /// Why the last reload did not succeed.
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
+}
+
+/// Why a dataset was not published anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The source or the store failed: what was published stays. The words name files and columns,
+    /// and are for this agency alone.
+    Stale(String),
+    /// A salt is missing: nothing can be published. The words say whom to ask.
+    Withdrawn(String),
+}
+
+impl Problem {
+    /// What happened, for this agency.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Stale(text) | Self::Withdrawn(text) => text,
+        }
+    }
+
+    /// What the gateway is told.
+    pub fn for_gateway(&self) -> &str {
+        match self {
+            Self::Stale(_) => {
+                "its source or the version store failed: the agency's IT department finds why in the \
+                 adapter's log and with `agency-adapter doctor`"
+            }
+            Self::Withdrawn(text) => text,
+        }
+    }
 }
 
 /// The salts that a cross-check dataset's rows need: its own, and for households their datasets'.
@@ -62,4 +92,19 @@ pub(crate) fn stored(
     let head = store.head(&schema.dataset)?.filter(|head| head.fingerprint == present);
     let sealed = schema.kind == DatasetKind::CrossCheck && head.is_some();
     Ok(if sealed { Content::Sealed } else { Content::Nothing })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateway_is_told_whom_to_ask_and_nothing_of_the_agencys_files() {
+        let text = "file people.csv: lacks the columns 户号; it has 张三".to_owned();
+        let stale = Problem::Stale(text.clone());
+        assert!(!stale.for_gateway().contains("people") && !stale.for_gateway().contains('张'));
+        assert_eq!(stale.text(), text);
+        let withdrawn = Problem::Withdrawn("cars is not granted: ask police".into());
+        assert_eq!(withdrawn.for_gateway(), withdrawn.text());
+    }
 }

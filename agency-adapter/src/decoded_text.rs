@@ -54,14 +54,32 @@ impl<R: Read> DecodedText<R> {
         Ok(text)
     }
 
-    /// The first bytes of the file, as long as nothing has been read from it.
-    pub(crate) fn beginning(&self) -> &[u8] {
-        &self.chunk[self.start..self.end]
+    /// Skips a byte order mark that fits the declared encoding, as long as nothing has been read.
+    ///
+    /// # Errors
+    /// The encoding of a mark that contradicts it.
+    pub(crate) fn skip_mark(&mut self, encoding: Encoding) -> Result<(), &'static str> {
+        const UTF_8: &[u8] = b"\xef\xbb\xbf";
+        const GB18030: &[u8] = b"\x84\x31\x95\x33";
+        let beginning = &self.chunk[self.start..self.end];
+        if beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") {
+            return Err("utf-16");
+        }
+        let own: &[u8] = match encoding {
+            Encoding::Utf8 if beginning.starts_with(GB18030) => return Err("gb18030"),
+            Encoding::Gb18030 if beginning.starts_with(UTF_8) => return Err("utf-8"),
+            Encoding::Utf8 => UTF_8,
+            Encoding::Gb18030 => GB18030,
+        };
+        if beginning.starts_with(own) {
+            self.start += own.len();
+        }
+        Ok(())
     }
 
-    /// Leaves out the first bytes of the file.
-    pub(crate) fn skip(&mut self, bytes: usize) {
-        self.start = (self.start + bytes).min(self.end);
+    /// Where the bytes come from.
+    pub(crate) fn source(&self) -> &R {
+        &self.bytes
     }
 
     /// How much of the file has been read, in bytes.

@@ -12,7 +12,7 @@ use proto::{
 };
 
 use crate::{
-    agency::{self, Agency},
+    agency::{self, Agency, AgencyError},
     check::Check,
     check_state::{check_clock, check_salts, check_state_dir},
     check_tls::check_tls,
@@ -63,6 +63,10 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
     checks.push(check_state_dir(&config.state_dir, lang));
     match agency::read_manifest(&config) {
         Ok(manifest) => checks.extend(check_manifest(&config, &manifest, clock, lang)),
+        Err(AgencyError::Config(missing)) => checks.push(Check::failure("manifest", lang.pick(
+            format!("{missing}：请把 public-keys 的输出交给清单保管方，将其发来的清单放在此处"),
+            format!("{missing}: send the output of `public-keys` to the manifest's keeper, and put the manifest that comes back there"),
+        ))),
         Err(error) => checks.push(Check::failure("manifest", error.to_string())),
     }
     if let Ok(agency) = Agency::open(&config) {
@@ -112,7 +116,7 @@ fn check_source(
     let subject = format!("source {}", dataset.id);
     let report = match load(dataset, &config.directory, clock.today(), progress) {
         Ok(load) => load.report,
-        Err(error) => return Check::failure(subject, error.to_string()),
+        Err(error) => return Check::failure(subject, error.text(lang)),
     };
     let (persons, refused) = (report.persons, report.refused_rows());
     let found = lang.pick(

@@ -1,5 +1,7 @@
 //! Invented people, salts and agencies for this package's tests.
 
+use std::{fs, path::PathBuf};
+
 use proto::{
     name::DatasetId,
     salt::Salt,
@@ -8,10 +10,36 @@ use proto::{
 };
 
 use crate::{
+    agency::Agency,
+    clock::Clock,
+    config::Config,
     derive::Derivation,
     identifier::{Identifier, IdentifierType, canonicalise},
     load::Person,
+    publication::Publication,
 };
+
+const CONFIG: &str = r#"
+agency = "aid"
+listen = "127.0.0.1:0"
+state_dir = "state"
+manifest = "federation.toml"
+reload_every = "15m"
+tls = { certificate = "c.pem", key = "k.pem", trust = "t.pem" }
+[[dataset]]
+id = "unemployed"
+kind = "watch"
+csv = "people.csv"
+encoding = "utf-8"
+identifier = { column = "id", type = "resident_id" }
+[[dataset]]
+id = "residents"
+kind = "cross_check"
+csv = "people.csv"
+encoding = "utf-8"
+identifier = { column = "id", type = "resident_id" }
+household = { column = "house", max_members = 4, datasets = ["cars"] }
+"#;
 
 /// The programme that every test is in.
 pub fn derivation(epoch: u32) -> Derivation {
@@ -62,4 +90,37 @@ pub fn person(number: u32, flag: u8) -> Person {
     let flags = vec![FlagValue::exact(flag)];
     let (identifier, household) = (identifier(number), vec![]);
     Person { identifier, region: 0, flags, household, household_complete: true }
+}
+
+/// An agency that has run `init`: its directory, its file of people, its configuration, and a clock.
+pub fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join("adapter.toml"), CONFIG).expect("written");
+    let config = Config::read(&directory.path().join("adapter.toml")).expect("good");
+    let init = || crate::setup::init(&config, crate::lang::Lang::En).expect("made");
+    let own = init().block;
+    let other = own.replace("aid", "police");
+    let dataset = |id, owner, kind| {
+        format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n")
+    };
+    let datasets = [
+        dataset("base", "aid", "base"),
+        dataset("unemployed", "aid", "watch"),
+        dataset("residents", "aid", "cross_check"),
+        dataset("cars", "police", "cross_check"),
+    ];
+    let head = "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n";
+    let manifest = format!("{head}{own}{other}{}", datasets.concat());
+    fs::write(&config.manifest, manifest).expect("written");
+    init();
+    let people = directory.path().join("people.csv");
+    fs::write(&people, "id,house\n320102198001010016,7\n32010419550615003X,7\n").expect("ok");
+    let clock = Clock::manual("2026-11-24T00:00:00Z".parse().expect("a moment"));
+    (directory, people, config, clock)
+}
+
+/// What such an agency publishes.
+pub fn open(config: &Config, clock: &Clock) -> Publication {
+    let agency = Agency::open(config).expect("good");
+    Publication::open(config.clone(), agency, clock.clone()).expect("opened")
 }

@@ -173,6 +173,11 @@ impl Grants {
     /// # Errors
     /// [`GrantsError::File`] where the files cannot be listed.
     pub fn issued(&self) -> Result<Vec<Result<SaltGrant, GrantsError>>, GrantsError> {
+        let paths = self.issued_files()?;
+        Ok(paths.iter().filter_map(|path| read_file(path).transpose()).collect())
+    }
+
+    fn issued_files(&self) -> Result<Vec<PathBuf>, GrantsError> {
         let directory = self.directory.join("issued");
         let fault = |source| SecretFileError::Io { path: directory.clone(), source };
         let entries = match fs::read_dir(&directory) {
@@ -188,7 +193,18 @@ impl Grants {
             }
         }
         paths.sort();
-        Ok(paths.iter().filter_map(|path| read_file(path).transpose()).collect())
+        Ok(paths)
+    }
+
+    /// Whether a grant of `dataset` was issued in the epoch, as far as the files' names tell.
+    ///
+    /// # Errors
+    /// [`GrantsError::File`] where the files cannot be listed.
+    pub fn has_issued(&self, dataset: &DatasetId) -> Result<bool, GrantsError> {
+        let prefix = format!("{dataset}.");
+        let names = self.issued_files()?.into_iter();
+        let mut names = names.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        Ok(names.any(|name| name.starts_with(&prefix)))
     }
 
     fn open(

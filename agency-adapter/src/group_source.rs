@@ -12,7 +12,7 @@ use proto::{
 use tonic::Status;
 
 use crate::{
-    dataset_state::{Content, DatasetState},
+    dataset_state::{Content, DatasetState, Problem},
     publication::Publication,
     refusal,
     released_group::ReleasedGroup,
@@ -93,7 +93,8 @@ impl Source {
     }
 
     fn not_loaded(&self, state: &DatasetState) -> Status {
-        refusal::not_loaded(&self.dataset, state.problem.as_deref())
+        let problem = state.problem.as_ref().map(Problem::for_gateway);
+        refusal::not_loaded(&self.dataset, problem)
     }
 }
 
@@ -116,9 +117,10 @@ impl GroupSource for SealedSource {
         after: Option<Cursor>,
         emit: Emit<'_, wire::SyncFrame>,
     ) -> Result<Option<Place>, Status> {
-        self.place(after)?;
         let reading = self.0.publication.store().reading(&self.0.dataset);
         let reading = reading.map_err(|error| refusal::store(&error))?;
+        // Only now: rows of another scope are never in the store before the scope was changed here.
+        self.place(after)?;
         let reading = reading.ok_or_else(refusal::internal)?;
         let head = reading.head();
         let resume = Resume::new(after, head.cursor(), head.kept_since())

@@ -2,8 +2,14 @@
 
 use std::collections::HashMap;
 
+use crate::household_name::household_name;
+
 /// No household was said.
 const NONE: u32 = u32::MAX;
+
+/// More people than this under one name are a dormitory or an institution. They are strangers to each
+/// other: what one of them has says nothing about the rest. (No row has room for more.)
+const LARGEST: usize = 64;
 
 /// The households of the people of a person table, by their places in it.
 #[derive(Default)]
@@ -22,10 +28,8 @@ impl Households {
         if self.of.len() <= person {
             self.of.resize(person + 1, NONE);
         }
-        if name.is_empty() {
-            return;
-        }
-        let number = self.number(name);
+        let Some(name) = household_name(name) else { return };
+        let number = self.number(&name);
         match self.of[person] {
             NONE => self.of[person] = number,
             same if same == number => {}
@@ -38,14 +42,14 @@ impl Households {
 
     /// Notes that somebody in this household could not be listed.
     pub(crate) fn miss(&mut self, name: &str) {
-        if !name.is_empty() {
-            let number = self.number(name) as usize;
+        if let Some(name) = household_name(name) {
+            let number = self.number(&name) as usize;
             self.incomplete[number] = true;
         }
     }
 
     /// For each person: the members, in file order, and whether these are all. Nobody where no
-    /// household was said.
+    /// household was said, or one of more than [`LARGEST`].
     pub(crate) fn by_person(self) -> impl Iterator<Item = (Vec<u32>, bool)> {
         let mut members = vec![vec![]; self.incomplete.len()];
         for (person, &household) in (0..).zip(&self.of) {
@@ -55,7 +59,10 @@ impl Households {
         }
         self.of.into_iter().map(move |household| match household {
             NONE => (vec![], false),
-            number => (members[number as usize].clone(), !self.incomplete[number as usize]),
+            number => match &members[number as usize] {
+                strangers if strangers.len() > LARGEST => (vec![], false),
+                family => (family.clone(), !self.incomplete[number as usize]),
+            },
         })
     }
 
@@ -97,5 +104,19 @@ mod tests {
         }
         let complete: Vec<_> = households.by_person().map(|(_, complete)| complete).collect();
         assert_eq!(complete, [false, false, false, true]);
+    }
+
+    #[test]
+    fn people_without_a_name_or_in_a_dormitory_are_nobodys_family() {
+        let mut households = Households::default();
+        (0..=LARGEST).for_each(|person| households.add(person, "dormitory"));
+        let (first, second) = (LARGEST + 1, LARGEST + 2);
+        households.add(first, "无");
+        households.add(second, "无");
+        let listed: Vec<_> = households.by_person().collect();
+        assert!(listed.iter().all(|(members, complete)| members.is_empty() && !complete));
+        let mut households = Households::default();
+        (0..LARGEST).for_each(|person| households.add(person, "large"));
+        assert!(households.by_person().all(|(members, complete)| members.len() == 64 && complete));
     }
 }

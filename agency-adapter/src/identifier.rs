@@ -303,6 +303,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_canonical_stays_as_it_is() {
+        use IdentifierType as Type;
+        for (kind, raw) in [
+            (Type::ResidentId, "' 320104-550615-003"),
+            (Type::ResidentId, "３２０１０４１９５５０６１５００３х"),
+            (Type::HmtResidencePermit, "810000 19900101 0019"),
+            (Type::ForeignPermanentResidence, "=\"911156198203030015\""),
+            (Type::ForeignPermanentResidence, "usa-110082030315"),
+            (Type::HmtTravelPermit, "h1234567801"),
+            (Type::TaiwanTravelPermit, "2345678901"),
+            (Type::Passport, "mm:e 1234/5678"),
+            (Type::SocialCreditCode, "9135O1OOMOOOIOOY43"),
+        ] {
+            let once = found(kind, raw).expect(raw);
+            let text = std::str::from_utf8(&once.identifier.as_bytes()[1..]).expect("ASCII");
+            assert_eq!(found(kind, text).expect(raw).identifier, once.identifier, "{raw}");
+        }
+    }
+
+    #[test]
     fn debug_says_nothing_about_the_person() {
         let canonical = found(IdentifierType::ResidentId, "320102198001010016").expect("good");
         assert!(!format!("{canonical:?}").contains("3201"));

@@ -30,7 +30,8 @@ pub struct Person {
     /// In the order of the schema.
     pub flags: Vec<FlagValue>,
     /// All who live with the person, the person included, in file order; may be more than fit a row.
-    /// Empty in datasets without households and where the file does not say.
+    /// Empty in datasets without households, and where the file does not say or names a household of
+    /// more people than live together.
     pub household: Vec<Identifier>,
     /// Nobody is missing from `household`. False where the file does not say who lives with the
     /// person, or where another member's row was refused: then what holds for all members is unknown.
@@ -70,7 +71,7 @@ pub fn load(
         match source.next()? {
             Next::Row(row) => loading.take(row, &source),
             Next::Refused { first, rows, reject } => {
-                loading.miss_household(&source);
+                loading.miss_households(&source);
                 (first..first + rows).for_each(|row| loading.refuse(row, reject));
             }
             Next::End => break,
@@ -80,7 +81,9 @@ pub fn load(
         }
     }
     progress(source.size(), source.size());
+    source.check_unchanged()?;
     loading.check_rounding(&file)?;
+    loading.check_anybody(&file)?;
     Ok(loading.finish(schema))
 }
 
@@ -269,6 +272,33 @@ mod tests {
         assert!(load.persons[3].household.is_empty() && !load.persons[3].household_complete);
         assert!(!load.persons[4].household_complete, "a member's row could not be decoded");
         assert_eq!(load.report.incomplete_households, 3);
+    }
+
+    #[test]
+    fn a_row_of_another_shape_leaves_no_household_that_it_names_complete() {
+        let config = PLAIN.to_owned()
+            + "[household]\ncolumn = \"h\"\nmax_members = 8\ndatasets = [\"vehicles\"]\n";
+        let shifted = format!("{},a,b,7\n", id(1));
+        let swallowed = format!("{},\"8\n{},9\n\"\n", id(2), id(3));
+        let rows = format!("{},7\n{},8\n{},9\n{},10\n", id(4), id(5), id(6), id(7));
+        let load = loaded(&config, &format!("id,h\n{shifted}{swallowed}{rows}"));
+        let complete = |number| {
+            let person = load
+                .persons
+                .iter()
+                .find(|p| Some(&p.identifier) == identifier_of(&id(number)).as_ref());
+            person.expect("listed").household_complete
+        };
+        assert_eq!([4, 5, 6, 7].map(complete), [false, false, false, true]);
+        assert_eq!(load.report.refused_rows(), 3);
+    }
+
+    #[test]
+    fn a_file_of_which_no_row_can_be_used_is_not_loaded() {
+        let text = "id\n320102198001010017\n320102198001010017\n无\n";
+        let error = try_load(PLAIN, text.as_bytes()).expect_err("refused").to_string();
+        assert!(error.contains("all of its 3 rows") && error.contains("CHECKSUM"), "{error}");
+        assert!(loaded(PLAIN, "id\n").persons.is_empty(), "nobody is on the list");
     }
 
     #[test]

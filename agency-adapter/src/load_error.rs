@@ -5,7 +5,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use crate::{dataset_config::ConfigError, lang::Lang};
+use crate::{dataset_config::ConfigError, lang::Lang, reject::Reject};
 
 /// Why a file cannot be loaded.
 #[derive(Debug)]
@@ -61,6 +61,25 @@ pub enum LoadError {
         /// The row in which it begins.
         row: u64,
     },
+    /// Lines end in another way than rows do.
+    LineEnds {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Somebody wrote to the file while it was read.
+    Changed {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There are rows, and none could be used.
+    Nobody {
+        /// The file.
+        file: PathBuf,
+        /// How many rows.
+        rows: u64,
+        /// Why most of them were refused.
+        mostly: Reject,
+    },
     /// So many identifiers end in 000 that a spreadsheet must have rounded them.
     Rounded {
         /// The file.
@@ -94,6 +113,9 @@ impl LoadError {
             | Self::MissingColumns { file, .. }
             | Self::ColumnTwice { file, .. }
             | Self::EndlessRow { file, .. }
+            | Self::LineEnds { file }
+            | Self::Changed { file }
+            | Self::Nobody { file, .. }
             | Self::Rounded { file, .. } => Some(file),
         }
     }
@@ -126,6 +148,18 @@ impl LoadError {
             Self::EndlessRow { row, .. } => {
                 format!("第 {row} 行起的引号没有结束。请补上或删除该引号，或重新导出。")
             }
+            Self::LineEnds { .. } => {
+                "表头中有单独的回车符，整个文件会被当作一行。请以换行符（LF 或 CRLF）结束各行后重新导出。"
+                    .into()
+            }
+            Self::Changed { .. } => {
+                "读取期间文件被改写。已放弃本次读取，下次会重试：请先以其他文件名导出，完成后再改名。"
+                    .into()
+            }
+            Self::Nobody { rows, mostly, .. } => format!(
+                "{rows} 行全部未采用，原有数据保持不变。多数原因为 {mostly}：{}",
+                mostly.sentence(Lang::Zh)
+            ),
             Self::Rounded { ids, of, .. } => format!(
                 "{of} 个证件号中有 {ids} 个以000结尾，说明号码曾被电子表格按数值保存而损坏，\
                  部分损坏的号码仍能通过校验。已中止：请将该列设为文本后从源系统重新导出。"
@@ -166,6 +200,20 @@ impl LoadError {
             Self::EndlessRow { row, .. } => format!(
                 "has a quote in or after row {row} that never closes. Close or remove it, or export \
                  the file again."
+            ),
+            Self::LineEnds { .. } => {
+                "has a carriage return in its header, so that all of it would be one row. Export it \
+                 again with line ends of LF or CRLF."
+                    .into()
+            }
+            Self::Changed { .. } => {
+                "was written to while it was read. Nothing was loaded; the next reading tries again. \
+                 Export it under another name, and rename it when it is whole."
+                    .into()
+            }
+            Self::Nobody { rows, mostly, .. } => format!(
+                "all of its {rows} rows were refused; nothing was loaded. Most for {mostly}: {}",
+                mostly.sentence(Lang::En)
             ),
             Self::Rounded { ids, of, .. } => format!(
                 "{ids} of {of} identifiers end in 000: a spreadsheet has rounded them, and some of \

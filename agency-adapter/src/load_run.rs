@@ -54,6 +54,7 @@ pub type Progress<'p> = &'p mut dyn FnMut(&DatasetId, u64, u64);
 
 /// Reads the named datasets, or all. Without `dry_run`, cross-check datasets are published into the
 /// store for the next `serve`; watch datasets are derived and dropped, since they live in memory.
+/// `lang` is for what a dry run finds.
 ///
 /// # Errors
 /// [`LoadRunError`].
@@ -61,6 +62,7 @@ pub fn run(
     config: &Config,
     clock: &Clock,
     (datasets, dry_run): (&[DatasetId], bool),
+    lang: Lang,
     progress: Progress<'_>,
 ) -> Result<Vec<Outcome>, LoadRunError> {
     if let Some(unknown) = datasets.iter().find(|dataset| config.dataset(dataset).is_none()) {
@@ -72,7 +74,7 @@ pub fn run(
         datasets.iter().cloned().collect()
     };
     let results = if dry_run {
-        read(config, clock, &wanted, progress)
+        read(config, clock, &wanted, lang, progress)
     } else {
         let agency = Agency::open(config)?;
         let publication = Publication::open(config.clone(), agency, clock.clone());
@@ -93,13 +95,14 @@ fn read(
     config: &Config,
     clock: &Clock,
     wanted: &BTreeSet<DatasetId>,
+    lang: Lang,
     progress: Progress<'_>,
 ) -> Vec<Reloaded> {
     let datasets = config.datasets.iter().filter(|dataset| wanted.contains(&dataset.id));
     let read = |dataset: &crate::dataset_config::DatasetConfig| {
         let mut progress = |done, all| progress(&dataset.id, done, all);
         let loaded = load(dataset, &config.directory, clock.today(), &mut progress);
-        let report = loaded.map(|load| load.report).map_err(|error| error.to_string());
+        let report = loaded.map(|load| load.report).map_err(|error| error.text(lang));
         (dataset.id.clone(), report)
     };
     datasets.map(read).collect()

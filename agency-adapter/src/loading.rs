@@ -105,10 +105,18 @@ impl<'a> Loading<'a> {
         self.refused[reject as usize].add(row);
     }
 
-    /// Notes that the household in the source's current row lacks somebody, as far as it can be read.
-    pub(crate) fn miss_household(&mut self, source: &CsvSource<'_>) {
+    /// Notes that the household in the source's current row lacks somebody.
+    fn miss_household(&mut self, source: &CsvSource<'_>) {
         if let Some(column) = self.places.household {
             self.households.miss(Row::new(source.record(), None).text(column));
+        }
+    }
+
+    /// Notes that every household that the source's current row could name lacks somebody: where its
+    /// cells are is not known.
+    pub(crate) fn miss_households(&mut self, source: &CsvSource<'_>) {
+        if self.places.household.is_some() {
+            source.texts().for_each(|text| self.households.miss(text));
         }
     }
 
@@ -178,6 +186,17 @@ impl<'a> Loading<'a> {
             return Err(LoadError::Rounded { file: file.into(), ids, of });
         }
         Ok(())
+    }
+
+    /// Where rows were refused and none was left, everybody would count as gone.
+    pub(crate) fn check_anybody(&self, file: &Path) -> Result<(), LoadError> {
+        let refused = Reject::ALL.into_iter().zip(&self.refused);
+        match refused.max_by_key(|(_, rows)| rows.rows) {
+            Some((mostly, rows)) if rows.rows > 0 && self.people.len() == 0 => {
+                Err(LoadError::Nobody { file: file.into(), rows: self.rows, mostly })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The people and the report.

@@ -40,10 +40,22 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "agency-adapter: {error:#}");
+            let _ = writeln!(io::stderr(), "agency-adapter: {}", chain(&error));
             ExitCode::from(NOT_DONE)
         }
     }
+}
+
+/// An error and its causes, without those that the sentence before them tells already.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
 }
 
 fn start_log(json: bool) {
@@ -76,8 +88,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Grant { dataset, to } => {
             let written = setup::grant(&config()?, dataset, to)?;
             for path in &written {
-                let word =
-                    lang.pick("授权已生成，网关下次连接时带走", "granted; the gateway carries it");
+                let word = lang.pick("授权已生成，由网关转送", "granted; the gateway carries it");
                 writeln!(io::stderr(), "{}: {word}", path.display())?;
             }
             if arguments.json {
@@ -89,9 +100,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let config = config()?;
             let mut bars = Bars::new(arguments.json);
             let wanted = (datasets.as_slice(), *dry_run);
-            let outcomes = load_run::run(&config, &Clock::system(), wanted, &mut |d, at, of| {
-                bars.show(d, at, of)
-            });
+            let outcomes =
+                load_run::run(&config, &Clock::system(), wanted, lang, &mut |d, at, of| {
+                    bars.show(d, at, of)
+                });
             bars.clear();
             report(arguments, &outcomes?, lang)
         }

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dataset_config::DatasetConfig,
-    dataset_state::{Content, DatasetState, sealing_salts, stored},
+    dataset_state::{Content, DatasetState, Problem, sealing_salts, stored},
     load::{Load, load},
     load_report::LoadReport,
     released::Released,
@@ -50,14 +50,6 @@ pub struct Publication {
     reloading: Mutex<()>,
     // Last: dropped after the store was closed.
     closed: DropGuard,
-}
-
-/// Why a dataset was not published anew.
-enum Failure {
-    /// The source or the store failed: what was published stays.
-    Stale(String),
-    /// A salt is missing: nothing can be published.
-    Withdrawn(String),
 }
 
 impl Publication {
@@ -179,8 +171,8 @@ impl Publication {
         salts: &HeldSalts,
         dataset: &DatasetConfig,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(Content, LoadReport), Failure> {
-        let stale = |error: &dyn std::fmt::Display| Failure::Stale(error.to_string());
+    ) -> Result<(Content, LoadReport), Problem> {
+        let stale = |error: &dyn std::fmt::Display| Problem::Stale(error.to_string());
         // The source is as old as the moment at which reading it began.
         let as_of = self.clock.now();
         let read = |progress: &mut dyn FnMut(u64, u64)| {
@@ -189,14 +181,14 @@ impl Publication {
         };
         if dataset.kind == DatasetKind::CrossCheck {
             let schema = dataset.schema().map_err(|error| stale(&error))?;
-            let (salt, members) = sealing_salts(salts, &schema).map_err(Failure::Withdrawn)?;
+            let (salt, members) = sealing_salts(salts, &schema).map_err(Problem::Withdrawn)?;
             let Load { schema, persons, report } = read(progress)?;
             let salts = (&salt, members);
             let sealing = Sealing::new(&agency.derivation, &schema, salts, &persons);
             self.store.publish(&sealing, as_of).map_err(|error| stale(&error))?;
             return Ok((Content::Sealed, report));
         }
-        let base = salts.all(&[DatasetId::base()]).map_err(Failure::Withdrawn)?;
+        let base = salts.all(&[DatasetId::base()]).map_err(Problem::Withdrawn)?;
         let load = read(progress)?;
         let old = match self.state(&dataset.id).map(|state| state.content) {
             Some(Content::Released(old)) => Some(old),
@@ -210,7 +202,7 @@ impl Publication {
     fn settle(
         &self,
         dataset: &DatasetId,
-        result: Result<(Content, LoadReport), Failure>,
+        result: Result<(Content, LoadReport), Problem>,
     ) -> Result<LoadReport, String> {
         let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
         let state = states.get_mut(dataset).expect("made from the same configuration");
@@ -220,17 +212,14 @@ impl Publication {
                 state.problem = None;
                 Ok(report)
             }
-            Err(failure) => {
-                let problem = match failure {
-                    Failure::Stale(problem) => problem,
-                    Failure::Withdrawn(problem) => {
-                        state.content = Content::Nothing;
-                        problem
-                    }
-                };
-                tracing::error!(%dataset, %problem, "the dataset was not published anew");
-                state.problem = Some(problem.clone());
-                Err(problem)
+            Err(problem) => {
+                if matches!(problem, Problem::Withdrawn(_)) {
+                    state.content = Content::Nothing;
+                }
+                let text = problem.text().to_owned();
+                tracing::error!(%dataset, problem = text, "the dataset was not published anew");
+                state.problem = Some(problem);
+                Err(text)
             }
         };
         drop(states);
@@ -246,62 +235,10 @@ impl Publication {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::fs;
 
     use super::*;
-
-    const CONFIG: &str = r#"
-agency = "aid"
-listen = "127.0.0.1:0"
-state_dir = "state"
-manifest = "federation.toml"
-reload_every = "15m"
-tls = { certificate = "c.pem", key = "k.pem", trust = "t.pem" }
-[[dataset]]
-id = "unemployed"
-kind = "watch"
-csv = "people.csv"
-encoding = "utf-8"
-identifier = { column = "id", type = "resident_id" }
-[[dataset]]
-id = "residents"
-kind = "cross_check"
-csv = "people.csv"
-encoding = "utf-8"
-identifier = { column = "id", type = "resident_id" }
-household = { column = "house", max_members = 4, datasets = ["cars"] }
-"#;
-
-    fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
-        let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join("adapter.toml"), CONFIG).expect("written");
-        let config = Config::read(&directory.path().join("adapter.toml")).expect("good");
-        let init = || crate::setup::init(&config, crate::lang::Lang::En).expect("made");
-        let own = init().block;
-        let other = own.replace("aid", "police");
-        let dataset = |id, owner, kind| {
-            format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n")
-        };
-        let datasets = [
-            dataset("base", "aid", "base"),
-            dataset("unemployed", "aid", "watch"),
-            dataset("residents", "aid", "cross_check"),
-            dataset("cars", "police", "cross_check"),
-        ];
-        let head = "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n";
-        let manifest = format!("{head}{own}{other}{}", datasets.concat());
-        fs::write(&config.manifest, manifest).expect("written");
-        init();
-        let people = directory.path().join("people.csv");
-        fs::write(&people, "id,house\n320102198001010016,7\n32010419550615003X,7\n").expect("ok");
-        let clock = Clock::manual("2026-11-24T00:00:00Z".parse().expect("a moment"));
-        (directory, people, config, clock)
-    }
-
-    fn open(config: &Config, clock: &Clock) -> Publication {
-        let agency = Agency::open(config).expect("good");
-        Publication::open(config.clone(), agency, clock.clone()).expect("opened")
-    }
+    use crate::fixture::{agency, open};
 
     fn released(publication: &Publication) -> Arc<Released> {
         let state = publication.state(&"unemployed".parse().expect("a name"));
@@ -325,7 +262,9 @@ household = { column = "house", max_members = 4, datasets = ["cars"] }
         assert!(reload()[0].1.is_err());
         assert_eq!(released(&publication).as_of, first.as_of, "not advanced");
         let state = publication.state(&"unemployed".parse().expect("a name"));
-        assert!(state.expect("configured").problem.is_some_and(|p| p.contains("people.csv")));
+        assert!(
+            state.expect("configured").problem.is_some_and(|p| p.text().contains("people.csv"))
+        );
 
         fs::write(&people, "id,house\n320102198001010016,7\n").expect("written");
         assert!(reload()[0].1.is_ok());

@@ -13,7 +13,7 @@ const DIGITS: usize = 12;
 /// The 12-digit code of a cell with 2, 4, 6, 9 or 12 digits; shorter codes are filled with zeros, so
 /// that `320104` and `320104000000` are the same. Nothing where it is no such code.
 pub fn region(cell: &str) -> Option<u64> {
-    let text = CleanText::new(cell).ok()?;
+    let text = CleanText::code(cell).ok()?;
     let digits = text.as_bytes();
     let shaped = matches!(digits.len(), 2 | 4 | 6 | 9 | DIGITS);
     if !shaped || !digits.iter().all(u8::is_ascii_digit) || !is_province(&digits[..2]) {
@@ -31,6 +31,7 @@ mod tests {
     fn codes_of_every_level_are_filled_to_twelve_digits() {
         for (cell, code) in [
             ("32", 320_000_000_000),
+            ("33", 330_000_000_000),
             ("3201", 320_100_000_000),
             ("320104", 320_104_000_000),
             ("320104000000", 320_104_000_000),

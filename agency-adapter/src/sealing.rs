@@ -11,6 +11,7 @@ use proto::{
     scope::Scope,
     sealed_row::{RowNonce, RowSealer},
 };
+use zeroize::Zeroizing;
 
 use crate::{derive::Derivation, household_rows::HouseholdRows, load::Person, parallel};
 
@@ -71,16 +72,17 @@ impl<'l> Sealing<'l> {
         stored: Option<&[u8]>,
         nonce: RowNonce,
     ) -> Option<Vec<u8>> {
-        let plain = self.plain(keyed);
+        // Of a household dataset, the plain row holds its members' secrets.
+        let mut plain = Zeroizing::new(self.plain(keyed));
         let key = keyed.secret.seal_key();
         if let Some((old_nonce, sealed)) = stored.and_then(<[u8]>::split_first_chunk::<12>) {
-            let mut old = sealed.to_vec();
+            let mut old = Zeroizing::new(sealed.to_vec());
             let opened = self.sealer.open(&key, keyed.tag, RowNonce(*old_nonce), &mut old);
-            if opened.is_ok_and(|opened| opened == plain) {
+            if opened.is_ok_and(|opened| opened == plain.as_slice()) {
                 return None;
             }
         }
-        let mut sealed = plain;
+        let mut sealed = std::mem::take(&mut *plain);
         self.sealer.seal(&key, keyed.tag, nonce, &mut sealed);
         Some([&nonce.0[..], &sealed].concat())
     }

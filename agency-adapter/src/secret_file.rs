@@ -8,10 +8,14 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
+
+/// Makes the names of temporary files differ, also where two calls write one file at a time.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// What is wrong with a file of the state directory. Ours to mend.
 #[derive(Debug, thiserror::Error)]
@@ -115,33 +119,59 @@ pub fn random() -> Result<Zeroizing<[u8; 32]>, SecretFileError> {
     Ok(bytes)
 }
 
-/// Makes a directory of mode 0700, with its parents.
+/// Makes a directory of mode 0700, with its parents, each known to the disk before something is put
+/// into it: a salt that was granted must not be gone after a power failure.
 ///
 /// # Errors
 /// [`SecretFileError::Io`].
 pub fn make_directory(path: &Path) -> Result<(), SecretFileError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_fault(path))
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_directory(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => sync_directory(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(io_fault(path)(error)),
+    }
 }
 
 fn write_beside(path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, SecretFileError> {
     let directory = path.parent().unwrap_or(Path::new("."));
     make_directory(directory)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.new", std::process::id()));
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    name.push(format!(".{}.{number}.new", std::process::id()));
     let temporary = directory.join(name);
+    // One that a crash left behind may have another mode.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(io_fault(&temporary)(error));
+        }
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(mode)
         .open(&temporary)
         .map_err(io_fault(&temporary))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(io_fault(&temporary))?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // The disk may be full: what was written of a secret does not stay.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(io_fault(&temporary))?;
     Ok(temporary)
 }
 
 fn sync_directory(path: &Path) -> Result<(), SecretFileError> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
     File::open(directory).and_then(|d| d.sync_all()).map_err(io_fault(directory))
 }
 
@@ -184,5 +214,23 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
         let text = read(&path).expect_err("refused").to_string();
         assert!(text.contains("64 hex digits") && !text.contains("abab"), "{text}");
+    }
+
+    #[test]
+    fn two_who_replace_a_file_at_once_both_leave_it_whole() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a/b/c.grant");
+        let contents = ["x".repeat(5000), "y".repeat(5000)];
+        std::thread::scope(|scope| {
+            for content in &contents {
+                let path = &path;
+                scope.spawn(move || {
+                    (0..50).for_each(|_| replace(path, content.as_bytes()).expect("written"));
+                });
+            }
+        });
+        let left = fs::read_to_string(&path).expect("there");
+        assert!(contents.contains(&left));
+        assert_eq!(fs::read_dir(path.parent().expect("one")).expect("listed").count(), 1);
     }
 }

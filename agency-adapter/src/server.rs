@@ -13,9 +13,13 @@ use tokio::{
     sync::{Notify, watch},
 };
 use tokio_util::sync::CancellationToken;
+use tonic::{
+    Request,
+    service::{Routes, interceptor::InterceptedService},
+};
 
 use crate::{
-    adapter_service::Adapter,
+    adapter_service::{self, Adapter},
     agency::{Agency, AgencyError},
     clock::Clock,
     config::{Config, ConfigError},
@@ -111,21 +115,8 @@ async fn listen(
     stop: &CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let fault = |error: &(dyn std::error::Error + 'static)| {
-        ServeError::Transport(transport::root_cause(error))
-    };
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<AdapterServiceServer<Adapter>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
-        .build_v1()
-        .map_err(|error| fault(&error))?;
-    let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
-    let server = transport::server()
-        .add_service(service)
-        .add_service(health)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(
+    let server =
+        transport::server().add_routes(routes(adapter).await?).serve_with_incoming_shutdown(
             transport::incoming(listener, tls),
             stop.clone().cancelled_owned(),
         );
@@ -140,6 +131,28 @@ async fn listen(
         // A gateway that does not let go is cut off; its streams are resumable.
         Err(_) => Ok(()),
     }
+}
+
+/// Every service of the adapter, each for the gateway alone: also what only tells that it is there.
+async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
+    let publication = adapter.publication.clone();
+    let gateway_only = move |request: Request<()>| {
+        adapter_service::admit(&publication, request.extensions()).map(|()| request)
+    };
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<AdapterServiceServer<Adapter>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
+        .build_v1()
+        .map_err(|error| fault(&error))?;
+    let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
+    Ok(Routes::new(service)
+        .add_service(InterceptedService::new(health, gateway_only.clone()))
+        .add_service(InterceptedService::new(reflection, gateway_only)))
+}
+
+fn fault(error: &(dyn std::error::Error + 'static)) -> ServeError {
+    ServeError::Transport(transport::root_cause(error))
 }
 
 fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, ServeError> {
@@ -199,5 +212,61 @@ impl Reloads {
             }
             Err(_) => tracing::error!("a reload failed; what was published stays"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{
+        body::Body,
+        codegen::{Service, http},
+        service::AxumBody,
+    };
+
+    use super::*;
+    use crate::fixture;
+
+    /// The gRPC status with which each service answers this party.
+    async fn answers(party: Option<&str>) -> Vec<String> {
+        let (_directory, _people, config, clock) = fixture::agency();
+        let publication = fixture::open(&config, &clock);
+        let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let adapter = Adapter { publication: Arc::new(publication), granted, stop };
+        let mut routes = routes(adapter).await.expect("built").prepare();
+        let mut answers = vec![];
+        for path in [
+            "/matching.v1.AdapterService/Describe",
+            "/grpc.health.v1.Health/Check",
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        ] {
+            // A message of no bytes.
+            let body = Body::new(AxumBody::from(vec![0; 5]));
+            let mut request = http::Request::post(path).body(body).expect("a request");
+            let grpc = "application/grpc".parse().expect("a header");
+            request.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
+            if let Some(party) = party {
+                let identity: Identity = party.parse().expect("an identity");
+                request.extensions_mut().insert(identity);
+            }
+            let answer = routes.call(request).await.expect("infallible");
+            let status = answer.headers().get("grpc-status");
+            answers.push(status.map_or("", |status| status.to_str().expect("digits")).to_owned());
+        }
+        answers
+    }
+
+    #[tokio::test]
+    async fn every_service_answers_the_programmes_gateway_alone() {
+        const REFUSED: &str = "7";
+        for party in [
+            None,
+            Some("spiffe://demo/officer/li-na"),
+            Some("spiffe://demo/agency/tax"),
+            Some("spiffe://other/gateway/gateway"),
+        ] {
+            assert_eq!(answers(party).await, [REFUSED; 3], "{party:?}");
+        }
+        let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
+        assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");
     }
 }

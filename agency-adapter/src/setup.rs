@@ -10,7 +10,7 @@ use proto::{
 use crate::{
     agency::{self, Agency, AgencyError},
     config::Config,
-    grants::GrantsError,
+    grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
     lang::Lang,
     salts::{OwnSalts, owned},
@@ -32,6 +32,12 @@ pub enum SetupError {
     /// A grant.
     #[error(transparent)]
     Grants(#[from] GrantsError),
+    /// A salt is gone that others hold: under a new one they would find nobody, and take that for a no.
+    #[error(
+        "the salt of {0} is missing, and grants of it were issued in this epoch: restore the salts \
+         directory from a backup. If there is none, have a manifest with a new epoch issued"
+    )]
+    SaltLost(DatasetId),
 }
 
 /// What `init` did.
@@ -62,7 +68,7 @@ pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
     match agency::read_manifest(config) {
         Ok(manifest) => notes.push(make_salts(config, &manifest, lang)?),
         Err(AgencyError::Config(missing)) => notes.push(lang.pick(
-            format!("尚无联邦清单（{missing}）。收到清单后请再次运行 init 以生成盐"),
+            format!("尚无联合清单（{missing}）。收到清单后请再次运行 init，生成盐值"),
             format!("no federation manifest yet ({missing}): run init again when it has arrived, to make the salts"),
         )),
         Err(error) => return Err(error.into()),
@@ -73,17 +79,23 @@ pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
 
 fn make_salts(config: &Config, manifest: &Manifest, lang: Lang) -> Result<String, SetupError> {
     let salts = OwnSalts::new(&config.state_dir, manifest.scope.epoch);
+    let grants = Grants::new(&config.state_dir, &config.agency, &manifest.scope);
+    for dataset in owned(manifest, &config.agency) {
+        if grants.has_issued(dataset)? && salts.read(dataset)?.is_none() {
+            return Err(SetupError::SaltLost(dataset.clone()));
+        }
+    }
     let made = salts.create(owned(manifest, &config.agency))?;
     let names: Vec<&str> = made.iter().map(DatasetId::as_str).collect();
     Ok(match (names.as_slice(), owned(manifest, &config.agency).count()) {
         (_, 0) => lang.pick(
-            "清单中没有属于本部门的数据集，无需盐".to_owned(),
+            "清单中没有属于本部门的数据集，无需盐值".to_owned(),
             "the manifest gives this agency no dataset: no salts needed".to_owned(),
         ),
-        ([], _) => lang.pick("已有的盐未作改动".to_owned(), "all salts were kept".to_owned()),
+        ([], _) => lang.pick("已有的盐值未作改动".to_owned(), "all salts were kept".to_owned()),
         (names, _) => {
             let names = names.join(", ");
-            lang.pick(format!("已生成盐：{names}"), format!("salts made: {names}"))
+            lang.pick(format!("已生成盐值：{names}"), format!("salts made: {names}"))
         }
     })
 }
@@ -109,4 +121,26 @@ pub fn grant(
     let context = (&agency.manifest, &agency.keys, &agency.own_salts);
     let issue = |grantee| Ok(agency.grants.issue(context, dataset, grantee)?);
     to.iter().map(issue).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_lost_salt_that_others_hold_is_never_replaced() {
+        let (_directory, _people, config, _clock) = fixture::agency();
+        let own = |dataset: &str| config.state_dir.join(format!("salts/1/{dataset}.salt"));
+        fs::remove_file(own("residents")).expect("removed");
+        init(&config, Lang::En).expect("nobody holds it: a new one is made");
+        grant(&config, &fixture::name("residents"), &["police".parse().expect("a name")])
+            .expect("granted");
+        fs::remove_file(own("residents")).expect("removed");
+        let text = init(&config, Lang::En).err().expect("refused").to_string();
+        assert!(text.contains("residents") && text.contains("backup"), "{text}");
+        assert!(!own("residents").exists());
+    }
 }

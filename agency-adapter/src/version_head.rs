@@ -57,3 +57,9 @@ pub(crate) fn put_head(
     write.open_table(HEADS)?.insert(dataset.as_str(), bytes.as_slice())?;
     Ok(())
 }
+
+/// Ends the logs of all datasets; their next loads begin new ones.
+pub(crate) fn forget_all(write: &WriteTransaction) -> Result<(), redb::Error> {
+    write.delete_table(HEADS)?;
+    Ok(())
+}

@@ -14,6 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::{
     parallel,
     sealing::{Keyed, Sealing},
+    store_origin::end_copied_logs,
     version_head::{Head, head, put_head},
 };
 
@@ -56,6 +57,9 @@ impl VersionLog {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::builder().set_cache_size(CACHE).create(path);
         let database = database.map_err(redb::Error::from)?;
+        if end_copied_logs(&database, path)? {
+            tracing::warn!("the version store was restored from a copy: every log begins anew");
+        }
         Ok(Self { database })
     }
 

@@ -3,7 +3,10 @@
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use gateway::{clock::Clock, config::Config, gateway::Gateway};
+use gateway::{
+    authorise::Register, clock::Clock, config::Config, gateway::Gateway,
+    policy_in_force::PolicyInForce,
+};
 use proto::transport;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -26,7 +29,8 @@ struct Arguments {
 enum Command {
     /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy again.
     Serve,
-    /// Check the configuration and the policy, and stop.
+    /// Check the configuration, the files it names and the policy, and stop; also while a gateway
+    /// serves.
     Check,
 }
 
@@ -45,7 +49,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gateway: {error:#}");
+            eprintln!("gateway: {}", chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -55,23 +59,29 @@ fn start_log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A log on a full disk must not stop what is logged about.
-    let log = log.log_internal_errors(false).with_ansi(std::io::stderr().is_terminal());
-    if json { log.json().init() } else { log.init() }
+    let log = log.log_internal_errors(false);
+    if json { log.json().init() } else { log.with_ansi(std::io::stderr().is_terminal()).init() }
+}
+
+/// An error and its causes, without those that the sentence before them tells already.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::read(&arguments.config)?;
+    if let Command::Check = arguments.command {
+        return check(&config);
+    }
     let listen = config.listen;
     let gateway = Gateway::build(config, Clock::system()).await?;
-    if let Command::Check = arguments.command {
-        let policy = gateway.policy().current();
-        eprintln!(
-            "gateway: all is well; {} datasets, {} rules",
-            policy.catalogue.datasets.len(),
-            policy.rules.len()
-        );
-        return Ok(());
-    }
     let listener = transport::bind(listen).await?;
     announce(&listener)?;
     reload_on_hangup(&gateway)?;
@@ -84,6 +94,21 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     };
     gateway.serve(listener, shutdown).await
+}
+
+/// What [`Gateway::build`] checks, without the stores: another gateway may have them open.
+fn check(config: &Config) -> anyhow::Result<()> {
+    let programme = &config.manifest.scope.programme;
+    Register::new(programme.clone(), config.officers.clone())?;
+    let policy = PolicyInForce::read(&config.policy, programme)?.current();
+    eprintln!(
+        "gateway: all is well; {} adapters, {} officers, {} datasets, {} rules",
+        config.adapters.len(),
+        config.officers.len(),
+        policy.catalogue.datasets.len(),
+        policy.rules.len()
+    );
+    Ok(())
 }
 
 /// The one line on standard output: whoever started us learns the port.

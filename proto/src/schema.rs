@@ -207,6 +207,10 @@ impl DatasetSchema {
             if household.datasets.is_empty() || household.datasets.len() > 16 {
                 return Err(fault("household datasets must be 1 to 16".into()));
             }
+            let different: BTreeSet<_> = household.datasets.iter().collect();
+            if different.len() != household.datasets.len() {
+                return Err(fault("household names a dataset twice".into()));
+            }
         }
         Ok(self)
     }
@@ -308,6 +312,20 @@ mod tests {
         assert_eq!(bands().possible(3), Some(0b110), "the coarser group");
         assert_eq!(bands().possible(255), Some(0b111), "unknown");
         assert_eq!(bands().possible(4), None, "no such group");
+    }
+
+    #[test]
+    fn a_household_reads_each_dataset_once() {
+        let datasets = ["cars", "homes", "cars"].map(|name| name.parse().expect("a name"));
+        let schema = |datasets: &[DatasetId]| DatasetSchema {
+            dataset: "residents".parse().expect("a name"),
+            kind: DatasetKind::CrossCheck,
+            flags: vec![],
+            household: Some(HouseholdSchema { max_members: 4, datasets: datasets.to_vec() }),
+        };
+        assert!(schema(&datasets[..2]).checked().is_ok());
+        let text = schema(&datasets).checked().expect_err("refused").to_string();
+        assert!(text.contains("twice"), "{text}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use futures::Stream;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc, watch},
     time::timeout,
@@ -31,6 +31,8 @@ use crate::identity::Identity;
 pub const MAX_MESSAGE: usize = 8 << 20;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HANDSHAKES_AT_ONCE: usize = 64;
+/// How long a peer may take to show that it accepted the dialler's certificate.
+const VERDICT: Duration = Duration::from_secs(3);
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Streams are resumable, so connections end now and then: a revoked peer does not stay for ever.
 const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
@@ -156,20 +158,46 @@ async fn dial(
     })?;
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from(target.server_name.clone()).map_err(io::Error::other)?;
-    let stream = TlsConnector::from(config).connect(name, tcp).await.map_err(|error| {
+    let mut stream = TlsConnector::from(config).connect(name, tcp).await.map_err(|error| {
         io::Error::other(format!("TLS with {}: {}", target.address, root_cause(&error)))
     })?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let certificate =
         certificates.first().ok_or_else(|| io::Error::other("the peer sent no certificate"))?;
     let identity = Identity::of_certificate(certificate).map_err(io::Error::other)?;
-    if identity == target.identity {
-        Ok(stream)
-    } else {
+    if identity != target.identity {
         let expected = &target.identity;
         let text = format!("{} is {identity}, and {expected} was expected", target.address);
-        Err(io::Error::other(text))
+        return Err(io::Error::other(text));
     }
+    await_verdict(&mut stream, &target.address).await?;
+    Ok(stream)
+}
+
+/// For who dials, a TLS 1.3 handshake is over before the peer has checked the certificate. Its first
+/// bytes, the HTTP/2 settings, say that it was accepted; they are left for the connection to read.
+async fn await_verdict(
+    stream: &mut tokio_rustls::client::TlsStream<TcpStream>,
+    address: &str,
+) -> io::Result<()> {
+    let problem = match timeout(VERDICT, stream.fill_buf()).await {
+        Ok(Ok([_, ..])) => return Ok(()),
+        // Nothing yet is no refusal: the first call will tell.
+        Err(_) => return Ok(()),
+        Ok(Err(error)) if is_alert(&error) => {
+            format!("{address} refused this certificate: {}", root_cause(&error))
+        }
+        Ok(_) => format!(
+            "{address} closed the connection right after the handshake, as a peer does that refuses \
+             the certificate: its log says why"
+        ),
+    };
+    Err(io::Error::other(problem))
+}
+
+fn is_alert(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::AlertReceived(_)))
 }
 
 /// The innermost words of an error: the layers above say only that something failed.
@@ -231,4 +259,93 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ED25519, SanType,
+    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::tls::{Tls, TlsPem};
+
+    struct Authority(Issuer<'static, KeyPair>, String);
+
+    impl Authority {
+        fn new(name: &str) -> Self {
+            let key = KeyPair::generate_for(&PKCS_ED25519).expect("random numbers");
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let trust = params.self_signed(&key).expect("good parameters").pem();
+            Self(Issuer::new(params, key), trust)
+        }
+
+        fn tls(&self, uri: &str) -> Tls {
+            let key = KeyPair::generate_for(&PKCS_ED25519).expect("random numbers");
+            let mut params = CertificateParams::default();
+            params.subject_alt_names = vec![
+                SanType::URI(uri.try_into().expect("ASCII")),
+                SanType::DnsName("localhost".try_into().expect("ASCII")),
+            ];
+            let certificate = params.signed_by(&key, &self.0).expect("good parameters").pem();
+            Tls::from_pem(&TlsPem {
+                certificate: certificate.as_bytes(),
+                key: key.serialize_pem().as_bytes(),
+                trust: self.1.as_bytes(),
+                revoked: None,
+            })
+            .expect("usable")
+        }
+    }
+
+    const ADAPTER: &str = "spiffe://demo/agency/tax";
+    const GATEWAY: &str = "spiffe://demo/gateway/gateway";
+
+    /// Dials an adapter as who trusts `theirs` and presents a certificate of `own`. The adapter
+    /// greets who is accepted, or closes without a word.
+    async fn dialled(own: &Authority, theirs: &Authority, greets: bool) -> Result<String, String> {
+        let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("bound");
+        let address = listener.local_addr().expect("bound").to_string();
+        let (_sender, tls) = watch::channel(theirs.tls(ADAPTER).server);
+        tokio::spawn(async move {
+            let mut incoming = std::pin::pin!(incoming(listener, tls));
+            while let Some(Ok(mut peered)) = incoming.next().await {
+                if greets {
+                    peered.write_all(b"settings").await.expect("written");
+                }
+                peered.shutdown().await.expect("closed");
+            }
+        });
+        let client = own.tls(GATEWAY).client;
+        let identity = ADAPTER.parse().expect("an identity");
+        let target = Target { address, server_name: "localhost".into(), identity };
+        let mut stream = dial(&target, client).await.map_err(|error| error.to_string())?;
+        let mut greeting = String::new();
+        stream.read_to_string(&mut greeting).await.expect("read");
+        Ok(greeting)
+    }
+
+    #[tokio::test]
+    async fn who_dials_is_told_whether_the_peer_took_its_certificate() {
+        let authority = Authority::new("ours");
+        let greeting = dialled(&authority, &authority, true).await;
+        assert_eq!(greeting.as_deref(), Ok("settings"), "nothing of it is lost");
+        let text = dialled(&authority, &authority, false).await.expect_err("closed");
+        assert!(text.contains("its log says why"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_check_that_failed_is_told_where_the_peer_names_it() {
+        // The dialler trusts the adapter's authority, but its own certificate is another's.
+        let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+        let stranger = Authority(Authority::new("strange").0, theirs.1.clone());
+        let text = dialled(&stranger, &theirs, true).await.expect_err("refused");
+        assert!(text.contains("received fatal alert: UnknownCA"), "{text}");
+        let text = dialled(&ours, &theirs, true).await.expect_err("refused");
+        assert!(text.contains("UnknownIssuer"), "{text}");
+    }
 }

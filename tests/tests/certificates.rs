@@ -107,13 +107,13 @@ async fn a_wrong_certificate_is_refused_and_both_sides_say_which_check_failed() 
     .await;
     machines.come_to(false, &[]).await;
     let (pki, dir) = (&machines.town.world.deployment.pki, &machines.town.world.deployment.dir);
-    let stranger = Pki::new("small");
+    let stranger = Pki::new("elsewhere");
     let (stolen, fired) = (stolen.expect("issued"), fired.expect("issued"));
 
     let (police, log) = (&machines.adapters[&agency("police")], dir.join("police/adapter.log"));
     let callers: [(IssuedPem, &[&str], &[&str]); 6] = [
         (pki.issue_expired("gateway", "gateway"), &["expired"], &["expired"]),
-        (stranger.issue("gateway", "gateway"), &["unknownca"], &["unknownissuer"]),
+        (stranger.issue_for("small", "gateway", "gateway"), &["unknownca"], &["unknownissuer"]),
         (stolen, &["revoked"], &["revoked"]),
         (
             pki.issue("officer", "city-desk"),
@@ -133,7 +133,7 @@ async fn a_wrong_certificate_is_refused_and_both_sides_say_which_check_failed() 
     let permit = &["does not permit this call"][..];
     let callers: [(IssuedPem, &[&str], &[&str]); 6] = [
         (pki.issue_expired("officer", "city-desk"), &["expired"], &["expired"]),
-        (stranger.issue("officer", "city-desk"), &["unknownca"], &["unknownissuer"]),
+        (stranger.issue_for("small", "officer", "city-desk"), &["unknownca"], &["unknownissuer"]),
         (fired, &["revoked"], &["revoked"]),
         (pki.issue("agency", "aid"), permit, &["not an officer"]),
         (pki.issue_for("big", "officer", "city-desk"), permit, &["of another programme"]),
@@ -175,12 +175,12 @@ async fn no_plain_text(address: SocketAddr) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adapter_with_a_wrong_certificate_is_not_listened_to() {
-    let stranger = Pki::new("small");
+    let stranger = Pki::new("elsewhere");
     let mut machines = Machines::start(Manner::default(), |town| {
         let (pki, dir) = (&town.world.deployment.pki, &town.world.deployment.dir);
         let old = pki.issue_expired("agency", "police");
         pki.write(&old, &[], &dir.join("police/tls")).expect("written");
-        let foreign = stranger.issue("agency", "aid");
+        let foreign = stranger.issue_for("small", "agency", "aid");
         pki.write(&foreign, &[], &dir.join("aid/tls")).expect("written");
     })
     .await;

@@ -31,7 +31,8 @@ fn line(stdout: &[u8]) -> Value {
 
 async fn succeeds(seed: u32, population: u32) {
     let output = demo(seed, population).output().await.expect("run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
     let line = line(&output.stdout);
     let number = |key: &str| line[key].as_u64().unwrap_or_else(|| panic!("{key} in {line}"));
     assert_eq!((number("missing"), number("unexpected")), (0, 0), "{line}");

@@ -54,14 +54,14 @@ const ADVICE: [(Reason, Phrase); 7] = [
     (
         Reason::NotPermitted,
         (
-            "网关不允许您执行此操作：{}；如工作需要，请向项目管理员申请相应角色。",
-            "The gateway does not permit you this: {}; if your work needs it, ask the programme's administrator for the role.",
+            "网关不允许您执行此操作：您没有所需的角色，或未在网关登记。如工作需要，请向网关管理员申请。",
+            "Refused: {}.",
         ),
     ),
     (
         Reason::NotFound,
         (
-            "未找到，或不在您的权限范围内：{}；请核对编号。",
+            "未找到，或不在您的权限范围内；请核对编号。",
             "Not found, or not yours to see: {}; check the id.",
         ),
     ),
@@ -69,7 +69,7 @@ const ADVICE: [(Reason, Phrase); 7] = [
         Reason::InvalidPolicy,
         (
             "规则或策略未通过检查，原策略继续有效；请改正后再试：{}",
-            "The rule or policy does not check, and the policy in force stays; mend it and try again: {}",
+            "The rule or policy does not check; mend it and try again: {}",
         ),
     ),
     (

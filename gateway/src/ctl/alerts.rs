@@ -111,10 +111,10 @@ fn card(screen: &Screen, alert: &Alert, response: &GetAlertResponse) -> String {
     screen.card(&[
         (words::ALERT, alert.id.clone()),
         (words::STATE, lang.say(words::state(alert.state)).into()),
-        (words::WHO, alert.subject.clone()),
+        (words::SUBJECT, alert.subject.clone()),
         (words::WHAT, rule.to_owned()),
         (words::SITUATION, situation.to_owned()),
-        (words::WHERE, region(alert, screen).to_owned()),
+        (words::REGION, region(alert, screen).to_owned()),
         (words::DUE, deadline),
         (words::ASSIST, assist),
         (words::RULE, format!("{} ({})", alert.rule, short(&alert.rule_version))),

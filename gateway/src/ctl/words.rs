@@ -45,7 +45,7 @@ impl Lang {
     }
 }
 
-pub const ALERT: Phrase = ("预警", "alert");
+pub const ALERT: Phrase = ("预警编号", "alert");
 pub const STATE: Phrase = ("状态", "state");
 pub const RULE: Phrase = ("规则", "rule");
 pub const SITUATION: Phrase = ("情形", "situation");
@@ -55,12 +55,11 @@ pub const CHANGED: Phrase = ("变更时间", "changed");
 pub const DUE: Phrase = ("办理期限", "due");
 pub const ASSIST: Phrase = ("救助措施", "assistance");
 pub const VERSION: Phrase = ("版本", "version");
-pub const WHO: Phrase = ("谁", "who");
-pub const WHAT: Phrase = ("何事", "what");
-pub const WHERE: Phrase = ("何处", "where");
+pub const SUBJECT: Phrase = ("对象假名", "subject");
+pub const WHAT: Phrase = ("预警事项", "what");
 pub const NO_REGION: Phrase = ("未提供", "not given");
 
-pub const TRUTH: Phrase = ("是否", "holds");
+pub const TRUTH: Phrase = ("是否成立", "holds");
 pub const FINDING: Phrase = ("依据", "finding");
 pub const PREDICATE: Phrase = ("条件", "predicate");
 pub const ON_THE_WORD_OF: Phrase = ("数据来源", "on the word of");
@@ -68,7 +67,7 @@ pub const AS_OF: Phrase = ("数据时间", "as of");
 pub const NO_FINDINGS: Phrase = ("网关未给出依据。", "The gateway gave no findings.");
 
 pub const LABEL: Phrase = ("名称", "label");
-pub const NOT_FRESH: Phrase = ("数据未更新", "not fresh now");
+pub const NOT_FRESH: Phrase = ("数据过期或未到", "not fresh now");
 pub const WHEN: Phrase = ("触发条件", "when");
 pub const UNLESS: Phrase = ("排除条件", "unless");
 pub const MEANS: Phrase = ("经济条件", "means");
@@ -77,7 +76,7 @@ pub const RULES: Phrase = ("规则数", "rules");
 
 pub const OUTCOME: Phrase = ("结果", "outcome");
 pub const PEOPLE: Phrase = ("人数", "people");
-pub const ALERTS: Phrase = ("会预警", "alert would be raised");
+pub const ALERTS: Phrase = ("将产生预警", "alert would be raised");
 pub const COVERED: Phrase = ("已保障", "covered already");
 pub const OVER_MEANS: Phrase = ("超出经济条件", "over means");
 pub const PENDING: Phrase = ("待定", "pending");
@@ -92,7 +91,7 @@ pub const ADDRESS: Phrase = ("地址", "address");
 pub const CONNECTION: Phrase = ("连接", "connection");
 pub const CONNECTED: Phrase = ("已连接", "connected");
 pub const DISCONNECTED: Phrase = ("未连接", "not connected");
-pub const SINCE: Phrase = ("起始", "since");
+pub const SINCE: Phrase = ("起始时间", "since");
 pub const PROBLEM: Phrase = ("问题", "problem");
 pub const DATASETS: Phrase = ("数据集数", "datasets");
 pub const DATASET: Phrase = ("数据集", "dataset");

@@ -16,7 +16,7 @@ use clap::Parser;
 use proto::wire::{AlertState, Freshness};
 use tests::{
     city::City,
-    deployment::{ADMINISTRATOR, CITY_DESK, Deployment},
+    deployment::{ADMINISTRATOR, CITY_DESK, Deployment, STAFF},
     oracle::{self, Outcome},
     process::{self, Process},
     staff_client::{Alerts, StaffClient},
@@ -105,9 +105,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if arguments.once {
         return Ok(result.is_exact());
     }
-    let ctl = deployment.ctl_config(&CITY_DESK, gateway.address)?;
-    let admin_ctl = deployment.ctl_config(&ADMINISTRATOR, gateway.address)?;
-    report::how_to_go_on(&process::binary("gatewayctl")?, &ctl, &admin_ctl, &dir)?;
+    for staff in STAFF {
+        deployment.ctl_config(&staff, gateway.address)?;
+    }
+    report::how_to_go_on(&process::binary("gatewayctl")?, &dir)?;
     // Until Ctrl-C, which ends `main`'s select.
     std::future::pending().await
 }

@@ -5,9 +5,10 @@ use std::{
     path::Path,
 };
 
-use proto::wire::{self, Truth};
+use proto::wire::{self, RulePart, Truth};
 use tests::staff_client::{Alerts, StaffClient};
 
+/// Alerts that are shown.
 const SHOWN: usize = 3;
 
 /// What came out.
@@ -66,43 +67,66 @@ impl Result {
 /// Prints a few alerts as a caseworker would see them.
 pub async fn alerts(desk: &mut StaffClient) -> anyhow::Result<()> {
     let alerts = desk.alerts().await?;
-    eprintln!("\n{} live alerts; the first {}:", alerts.len(), SHOWN.min(alerts.len()));
-    for alert in alerts.iter().take(SHOWN) {
+    let shown = of_every_kind(&alerts);
+    eprintln!("\n{} alerts; {} of them:", alerts.len(), shown.len());
+    for alert in shown {
         let request = wire::GetAlertRequest { id: alert.id.clone() };
         let answer = desk.matches.get_alert(request).await?.into_inner();
-        let label = |label: Option<wire::Label>| label.map(|l| l.zh).unwrap_or_default();
-        eprintln!(
-            "\n  {}  {}  {}  region {}",
-            alert.id,
-            alert.state().as_str_name().trim_start_matches("ALERT_STATE_"),
-            label(answer.rule_label),
-            alert.region
-        );
+        let rule = answer.rule_label.unwrap_or_default();
+        let state = alert.state().as_str_name().trim_start_matches("ALERT_STATE_").to_lowercase();
+        eprintln!("\n  {}  {state}  region {}", alert.id, alert.region);
+        eprintln!("  {} {}", rule.en, rule.zh);
         for finding in answer.findings {
-            let mark = match finding.truth() {
+            let truth = match finding.truth() {
                 Truth::True => "yes",
                 Truth::False => "no",
                 Truth::Unknown | Truth::Unspecified => "unknown",
             };
-            let (predicate, agency) = (finding.predicate, finding.agency);
-            eprintln!("    {mark:8}{predicate}  ({}, {agency})", label(finding.label));
+            let part = match finding.part() {
+                RulePart::When => "when",
+                RulePart::Unless => "unless",
+                RulePart::Means => "means",
+                RulePart::Unspecified => "",
+            };
+            let (agency, dataset) = (finding.agency, finding.dataset);
+            eprintln!("    {part:<8}{truth:<9}{}  ({agency} / {dataset})", finding.predicate);
         }
     }
     Ok(())
 }
 
-/// Prints how to query more.
-pub fn how_to_go_on(ctl: &Path, desk: &Path, admin: &Path, dir: &Path) -> io::Result<()> {
-    let (ctl, desk, admin) = (ctl.display(), desk.display(), admin.display());
-    writeln!(
-        io::stderr(),
-        "\nEverything runs until Ctrl-C, below {}. Ask for more in another terminal:\n\
-         \n  {ctl} --config {desk} alerts list\
-         \n  {ctl} --config {desk} alerts show <id>\
-         \n  {ctl} --config {desk} alerts watch\
-         \n  {ctl} --config {desk} rules list\
-         \n  {ctl} --config {admin} agencies\
-         \n  {ctl} --config {admin} datasets\n",
+/// A few alerts that differ: the first of each state, then others by rule.
+fn of_every_kind(alerts: &[wire::Alert]) -> Vec<&wire::Alert> {
+    let mut shown: Vec<&wire::Alert> = vec![];
+    for alert in alerts {
+        if shown.iter().all(|other| other.state != alert.state) {
+            shown.push(alert);
+        }
+    }
+    for alert in alerts {
+        if shown.len() < SHOWN && shown.iter().all(|other| other.rule != alert.rule) {
+            shown.push(alert);
+        }
+    }
+    shown
+}
+
+/// Prints how to ask for more.
+pub fn how_to_go_on(ctl: &Path, dir: &Path) -> io::Result<()> {
+    let (ctl, staff) = (ctl.display(), dir.join("staff"));
+    let mut text = format!(
+        "\nEverything runs until Ctrl-C, below {}. Ask for more in another terminal:\n",
         dir.display()
-    )
+    );
+    for (officer, command) in [
+        ("city-desk", "alerts list"),
+        ("city-desk", "alerts show <id>"),
+        ("li-na", "alerts watch"),
+        ("analyst", "rules test illness-uncovered"),
+        ("admin", "datasets"),
+    ] {
+        let config = staff.join(officer).join("ctl.toml");
+        text += &format!("\n  {ctl} --config {} {command}", config.display());
+    }
+    writeln!(io::stderr(), "{text}\n\nAdd --lang zh for Chinese.\n")
 }

@@ -36,13 +36,13 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The same for the oracle. Of a household too large for a row it takes the person, and then
+    /// The same for the oracle, as far as the policy knows the datasets. Of a household too large for a row it takes the person, and then
     /// others in the order of `rank`.
     pub fn world<R: Ord>(&self, policy: &Policy, rank: impl Fn(&PersonId) -> R) -> World {
-        let listed = self.rows.iter().map(|(id, people)| {
-            let flags = &policy.datasets[id].flags;
+        let listed = self.rows.iter().filter_map(|(id, people)| {
+            let flags = &policy.datasets.get(id)?.flags;
             let set = |row: &Vec<u8>| row.iter().zip(flags).map(|(&b, f)| f.possible(b)).collect();
-            (id.clone(), people.iter().map(|(p, row)| (p.clone(), set(row))).collect())
+            Some((id.clone(), people.iter().map(|(p, row)| (p.clone(), set(row))).collect()))
         });
         let register = policy.datasets.iter().find(|(_, shape)| shape.household.is_some());
         let households = register.map_or_else(BTreeMap::new, |(id, shape)| {

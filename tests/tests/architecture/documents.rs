@@ -1,7 +1,9 @@
 //! Documents keep their word: sections that code cites exist, links lead somewhere, and tables in
 //! PROTOCOL.md list what the code has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use agency_adapter::reject::Reject;
 
 use super::{files, root, sources, text};
 
@@ -107,7 +109,7 @@ fn both_readmes_show_the_same_commands() {
 }
 
 #[test]
-fn the_protocol_lists_every_label_every_refusal_and_every_identifier_type() {
+fn the_protocol_lists_every_label_every_refusal_every_reject_and_every_identifier_type() {
     let protocol = text("proto/PROTOCOL.md");
     let listed = |what: &str| assert!(protocol.contains(&format!("`{what}`")), "{what} is missing");
     let labels = text("proto/src/labels.rs");
@@ -125,6 +127,7 @@ fn the_protocol_lists_every_label_every_refusal_and_every_identifier_type() {
     assert!(reasons.len() >= 11, "the reasons are found");
     reasons.into_iter().for_each(listed);
 
+    Reject::ALL.into_iter().for_each(|reject| listed(reject.code()));
     for kind in [
         "resident_id",
         "disability_certificate",
@@ -137,6 +140,44 @@ fn the_protocol_lists_every_label_every_refusal_and_every_identifier_type() {
     ] {
         listed(kind);
     }
+}
+
+const ROLES: [&str; 4] = ["caseworker", "analyst", "administrator", "auditor"];
+
+/// What `authorise.rs` says: for each call, whether each of [`ROLES`] may make it.
+fn calls_by_role() -> BTreeMap<String, [bool; 4]> {
+    let source = text("gateway/src/authorise.rs");
+    // Lists of roles that have a name.
+    let constants = source.lines().filter_map(|line| line.strip_prefix("const "));
+    let named: BTreeMap<&str, &str> =
+        constants.filter_map(|constant| constant.split_once(": &[Role] = ")).collect();
+    let rows = source.lines().filter_map(|line| line.trim().strip_prefix("(\"/"));
+    let rows = rows.filter_map(|row| row.split_once("\", "));
+    rows.map(|(path, roles)| {
+        let roles = named.get(roles.trim_end_matches("),")).copied().unwrap_or(roles);
+        let roles = roles.to_lowercase();
+        let call = path.rsplit('/').next().unwrap_or_default().to_owned();
+        (call, ROLES.map(|role| roles.contains(&format!("role::{role}"))))
+    })
+    .collect()
+}
+
+#[test]
+fn the_protocols_table_of_calls_and_roles_is_the_gateways() {
+    let protocol = text("proto/PROTOCOL.md");
+    let (_, section) = protocol.split_once("### 10.6").expect("the section");
+    let rows = section.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+    let mut described = BTreeMap::new();
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let roles: [bool; 4] = std::array::from_fn(|role| cells[role + 1] != "-");
+        let calls = cells[0].rsplit(": ").next().unwrap_or_default();
+        for call in calls.split(", ") {
+            described.insert(call.trim_matches('`').to_owned(), roles);
+        }
+    }
+    assert!(described.len() >= 13, "the table is found");
+    assert_eq!(described, calls_by_role(), "by {ROLES:?}");
 }
 
 #[cfg(unix)]

@@ -1,8 +1,11 @@
-//! Sample configurations agree with the shipped policy, so that a city that starts from them starts.
+//! Sample configurations are read by the programs and agree with the shipped policy, so that a city
+//! that starts from them starts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, process::Command};
 
+use gateway::{authorise::Register, policy_in_force::PolicyInForce};
 use proto::{manifest::Manifest, schema::DatasetKind};
+use tests::pki::Pki;
 use toml::{Table, Value};
 
 use super::{files, text};
@@ -114,4 +117,61 @@ fn the_sample_adapter_publishes_the_flags_that_the_default_policy_declares() {
         };
         assert_eq!(household(dataset), household(known), "the household of {id}");
     }
+}
+
+const PROGRAMME: &str = "nanjing-assistance";
+
+/// A copy of the samples in which the files that they name are there: certificates of an authority
+/// that is thrown away, and the default policy.
+fn complete_copy(role: &str, id: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let place = |name: &str, text: &str| {
+        fs::write(directory.path().join(name), text).expect("a file that can be written");
+    };
+    for name in ["adapter.toml", "ctl.toml", "federation.toml", "gateway.toml"] {
+        place(name, &text(&format!("deploy/samples/{name}")));
+    }
+    place("policy.toml", &text("deploy/policy/default.toml"));
+    let pki = Pki::new(PROGRAMME);
+    pki.write(&pki.issue(role, id), &[], &directory.path().join("tls")).expect("written");
+    directory
+}
+
+#[test]
+fn the_gateway_reads_the_sample_configuration_and_the_default_policy() {
+    let copy = complete_copy("gateway", "gateway");
+    let config = gateway::config::Config::read(&copy.path().join("gateway.toml"))
+        .unwrap_or_else(|error| panic!("deploy/samples/gateway.toml: {error:#}"));
+    let programme = &config.manifest.scope.programme;
+    assert_eq!(programme.as_str(), PROGRAMME);
+    Register::new(programme.clone(), config.officers.clone()).expect("the officers are enough");
+    let policy = PolicyInForce::read(&config.policy, programme).expect("the policy checks");
+    assert!(!policy.current().rules.is_empty());
+}
+
+#[test]
+fn an_adapter_reads_the_sample_configuration_and_finds_its_datasets_in_the_sample_manifest() {
+    let copy = complete_copy("agency", "public_security");
+    let config = agency_adapter::config::Config::read(&copy.path().join("adapter.toml"))
+        .unwrap_or_else(|error| panic!("deploy/samples/adapter.toml: {error}"));
+    let manifest = agency_adapter::agency::read_manifest(&config).expect("the manifest is good");
+    agency_adapter::agency::check_datasets(&manifest, &config).expect("they agree");
+    let identity = config.tls.read().expect("the files that it names").identity;
+    assert_eq!(identity.to_string(), format!("spiffe://{PROGRAMME}/agency/{}", config.agency));
+}
+
+#[test]
+fn gatewayctl_reads_the_sample_configuration_and_then_looks_for_the_gateway() {
+    let copy = complete_copy("officer", "li-na");
+    let path = copy.path().join("ctl.toml");
+    let sample = fs::read_to_string(&path).expect("copied");
+    // Where nobody listens: the sample's own address is for people to replace.
+    let local = sample.replace("gateway.example:7000", "127.0.0.1:1");
+    assert_ne!(sample, local, "the address is found");
+    fs::write(&path, local).expect("written");
+    let program = tests::process::binary("gatewayctl").expect("built");
+    let run = Command::new(program).arg("--config").arg(&path).args(["rules", "list"]).output();
+    let run = run.expect("it starts");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(4), "unreachable, and nothing else is wrong: {said}");
 }
