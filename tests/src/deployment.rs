@@ -37,8 +37,8 @@ pub struct Deployment {
     pub pki: Pki,
     /// What its parties agree on.
     pub manifest: Manifest,
-    /// Who keeps the households, and for which datasets their rows hold secrets.
-    households: Vec<(AgencyId, Vec<DatasetId>)>,
+    /// Which datasets hold households, whose they are, and for which others their rows hold secrets.
+    households: Vec<(DatasetId, AgencyId, Vec<DatasetId>)>,
 }
 
 /// A member of staff who is registered at the gateway and has a certificate.
@@ -110,7 +110,8 @@ impl Deployment {
         let mut households = vec![];
         for dataset in &ids.dataset {
             if let Some(Household { datasets }) = &dataset.household {
-                households.push((dataset.agency.parse()?, datasets.clone()));
+                let (id, owner) = (dataset.id.parse()?, dataset.agency.parse()?);
+                households.push((id, owner, datasets.clone()));
             }
         }
         let deployment = Self { dir: dir.to_owned(), pki, manifest, households };
@@ -131,6 +132,11 @@ impl Deployment {
     /// The agencies, in the order of their names.
     pub fn agencies(&self) -> Vec<AgencyId> {
         self.manifest.agencies().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The datasets whose rows hold households.
+    pub fn households(&self) -> impl Iterator<Item = &DatasetId> {
+        self.households.iter().map(|(dataset, _, _)| dataset)
     }
 
     /// An adapter's configuration file.
@@ -251,7 +257,7 @@ impl Deployment {
                 || self
                     .households
                     .iter()
-                    .any(|(owner, needed)| owner == id && needed.contains(dataset))
+                    .any(|(_, owner, needed)| owner == id && needed.contains(dataset))
         };
         for (dataset, described) in self.manifest.datasets() {
             if described.kind == Some(DatasetKind::Watch) {

@@ -314,6 +314,12 @@ async fn an_adapter_that_lost_versions_is_refused_until_it_begins_a_new_log() {
     std::fs::remove_file(&store).expect("as told");
     siege.town.world.start_adapter(&police).await.expect("started");
     siege.recovers("a new log").await;
+
+    // A copy that is put in the store's place is noticed, and nobody needs to be told.
+    siege.town.world.stop_adapter(&police).await.expect("stopped");
+    std::fs::rename(&copy, &store).expect("restored");
+    siege.town.world.start_adapter(&police).await.expect("started");
+    siege.recovers("another new log").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
