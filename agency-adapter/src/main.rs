@@ -61,6 +61,8 @@ fn chain(error: &anyhow::Error) -> String {
 fn start_log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A log on a full disk must not stop what is logged about.
+    let log = log.log_internal_errors(false);
     if json {
         log.json().init();
     } else {

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use proto::{manifest::Manifest, schema::DatasetKind, wire};
+use proto::{
+    manifest::Manifest,
+    name::{AgencyId, DatasetId},
+    schema::DatasetKind,
+    wire,
+};
 use tonic::{Request, Response, Status};
 use wire::admin_service_server::AdminService;
 
 use crate::{
-    catalogue::CatalogueDataset,
+    catalogue::{Catalogue, CatalogueDataset},
     clock::{Clock, later},
     grants::Grants,
     policy_in_force::PolicyInForce,
@@ -56,7 +61,8 @@ impl AdminService for Administration {
     ) -> Answer<wire::ListDatasetsResponse> {
         let (policy, board) = (self.policy.current(), self.status.read());
         let datasets = policy.catalogue.datasets.iter();
-        let datasets = datasets.map(|dataset| self.dataset(dataset, &board)).collect();
+        let datasets = datasets.map(|dataset| self.dataset(dataset, &board));
+        let datasets = datasets.chain(strangers(&policy.catalogue, &board)).collect();
         let scope = Some((&self.manifest.scope).into());
         Ok(Response::new(wire::ListDatasetsResponse { scope, datasets }))
     }
@@ -65,11 +71,11 @@ impl AdminService for Administration {
         &self,
         _: Request<wire::ListGrantsRequest>,
     ) -> Answer<wire::ListGrantsResponse> {
-        let grants = self.grants.list().into_iter().map(|carried| wire::GrantStatus {
-            dataset: carried.grant.dataset.to_string(),
-            owner: carried.grant.owner.to_string(),
-            grantee: carried.grant.grantee.to_string(),
-            problem: carried.problem,
+        let grants = self.grants.list().into_iter().map(|line| wire::GrantStatus {
+            dataset: line.dataset.to_string(),
+            owner: line.owner.to_string(),
+            grantee: line.grantee.to_string(),
+            problem: line.problem,
         });
         Ok(Response::new(wire::ListGrantsResponse { grants: grants.collect() }))
     }
@@ -108,8 +114,34 @@ impl Administration {
             cursor: line.cursor.map(Into::into),
             as_of: line.as_of.map(timestamp),
             rows: line.rows,
-            problem: line.problem,
+            problem: refused(dataset, &board).unwrap_or(line.problem),
             unopenable: line.unopenable,
         }
     }
+}
+
+/// Why a dataset as its own agency describes it cannot be followed.
+fn refused(dataset: &CatalogueDataset, board: &Board) -> Option<String> {
+    let mut refused = board.agencies.get(&dataset.agency)?.refused.iter();
+    refused.find(|(id, _)| *id == dataset.schema.dataset).map(|(_, problem)| problem.clone())
+}
+
+/// What agencies describe although it is not theirs according to the catalogue, or not in it.
+fn strangers(catalogue: &Catalogue, board: &Board) -> Vec<wire::DatasetStatus> {
+    let owns = |agency: &AgencyId, id: &DatasetId| {
+        catalogue.number(id).is_some_and(|number| catalogue.datasets[number].agency == *agency)
+    };
+    let refused = board.agencies.iter().flat_map(|(agency, line)| {
+        line.refused.iter().map(move |(id, problem)| (agency, id, problem))
+    });
+    refused
+        .filter(|(agency, id, _)| !owns(agency, id))
+        .map(|(agency, id, problem)| wire::DatasetStatus {
+            dataset: id.to_string(),
+            agency: agency.to_string(),
+            freshness: wire::Freshness::Missing.into(),
+            problem: problem.clone(),
+            ..Default::default()
+        })
+        .collect()
 }

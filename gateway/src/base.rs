@@ -231,6 +231,12 @@ impl Base {
         fresh.filter_map(|number| self.stale_at(number)).min()
     }
 
+    /// Whether every category's list counts now, so that whoever is in none is not in the base.
+    pub fn knows_everybody(&self, now: Timestamp) -> bool {
+        let mut sources = self.sources.iter().enumerate();
+        sources.all(|(number, s)| matches!(s, Source::Line(_)) || self.is_fresh(number, now))
+    }
+
     /// Whether a dataset's answers count now.
     pub fn is_fresh(&self, number: DatasetNumber, now: Timestamp) -> bool {
         self.stale_at(number).is_some_and(|at| now < at)

@@ -17,7 +17,7 @@ use crate::{
     explanation::{Finding, explain},
     facts::Facts,
     ledger::Ledger,
-    outcomes::{self, Outcomes},
+    outcomes::{self, Outcome, Outcomes},
     policy::Policy,
     region,
     rule::Rule,
@@ -79,7 +79,7 @@ impl Evaluation<'_> {
         let mut still_waiting = HashMap::new();
         for number in self.concerned(rule, &outcomes) {
             let subject = self.base.subject(number);
-            let outcome = outcomes.outcome(number as usize);
+            let outcome = self.of_the_base(number, outcomes.outcome(number as usize));
             let alert = self.ledger.get(&rule.id, &subject);
             let next = moment.next(alert, outcome);
             if next == Some(State::Pending) {
@@ -105,6 +105,19 @@ impl Evaluation<'_> {
         concerned.sort_unstable();
         concerned.dedup();
         concerned
+    }
+
+    /// Rules are about the base. Of a subject whom no category lists nothing follows once all of
+    /// them have been heard; until then nothing is known.
+    fn of_the_base(&self, number: u32, outcome: Outcome) -> Outcome {
+        let says = matches!(outcome, Outcome::Alert | Outcome::Pending | Outcome::Held);
+        if !says || self.base.is_listed(number) {
+            outcome
+        } else if self.base.knows_everybody(self.now) {
+            Outcome::None
+        } else {
+            Outcome::Held
+        }
     }
 
     /// The alert as it must be now, where that differs from how it stands.

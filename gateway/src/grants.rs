@@ -20,44 +20,70 @@ type Key = (DatasetId, AgencyId);
 /// All grants that owners showed, by dataset and grantee.
 pub struct Grants {
     carried: Mutex<BTreeMap<Key, Carried>>,
+    /// By the agency that showed them.
+    refused: Mutex<BTreeMap<AgencyId, Vec<GrantLine>>>,
     changed: watch::Sender<u64>,
 }
 
-/// One grant.
+/// One grant on its way, as its owner issued it.
+struct Carried {
+    grant: SaltGrant,
+    /// The grantee's words, where it would not use it.
+    problem: String,
+}
+
+/// One grant for people to read.
 #[derive(Clone)]
-pub struct Carried {
-    /// As its owner issued it.
-    pub grant: SaltGrant,
-    /// Why the grantee would not use it; empty where it does or has not been asked yet.
+pub struct GrantLine {
+    /// The dataset whose salt it holds.
+    pub dataset: DatasetId,
+    /// Who showed it.
+    pub owner: AgencyId,
+    /// Whom it is for.
+    pub grantee: AgencyId,
+    /// Why we do not carry it or the grantee does not use it; empty where it does, or has not been
+    /// asked yet.
     pub problem: String,
 }
 
 impl Default for Grants {
     fn default() -> Self {
-        Self { carried: Mutex::default(), changed: watch::channel(0).0 }
+        let changed = watch::channel(0).0;
+        Self { carried: Mutex::default(), refused: Mutex::default(), changed }
     }
 }
 
 impl Grants {
     /// Replaces everything `owner` granted before by what it grants now. A grant that is not the
-    /// owner's to give is left out, with a reason in the answer.
+    /// owner's to give is left out and listed with the reason; so is one without even names, which
+    /// is only in the answer.
     pub fn replace(
         &self,
         manifest: &Manifest,
         owner: &AgencyId,
         shown: Vec<wire::SaltGrant>,
     ) -> Vec<String> {
-        let mut refused = vec![];
+        let (mut refused, mut lines) = (vec![], vec![]);
         let mut now = BTreeMap::new();
         for grant in shown {
-            let dataset = grant.dataset.clone();
+            let (dataset, grantee) = (grant.dataset.parse(), grant.grantee.parse());
             match check(manifest, owner, grant) {
                 Ok(grant) => {
                     now.insert((grant.dataset.clone(), grant.grantee.clone()), grant);
                 }
-                Err(problem) => refused.push(format!("grant of {dataset}: {problem}")),
+                Err(problem) => {
+                    if let (Ok(dataset), Ok(grantee)) = (dataset, grantee) {
+                        let (owner, problem) = (owner.clone(), problem.clone());
+                        lines.push(GrantLine { dataset, owner, grantee, problem });
+                    }
+                    refused.push(problem);
+                }
             }
         }
+        self.refused
+            .lock()
+            .expect("nobody panics while holding the grants")
+            .insert(owner.clone(), lines);
         let mut carried = self.lock();
         let before = carried.len();
         carried.retain(|key, c| c.grant.owner != *owner || now.contains_key(key));
@@ -101,9 +127,11 @@ impl Grants {
         }
     }
 
-    /// Every grant.
-    pub fn list(&self) -> Vec<Carried> {
-        self.lock().values().cloned().collect()
+    /// Every grant that is carried, and those that are not and why.
+    pub fn list(&self) -> Vec<GrantLine> {
+        let carried: Vec<GrantLine> = self.lock().values().map(Carried::line).collect();
+        let refused = self.refused.lock().expect("nobody panics while holding the grants");
+        carried.into_iter().chain(refused.values().flatten().cloned()).collect()
     }
 
     /// Tells when something changed.
@@ -113,6 +141,17 @@ impl Grants {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Carried>> {
         self.carried.lock().expect("nobody panics while holding the grants")
+    }
+}
+
+impl Carried {
+    fn line(&self) -> GrantLine {
+        GrantLine {
+            dataset: self.grant.dataset.clone(),
+            owner: self.grant.owner.clone(),
+            grantee: self.grant.grantee.clone(),
+            problem: self.problem.clone(),
+        }
     }
 }
 

@@ -213,14 +213,17 @@ impl Link {
         let policy = self.around.policy.current();
         let description = description::check(&self.around.manifest, &policy, agency, &answer)?;
         for (dataset, problem) in &description.refused {
-            self.around.status.dataset(dataset, |line| line.problem.clone_from(problem));
+            tracing::warn!(%agency, %dataset, %problem, "dataset not followed");
         }
         let refused = self.around.grants.replace(&self.around.manifest, agency, answer.grants);
         for problem in refused {
             tracing::warn!(%agency, %problem, "grant not carried");
         }
         let count = u32::try_from(answer.datasets.len()).unwrap_or(u32::MAX);
-        self.around.status.agency(agency, |line| line.datasets = count);
+        self.around.status.agency(agency, |line| {
+            line.datasets = count;
+            line.refused.clone_from(&description.refused);
+        });
         Ok(description)
     }
 

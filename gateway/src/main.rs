@@ -58,6 +58,8 @@ fn main() -> ExitCode {
 fn start_log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log on a full disk must not stop what is logged about.
+    let log = log.log_internal_errors(false);
     if json { log.json().init() } else { log.with_ansi(std::io::stderr().is_terminal()).init() }
 }
 

@@ -41,6 +41,8 @@ pub struct AgencyStatus {
     pub problem: String,
     /// How many datasets it describes.
     pub datasets: u32,
+    /// Those of them that cannot be followed, and why.
+    pub refused: Vec<(DatasetId, String)>,
 }
 
 /// A dataset.

@@ -37,6 +37,8 @@ pub struct Deployment {
     pub pki: Pki,
     /// What its parties agree on.
     pub manifest: Manifest,
+    /// Which datasets hold households, whose they are, and for which others their rows hold secrets.
+    households: Vec<(DatasetId, AgencyId, Vec<DatasetId>)>,
 }
 
 /// A member of staff who is registered at the gateway and has a certificate.
@@ -79,11 +81,17 @@ struct OwnedDataset {
     id: String,
     agency: String,
     kind: DatasetKind,
+    household: Option<Household>,
+}
+
+#[derive(Deserialize)]
+struct Household {
+    datasets: Vec<DatasetId>,
 }
 
 impl Deployment {
     /// Makes everything for the agencies and datasets of a policy. `dataset_toml` gives each
-    /// agency's `[[dataset]]` sections. Every watch agency is granted every salt.
+    /// agency's `[[dataset]]` sections. Whoever needs a salt is granted it.
     ///
     /// # Errors
     /// The file system's, or a policy without the tables.
@@ -99,7 +107,14 @@ impl Deployment {
         fs::write(dir.join("federation.toml"), &manifest_text)?;
         let pki = Pki::new(&ids.programme.id);
         let manifest = Manifest::parse(&manifest_text)?;
-        let deployment = Self { dir: dir.to_owned(), pki, manifest };
+        let mut households = vec![];
+        for dataset in &ids.dataset {
+            if let Some(Household { datasets }) = &dataset.household {
+                let (id, owner) = (dataset.id.parse()?, dataset.agency.parse()?);
+                households.push((id, owner, datasets.clone()));
+            }
+        }
+        let deployment = Self { dir: dir.to_owned(), pki, manifest, households };
         for Id { id: agency } in &ids.agency {
             deployment.adapter(agency, &dataset_toml(agency))?;
         }
@@ -117,6 +132,11 @@ impl Deployment {
     /// The agencies, in the order of their names.
     pub fn agencies(&self) -> Vec<AgencyId> {
         self.manifest.agencies().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The datasets whose rows hold households.
+    pub fn households(&self) -> impl Iterator<Item = &DatasetId> {
+        self.households.iter().map(|(dataset, _, _)| dataset)
     }
 
     /// An adapter's configuration file.
@@ -225,14 +245,19 @@ impl Deployment {
         Ok(fs::write(home.join("adapter.toml"), text)?)
     }
 
-    /// Grants every salt to every watch agency, again where it was done before.
+    /// Grants every salt to every watch agency, and to whoever keeps households those that its rows
+    /// need; again where it was done before.
     ///
     /// # Errors
     /// The file system's.
     pub fn grant_everything(&self) -> anyhow::Result<()> {
-        let watch = |id: &AgencyId| {
-            let mut datasets = self.manifest.datasets();
-            datasets.any(|(_, d)| d.owner == *id && d.kind == Some(DatasetKind::Watch))
+        let needs = |id: &AgencyId, dataset: &DatasetId| {
+            let mut owned = self.manifest.datasets();
+            owned.any(|(_, d)| d.owner == *id && d.kind == Some(DatasetKind::Watch))
+                || self
+                    .households
+                    .iter()
+                    .any(|(_, owner, needed)| owner == id && needed.contains(dataset))
         };
         for (dataset, described) in self.manifest.datasets() {
             if described.kind == Some(DatasetKind::Watch) {
@@ -243,7 +268,7 @@ impl Deployment {
             let keys = Keys::read(&state)?;
             let salts = OwnSalts::new(&state, self.manifest.scope.epoch);
             let grants = Grants::new(&state, owner, &self.manifest.scope);
-            for (grantee, _) in self.manifest.agencies().filter(|(id, _)| watch(id)) {
+            for (grantee, _) in self.manifest.agencies().filter(|(id, _)| needs(id, dataset)) {
                 if grantee != owner {
                     grants.issue((&self.manifest, &keys, &salts), dataset, grantee)?;
                 }
@@ -268,7 +293,7 @@ fn manifest(dir: &Path, ids: &PolicyIds) -> anyhow::Result<String> {
     }
     let first = &ids.agency.first().context("a policy lists agencies")?.id;
     text += &format!("[[dataset]]\nid = \"base\"\nowner = \"{first}\"\nkind = \"base\"\n");
-    for OwnedDataset { id, agency, kind } in &ids.dataset {
+    for OwnedDataset { id, agency, kind, .. } in &ids.dataset {
         let kind = match kind {
             DatasetKind::Watch => "watch",
             DatasetKind::CrossCheck => "cross_check",

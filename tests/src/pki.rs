@@ -57,17 +57,28 @@ impl Pki {
     /// A certificate for `spiffe://<programme>/<role>/<id>`, `localhost` and 127.0.0.1; `role` is
     /// `agency`, `gateway` or `officer`.
     pub fn issue(&self, role: &str, id: &str) -> IssuedPem {
-        self.issue_between(role, id, 2020, 2099)
+        self.issue_between(&self.programme, (role, id), 2020, 2099)
+    }
+
+    /// The same for another programme.
+    pub fn issue_for(&self, programme: &str, role: &str, id: &str) -> IssuedPem {
+        self.issue_between(programme, (role, id), 2020, 2099)
     }
 
     /// The same, but out of date since 2021.
     pub fn issue_expired(&self, role: &str, id: &str) -> IssuedPem {
-        self.issue_between(role, id, 2020, 2021)
+        self.issue_between(&self.programme, (role, id), 2020, 2021)
     }
 
-    fn issue_between(&self, role: &str, id: &str, from: i32, to: i32) -> IssuedPem {
+    fn issue_between(
+        &self,
+        programme: &str,
+        (role, id): (&str, &str),
+        from: i32,
+        to: i32,
+    ) -> IssuedPem {
         let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
-        let uri = format!("spiffe://{}/{role}/{id}", self.programme);
+        let uri = format!("spiffe://{programme}/{role}/{id}");
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, id);
         params.subject_alt_names = vec![

@@ -35,8 +35,21 @@ pub struct Passed {
     pub responses: Vec<Vec<u8>>,
 }
 
-/// Changes a frame of sealed rows on its way; nothing drops it.
-pub type Tamper = Arc<dyn Fn(wire::SyncFrame) -> Option<wire::SyncFrame> + Send + Sync>;
+/// Changes something on its way.
+pub type Change<T> = Arc<dyn Fn(T) -> T + Send + Sync>;
+
+/// What is done to what passes; nothing, unless it is set.
+#[derive(Default, Clone)]
+pub struct Tampering {
+    /// To what the adapter says it publishes.
+    pub describe: Option<Change<wire::DescribeResponse>>,
+    /// To where the gateway says it is.
+    pub ask: Option<Change<wire::SyncRequest>>,
+    /// To each group of sealed rows, header and trailer included.
+    pub rows: Option<Change<Vec<wire::SyncFrame>>>,
+    /// To each group of released subjects.
+    pub subjects: Option<Change<Vec<wire::ReleaseFrame>>>,
+}
 
 /// A tap that runs until it is dropped.
 pub struct Tap {
@@ -44,15 +57,14 @@ pub struct Tap {
     pub address: SocketAddr,
     /// What passed so far.
     pub passed: Arc<Mutex<Passed>>,
-    /// What is done to sealed rows.
-    pub tamper: Arc<Mutex<Option<Tamper>>>,
+    tampering: Arc<Mutex<Tampering>>,
     server: JoinHandle<()>,
 }
 
 struct Between {
     adapter: AdapterServiceClient<Channel>,
     passed: Arc<Mutex<Passed>>,
-    tamper: Arc<Mutex<Option<Tamper>>>,
+    tampering: Arc<Mutex<Tampering>>,
 }
 
 impl Tap {
@@ -84,11 +96,11 @@ impl Tap {
             .await
             .map_err(anyhow::Error::msg)?;
         let passed = Arc::new(Mutex::new(Passed::default()));
-        let tamper = Arc::new(Mutex::new(None));
+        let tampering = Arc::new(Mutex::default());
         let between = Between {
             adapter: AdapterServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
             passed: passed.clone(),
-            tamper: tamper.clone(),
+            tampering: tampering.clone(),
         };
         let listener = transport::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = listener.local_addr()?;
@@ -102,7 +114,12 @@ impl Tap {
                 .await
                 .expect("the tap serves until it is aborted");
         });
-        Ok(Self { address, passed, tamper, server })
+        Ok(Self { address, passed, tampering, server })
+    }
+
+    /// From now on, this is done to what passes, on streams that are open too.
+    pub fn tamper(&self, tampering: Tampering) {
+        *self.tampering.lock().expect("no panics") = tampering;
     }
 }
 
@@ -113,6 +130,10 @@ impl Drop for Tap {
 }
 
 impl Between {
+    fn tampering(&self) -> Tampering {
+        self.tampering.lock().expect("no panics").clone()
+    }
+
     fn request<T: Message>(&self, request: Request<T>) -> T {
         let message = request.into_inner();
         self.passed.lock().expect("no panics").requests.push(message.encode_to_vec());
@@ -135,9 +156,10 @@ impl AdapterService for Between {
         &self,
         request: Request<wire::DescribeRequest>,
     ) -> Result<Response<wire::DescribeResponse>, Status> {
-        let answer = self.adapter.clone().describe(self.request(request)).await?;
-        seen(&self.passed, answer.get_ref());
-        Ok(answer)
+        let answer = self.adapter.clone().describe(self.request(request)).await?.into_inner();
+        let answer = changed(self.tampering().describe, answer);
+        seen(&self.passed, &answer);
+        Ok(Response::new(answer))
     }
 
     async fn deliver_grants(
@@ -153,19 +175,19 @@ impl AdapterService for Between {
         &self,
         request: Request<wire::SyncRequest>,
     ) -> Result<Response<Self::SyncStream>, Status> {
-        let frames = self.adapter.clone().sync(self.request(request)).await?.into_inner();
-        let (passed, tamper) = (self.passed.clone(), self.tamper.clone());
-        let frames = frames.filter_map(move |frame| {
-            let tamper = tamper.lock().expect("no panics").clone();
-            let frame = match (frame, tamper) {
-                (Ok(frame), Some(tamper)) => tamper(frame).map(Ok),
-                (frame, _) => Some(frame),
-            };
-            if let Some(Ok(frame)) = &frame {
-                seen(&passed, frame);
-            }
-            std::future::ready(frame)
-        });
+        let request = changed(self.tampering().ask, self.request(request));
+        let frames = self.adapter.clone().sync(request).await?.into_inner();
+        let (passed, tampering) = (self.passed.clone(), self.tampering.clone());
+        let frames = groups(
+            frames,
+            |frame| matches!(frame.frame, Some(wire::sync_frame::Frame::Trailer(_))),
+            move |group| {
+                let change = tampering.lock().expect("no panics").rows.clone();
+                let group = changed(change, group);
+                group.iter().for_each(|frame| seen(&passed, frame));
+                group
+            },
+        );
         Ok(Response::new(Box::pin(frames)))
     }
 
@@ -174,12 +196,45 @@ impl AdapterService for Between {
         request: Request<wire::ReleaseRequest>,
     ) -> Result<Response<Self::ReleaseStream>, Status> {
         let frames = self.adapter.clone().release(self.request(request)).await?.into_inner();
-        let passed = self.passed.clone();
-        let frames = frames.inspect(move |frame| {
-            if let Ok(frame) = frame {
-                seen(&passed, frame);
-            }
-        });
+        let (passed, tampering) = (self.passed.clone(), self.tampering.clone());
+        let frames = groups(
+            frames,
+            |frame| matches!(frame.frame, Some(wire::release_frame::Frame::Trailer(_))),
+            move |group| {
+                let change = tampering.lock().expect("no panics").subjects.clone();
+                let group = changed(change, group);
+                group.iter().for_each(|frame| seen(&passed, frame));
+                group
+            },
+        );
         Ok(Response::new(Box::pin(frames)))
     }
+}
+
+fn changed<T>(change: Option<Change<T>>, message: T) -> T {
+    match change {
+        Some(change) => change(message),
+        None => message,
+    }
+}
+
+/// Holds frames back until their group is whole, and lets go what `pass` makes of it.
+fn groups<F: Send + 'static>(
+    frames: impl Stream<Item = Result<F, Status>> + Send,
+    is_last: impl Fn(&F) -> bool + Send,
+    pass: impl Fn(Vec<F>) -> Vec<F> + Send,
+) -> impl Stream<Item = Result<F, Status>> + Send {
+    let mut group = vec![];
+    frames.flat_map(move |frame| {
+        let out = match frame {
+            Ok(frame) => {
+                let last = is_last(&frame);
+                group.push(frame);
+                let whole = if last { pass(std::mem::take(&mut group)) } else { vec![] };
+                whole.into_iter().map(Ok).collect()
+            }
+            Err(status) => vec![Err(status)],
+        };
+        futures::stream::iter(out)
+    })
 }

@@ -16,7 +16,7 @@ use agency_adapter::{clock::Clock as AdapterClock, config::Config as AdapterConf
 use anyhow::Context;
 use gateway::{clock::Clock as GatewayClock, config::Config as GatewayConfig, gateway::Gateway};
 use jiff::Timestamp;
-use proto::{name::AgencyId, transport};
+use proto::{name::AgencyId, transport, wire};
 use tokio::{
     sync::{Notify, oneshot, watch},
     task::JoinHandle,
@@ -280,7 +280,13 @@ impl World {
                 Ok(late.map(|d| (d.dataset, d.problem)).collect::<Vec<_>>())
             }
         };
-        self.until(late, Vec::is_empty).await.map(drop)
+        let Err(error) = self.until(late, Vec::is_empty).await else { return Ok(()) };
+        let agencies = admin.clone().admin.list_agencies(wire::ListAgenciesRequest {}).await?;
+        let ended = self.adapters.iter().filter(|(_, adapter)| {
+            adapter.running.as_ref().is_some_and(|(running, _)| running.task.is_finished())
+        });
+        let ended: Vec<_> = ended.map(|(agency, _)| agency.as_str()).collect();
+        Err(error.context(format!("ended: {ended:?}; {:#?}", agencies.into_inner().agencies)))
     }
 
     /// Everybody's live alerts, once unknowns had the time to show.

@@ -3,7 +3,16 @@
 mod architecture;
 mod canaries;
 mod capability;
+mod certificates;
+mod demo;
 mod fixture;
+mod full_disk;
+mod machines;
 mod promises;
+mod random;
 mod recovery;
+mod refusals;
+mod reload;
+mod siege;
 mod staff;
+mod town;

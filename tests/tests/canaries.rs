@@ -16,12 +16,12 @@ use proto::wire;
 use tests::{
     city::City,
     deployment::{ADMINISTRATOR, CITY_DESK},
-    process::Process,
+    process::{Manner, Process},
     staff_client::StaffClient,
     tap::Tap,
 };
 
-use crate::fixture::{today, world_of};
+use crate::fixture::{system_today, world_now};
 
 /// Shorter byte strings could be met by chance in megabytes of random ones.
 const SHORTEST: usize = 9;
@@ -91,9 +91,9 @@ fn search_memory(needles: &AhoCorasick, process: u32) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn promise_1_no_identifier_name_phone_or_address_reaches_the_gateway() {
-    let city = City::generate(1500, 26, today());
+    let city = City::generate(1500, 26, system_today());
     let needles = needles(&city);
-    let mut world = world_of(&city);
+    let mut world = world_now(&city);
     world.start_adapters().await.expect("started");
     let mut taps = BTreeMap::new();
     for agency in world.deployment.agencies() {
@@ -103,7 +103,8 @@ async fn promise_1_no_identifier_name_phone_or_address_reaches_the_gateway() {
         taps.insert(agency, tap);
     }
     let config = world.gateway_config().expect("written");
-    let gateway = Process::start("gateway", &config).await.expect("started");
+    let manner = Manner { log: Some("debug"), ..Manner::default() };
+    let gateway = Process::start_as("gateway", &config, manner).await.expect("started");
     let client = |staff| StaffClient::connect(&world.deployment, staff, gateway.address);
     let mut desk = client(&CITY_DESK).await.expect("desk");
     let mut admin = client(&ADMINISTRATOR).await.expect("admin");
@@ -134,6 +135,8 @@ async fn promise_1_no_identifier_name_phone_or_address_reaches_the_gateway() {
     gateway.kill().await.expect("killed");
     let kept = files(&world.deployment.dir.join("gateway"));
     assert!(kept.len() >= 4, "stores and a log: {kept:?}");
+    let log = fs::read_to_string(config.with_extension("log")).expect("a log");
+    assert!(log.contains("DEBUG") && log.contains("INFO"), "the log is as talkative as it can be");
     for file in kept {
         assert_clean(&needles, &file.display().to_string(), &fs::read(&file).expect("read"));
     }

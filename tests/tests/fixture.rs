@@ -33,11 +33,25 @@ pub fn today() -> Date {
     jiff::civil::date(2026, 11, 24)
 }
 
+/// The system's day: for cities that real processes look at, under the system's clock.
+pub fn system_today() -> Date {
+    agency_adapter::clock::Clock::system().today()
+}
+
 /// A city's world, not started.
 pub fn world_of(city: &City) -> World {
+    world_at(noon(), city)
+}
+
+/// The same at the system's time.
+pub fn world_now(city: &City) -> World {
+    world_at(Timestamp::now(), city)
+}
+
+fn world_at(now: Timestamp, city: &City) -> World {
     World::new(
         &default_policy(),
-        noon(),
+        now,
         |dir| Ok(city.write_sources(dir).map(drop)?),
         |agency| city.dataset_toml(agency),
     )

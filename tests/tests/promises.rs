@@ -14,7 +14,10 @@ use tests::{
 
 use crate::{
     capability::{Released, rows_of},
-    fixture::{default_policy, difference, expected_of, ids, settle, today, world_of},
+    fixture::{
+        default_policy, difference, expected_of, ids, settle, system_today, today, world_now,
+        world_of,
+    },
 };
 
 fn agency(id: &str) -> proto::name::AgencyId {
@@ -148,8 +151,8 @@ async fn promise_7_unknown_never_counts_as_no() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn promise_8_after_kill_9_nothing_told_is_lost_or_told_again_under_another_id() {
-    let city = City::generate(1500, 25, today());
-    let mut world = world_of(&city);
+    let city = City::generate(1500, 25, system_today());
+    let mut world = world_now(&city);
     world.start_adapters().await.expect("started");
     let config = world.gateway_config().expect("written");
     let mut told: BTreeMap<(String, String), String> = BTreeMap::new();

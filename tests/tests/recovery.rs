@@ -12,7 +12,11 @@ use proto::{
     name::AgencyId,
     wire::{self, AlertState, sync_frame::Frame},
 };
-use tests::{city::City, deployment::ADMINISTRATOR, tap::Tap};
+use tests::{
+    city::City,
+    deployment::ADMINISTRATOR,
+    tap::{Change, Tampering, Tap},
+};
 
 use crate::fixture::{expected_of, ids, settle, today, world_of};
 
@@ -96,11 +100,14 @@ async fn a_connection_lost_in_mid_stream_leaves_nothing_half_applied() {
     // The first three transfers end before their trailer.
     let cut = Arc::new(AtomicUsize::new(0));
     let counter = cut.clone();
-    *tap.tamper.lock().expect("no panics") = Some(Arc::new(move |frame| match frame.frame {
-        Some(Frame::Trailer(_)) if counter.fetch_add(1, Ordering::SeqCst) < 3 => None,
-        // What follows is a header where a trailer should be: the gateway must notice.
-        _ => Some(frame),
-    }));
+    let rows: Change<Vec<wire::SyncFrame>> = Arc::new(move |mut group| {
+        if counter.fetch_add(1, Ordering::SeqCst) < 3 {
+            // What follows is a header where a trailer should be: the gateway must notice.
+            group.retain(|frame| !matches!(frame.frame, Some(Frame::Trailer(_))));
+        }
+        group
+    });
+    tap.tamper(Tampering { rows: Some(rows), ..Default::default() });
     world.reach_through(&tax, tap.address);
     world.start_gateway().await.expect("started");
     let desk = world.desk().await.expect("desk");

@@ -2,10 +2,10 @@
 //!
 //! Rules stay inside what a policy may say: numbers are compared at edges of bands only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::{
-    collection::vec,
+    collection::{btree_set, vec},
     prelude::{BoxedStrategy, Just, Strategy, any},
     prop_oneof,
     sample::select,
@@ -28,36 +28,51 @@ pub struct Sources {
     pub people: Vec<PersonId>,
     /// Dataset, person, flag bytes: exact values, coarser groups, 255 for unknown.
     pub rows: BTreeMap<String, BTreeMap<PersonId, Vec<u8>>>,
-    /// Household numbers, in the order of `people`; they count for those a register lists.
+    /// Household numbers, in the order of `people`; they count for those a register lists. 0 where
+    /// the register does not say.
     pub homes: Vec<usize>,
+    /// Households of which the register has one more row that cannot be read.
+    pub torn: BTreeSet<usize>,
 }
 
 impl Sources {
-    /// The same for the oracle.
-    pub fn world(&self, policy: &Policy) -> World {
-        let listed = self.rows.iter().map(|(id, people)| {
-            let flags = &policy.datasets[id].flags;
+    /// The same for the oracle, as far as the policy knows the datasets. Of a household too large for a row it takes the person, and then
+    /// others in the order of `rank`.
+    pub fn world<R: Ord>(&self, policy: &Policy, rank: impl Fn(&PersonId) -> R) -> World {
+        let listed = self.rows.iter().filter_map(|(id, people)| {
+            let flags = &policy.datasets.get(id)?.flags;
             let set = |row: &Vec<u8>| row.iter().zip(flags).map(|(&b, f)| f.possible(b)).collect();
-            (id.clone(), people.iter().map(|(p, row)| (p.clone(), set(row))).collect())
+            Some((id.clone(), people.iter().map(|(p, row)| (p.clone(), set(row))).collect()))
         });
         let register = policy.datasets.iter().find(|(_, shape)| shape.household.is_some());
         let households = register.map_or_else(BTreeMap::new, |(id, shape)| {
-            self.households(id, shape.household.as_ref().map_or(0, |(room, _)| *room))
+            let room = shape.household.as_ref().map_or(0, |(room, _)| *room);
+            self.households(id, room, rank)
         });
         World { listed: listed.collect(), households }
     }
 
-    fn households(&self, register: &str, room: usize) -> BTreeMap<PersonId, HouseholdList> {
+    fn households<R: Ord>(
+        &self,
+        register: &str,
+        room: usize,
+        rank: impl Fn(&PersonId) -> R,
+    ) -> BTreeMap<PersonId, HouseholdList> {
         let is_listed =
             |person: &&PersonId| self.rows.get(register).is_some_and(|r| r.contains_key(*person));
         let homes = self.people.iter().zip(&self.homes).filter(|(person, _)| is_listed(person));
-        let list = |home| {
-            let all = homes.clone().filter(|(_, h)| *h == home).map(|(p, _)| p.clone());
-            let all: Vec<_> = all.collect();
-            let complete = all.len() <= room;
-            HouseholdList { members: all.into_iter().take(room).collect(), complete }
+        let list = |person: &PersonId, home: usize| {
+            let others = homes.clone().filter(|(p, h)| **h == home && *p != person);
+            let mut others: Vec<_> = others.map(|(p, _)| p.clone()).collect();
+            others.sort_by_key(&rank);
+            if home == 0 {
+                others.clear();
+            }
+            let complete = home != 0 && others.len() < room && !self.torn.contains(&home);
+            let members = std::iter::once(person.clone()).chain(others).take(room).collect();
+            HouseholdList { members, complete }
         };
-        homes.clone().map(|(person, home)| (person.clone(), list(home))).collect()
+        homes.clone().map(|(person, home)| (person.clone(), list(person, *home))).collect()
     }
 }
 
@@ -69,11 +84,13 @@ pub fn sources(policy: &Policy, people: usize) -> BoxedStrategy<Sources> {
         let sequence = |n: usize| u16::try_from(n + 1).expect("a small world");
         let people: Vec<PersonId> = (0..count).map(|n| number(born, sequence(n))).collect();
         let lists: Vec<_> = policy.iter().map(|(id, shape)| list(id, shape, &people)).collect();
-        let homes = vec(0..count.div_ceil(2), count);
-        (lists, homes).prop_map(move |(lists, homes)| Sources {
+        let homes = vec(0..=count.div_ceil(2), count);
+        let torn = btree_set(1..=count, 0..2);
+        (lists, homes, torn).prop_map(move |(lists, homes, torn)| Sources {
             people: people.clone(),
             rows: lists.into_iter().collect(),
             homes,
+            torn,
         })
     });
     sized.boxed()
@@ -218,7 +235,7 @@ mod tests {
             rule in rule(&policy(), "r"),
         ) {
             let policy = Policy { rules: vec![rule], ..policy() };
-            let world = sources.world(&policy);
+            let world = sources.world(&policy, PersonId::clone);
             let fresh = evaluate(&world, &policy, &BTreeSet::new());
             for dataset in policy.datasets.keys() {
                 let stale = evaluate(&world, &policy, &BTreeSet::from([dataset.clone()]));
