@@ -114,7 +114,7 @@ impl Administration {
             cursor: line.cursor.map(Into::into),
             as_of: line.as_of.map(timestamp),
             rows: line.rows,
-            problem: refused(dataset, &board).unwrap_or(line.problem),
+            problem: refused(dataset, board).unwrap_or(line.problem),
             unopenable: line.unopenable,
         }
     }
