@@ -60,7 +60,7 @@ fn rows_of(group: &mut [wire::SyncFrame]) -> Option<&mut wire::SealedRowColumns>
 }
 
 /// Puts the trailer right: the adapter means what it sends.
-fn close(group: &mut Vec<wire::SyncFrame>) {
+fn close(group: &mut [wire::SyncFrame]) {
     let row_size = header(group).row_size as usize;
     let mut check = GroupCheck::default();
     for frame in group.iter_mut() {
