@@ -87,13 +87,8 @@ impl Base {
     }
 
     /// How many subjects have been met.
-    pub fn len(&self) -> usize {
+    pub fn met(&self) -> usize {
         self.subjects.len()
-    }
-
-    /// Whether none has been.
-    pub fn is_empty(&self) -> bool {
-        self.subjects.is_empty()
     }
 
     /// The number of a subject that was met.
@@ -233,8 +228,8 @@ impl Base {
 
     /// Whether every category's list counts now, so that whoever is in none is not in the base.
     pub fn knows_everybody(&self, now: Timestamp) -> bool {
-        let mut sources = self.sources.iter().enumerate();
-        sources.all(|(number, s)| matches!(s, Source::Line(_)) || self.is_fresh(number, now))
+        let is_line = |number: usize| matches!(self.sources[number], Source::Line(_));
+        (0..self.sources.len()).all(|number| is_line(number) || self.is_fresh(number, now))
     }
 
     /// Whether a dataset's answers count now.

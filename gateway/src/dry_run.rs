@@ -43,7 +43,7 @@ pub struct Counts {
 pub fn count(base: &Base, question: &Question, now: Timestamp) -> Counts {
     let outcomes = outcomes::evaluate(&question.rule, &base.facts(now));
     let mut counts = Counts::default();
-    let everybody = u32::try_from(base.len()).expect("subjects are numbered by u32");
+    let everybody = u32::try_from(base.met()).expect("subjects are numbered by u32");
     for number in (0..everybody).filter(|&number| base.is_listed(number)) {
         if !region::text(base.region(number)).starts_with(&question.region) {
             continue;

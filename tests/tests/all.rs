@@ -5,6 +5,7 @@ mod canaries;
 mod capability;
 mod certificates;
 mod demo;
+mod descriptions;
 mod fixture;
 mod full_disk;
 mod machines;
