@@ -35,7 +35,7 @@ pub enum Role {
     Analyst,
     /// Runs the gateway.
     Administrator,
-    /// Reviews how the gateway is run: sees rules, agencies, datasets and grants, and no alert.
+    /// Reviews: sees what others see, alerts of a region included, and changes nothing.
     Auditor,
 }
 
@@ -56,7 +56,7 @@ pub struct Officer {
 pub struct Caller(pub Arc<Officer>);
 
 const STAFF: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Auditor];
-const ALERTS: &[Role] = &[Role::Caseworker];
+const ALERTS: &[Role] = &[Role::Caseworker, Role::Auditor];
 const RUNNING: &[Role] = &[Role::Administrator, Role::Auditor];
 
 /// Every method and who may call it.
