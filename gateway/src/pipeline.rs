@@ -57,6 +57,8 @@ pub struct Pipeline {
     revision: watch::Sender<u64>,
     /// When the base began to be filled.
     begun: Timestamp,
+    /// When the last evaluation began.
+    evaluated: Timestamp,
     /// Whether the policy history has the policy.
     recorded: bool,
     /// When alerts are written again after the store failed.
@@ -91,6 +93,7 @@ impl Pipeline {
         latest.into_iter().for_each(|alert| ledger.put(alert));
         let mut pipeline = Self {
             begun: stages.clock.now(),
+            evaluated: Timestamp::MIN,
             stages,
             policy,
             generation,
@@ -250,7 +253,7 @@ impl Pipeline {
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
-        self.retry_at = None;
+        (self.retry_at, self.evaluated) = (None, now);
         self.record_policy().await;
         let changes = block_in_place(|| self.changes(now));
         if !changes.is_empty() {
@@ -291,15 +294,19 @@ impl Pipeline {
 
     /// When something changes although nothing arrives.
     fn next_wake(&self) -> Option<Timestamp> {
-        let now = self.stages.clock.now();
+        if self.retry_at.is_some() {
+            return self.retry_at;
+        }
+        // What came to pass since the last evaluation began was not looked at in it.
+        let looked = self.evaluated;
         let waits = self.waits.values().flat_map(|subjects| subjects.values());
-        let unknown = waits.map(|since| later(*since, UNKNOWN_FOR)).filter(|at| *at > now).min();
+        let unknown = waits.map(|since| later(*since, UNKNOWN_FOR)).filter(|at| *at > looked).min();
         let settled = (!self.waits.is_empty()).then(|| later(self.begun, FIRST_ARRIVALS));
         let pending = self.ledger.live().filter(|alert| alert.state == State::Pending);
-        let due = pending.map(|alert| alert.due_at).filter(|at| *at > now).min();
-        let stale = self.base.next_stale(now);
-        let times = [unknown, settled, due, stale, self.retry_at, self.read_again_at];
-        times.into_iter().flatten().filter(|at| *at > now).min()
+        let due = pending.map(|alert| alert.due_at).filter(|at| *at > looked).min();
+        let stale = self.base.next_stale(looked);
+        let times = [unknown, settled, due, stale, self.read_again_at];
+        times.into_iter().flatten().filter(|at| *at > looked).min()
     }
 
     fn answer(&mut self, question: Question) {
