@@ -218,12 +218,15 @@ impl Alerts {
         if last.as_ref() == Some(&version) {
             return Ok(());
         }
-        sqlx::query("INSERT INTO policy (version, in_force_from, content) VALUES ($1, $2, $3)")
-            .bind(version)
-            .bind(from.as_microsecond())
-            .bind(text)
-            .execute(&self.0)
-            .await?;
+        sqlx::query(
+            "INSERT INTO policy (version, in_force_from, content) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(version)
+        .bind(from.as_microsecond())
+        .bind(text)
+        .execute(&self.0)
+        .await?;
         Ok(())
     }
 }
