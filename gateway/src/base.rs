@@ -251,8 +251,7 @@ impl Base {
 
     /// Everything rules may read, as of now.
     pub fn facts(&self, now: Timestamp) -> Facts<'_> {
-        let fresh: Vec<bool> =
-            (0..self.sources.len()).map(|number| self.is_fresh(number, now)).collect();
+        let fresh: Vec<bool> = (0..self.sources.len()).map(|n| self.is_fresh(n, now)).collect();
         let datasets = self.sources.iter().zip(&fresh).map(|(source, &fresh)| DatasetFacts {
             columns: match source {
                 Source::Watch(list) => &list.columns,
