@@ -249,6 +249,7 @@ mod tests {
         let file = |name: &str, content: String| {
             let path = directory.path().join(name);
             std::fs::write(&path, content).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
             path
         };
         let files = TlsFiles {

@@ -174,8 +174,7 @@ impl Pipeline {
         let (base, rows) = (&mut self.base, &self.stages.rows);
         let result = block_in_place(|| base.catch_up(rows));
         self.rows_read(result);
-        let catalogue = self.base.catalogue().clone();
-        catalogue.datasets.iter().for_each(|dataset| self.show(&dataset.schema.dataset));
+        self.show_all();
     }
 
     fn rows_read(&mut self, result: Result<(), RowsError>) {
@@ -209,22 +208,24 @@ impl Pipeline {
         // What arrives may belong to a policy that came into force this moment.
         self.adopt_policy();
         let (base, rows) = (&mut self.base, &self.stages.rows);
-        let (dataset, result) = match arrival {
+        let result = match arrival {
             // A stream that was opened under another catalogue; another follows.
             Arrival::Release { generation, .. } if generation != self.generation => return,
-            Arrival::Release { release, .. } => {
-                let result = block_in_place(|| base.release(&release, rows));
-                (release.header().dataset.clone(), result)
-            }
+            Arrival::Release { release, .. } => block_in_place(|| base.release(&release, rows)),
             Arrival::Rows { dataset, changed } => {
-                let result = block_in_place(|| base.rows_changed(&dataset, &changed, rows));
-                (dataset, result)
+                block_in_place(|| base.rows_changed(&dataset, &changed, rows))
             }
         };
         if result.is_err() || !self.base.is_behind() {
             self.rows_read(result);
         }
-        self.show(&dataset);
+        // A release opens rows of every line that it brings secrets for.
+        self.show_all();
+    }
+
+    fn show_all(&self) {
+        let catalogue = self.base.catalogue();
+        catalogue.datasets.iter().for_each(|dataset| self.show(&dataset.schema.dataset));
     }
 
     async fn record_policy(&mut self) {
