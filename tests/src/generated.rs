@@ -7,9 +7,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use prost::Message;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "matching/v1/scope.proto",
     "matching/v1/adapter.proto",
+    "matching/v1/holder.proto",
     "matching/v1/match.proto",
     "matching/v1/admin.proto",
 ];
