@@ -4,6 +4,8 @@
 
 /// BLAKE3 derive_key context of a root under suite `salted-hash` (PROTOCOL.md section 4.1).
 pub const ROOT_SALTED_HASH: &str = "matching.v1 2026-11-24 root salted-hash";
+/// BLAKE3 derive_key context of a root under suite `oprf` (PROTOCOL.md section 4.2).
+pub const ROOT_OPRF: &str = "matching.v1 2026-11-27 root oprf";
 /// BLAKE3 derive_key context of a person secret (PROTOCOL.md section 4.3).
 pub const PERSON_SECRET: &str = "matching.v1 2026-11-24 person secret";
 /// BLAKE3 derive_key context of a lookup tag (PROTOCOL.md section 4.4).
@@ -31,6 +33,7 @@ mod tests {
     fn labels_are_distinct_and_never_change() {
         let all = [
             ROOT_SALTED_HASH,
+            ROOT_OPRF,
             PERSON_SECRET,
             LOOKUP_TAG,
             SEAL_KEY,
@@ -45,7 +48,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "585f1dda7bde615d09eb2bf1d5fe40126cfe6dd1fcf000fc001e98bcb7b38ab3"
+            "3d52dd8496fa76bbb99923e7ae8a407dcab9f964940bdd9cc961eabcdd94d1e6"
         );
     }
 }
