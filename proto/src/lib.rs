@@ -6,6 +6,7 @@
 
 pub mod cursor;
 pub mod envelope;
+pub mod evaluation;
 pub mod fault;
 pub mod group;
 pub mod household;
