@@ -14,6 +14,7 @@ pub mod labels;
 pub mod lp;
 pub mod manifest;
 pub mod name;
+pub mod note;
 pub mod person_secret;
 pub mod salt;
 pub mod schema;
