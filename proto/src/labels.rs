@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "3d52dd8496fa76bbb99923e7ae8a407dcab9f964940bdd9cc961eabcdd94d1e6"
+            "a56ba34c5f54eae1b053736bacb1d6c83b27f9c35bc021f8fc2dd6a0f1ea135a"
         );
     }
 }
