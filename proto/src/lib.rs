@@ -13,6 +13,7 @@ pub mod identity;
 pub mod labels;
 pub mod lp;
 pub mod manifest;
+pub mod manifest_file;
 pub mod name;
 pub mod person_secret;
 pub mod salt;

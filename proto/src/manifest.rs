@@ -1,37 +1,111 @@
-//! The federation manifest: agencies, their keys, and who owns which dataset.
+//! The federation manifest: agencies, their keys, who owns which dataset, who holds the key's shares
+//! (PROTOCOL.md section 14).
 //!
-//! It reaches every party as a file; nothing in it is ever learnt from a peer.
+//! Owns what must hold within one manifest. Its text is `manifest_file`'s; who must have signed it, and
+//! which one may follow which, is `signed_manifest`'s. Whether share keys lie on one polynomial is
+//! checked where curve arithmetic is, in agency-adapter.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU8,
+};
 
+use jiff::civil::Date;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::{
     envelope::EnvelopeKey,
-    name::{AgencyId, DatasetId, ProgrammeId},
+    manifest_file::{DatasetEntry, EntryKind, ManifestFile, day, hex_keys},
+    name::{AgencyId, DatasetId},
     schema::DatasetKind,
     scope::{Scope, Suite},
     signing::VerifyingKey,
 };
 
-/// The manifest, checked.
-#[derive(Debug, Clone)]
+/// There are as many seeds as subsets of holders: more holders than these would have too many.
+pub const MAX_HOLDERS: usize = 16;
+
+/// The manifest, checked. One of its epochs is the selected one; at first the present.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// What every message must be scoped to.
+    /// What every message must be scoped to: programme, suite, and the selected epoch.
     pub scope: Scope,
     /// Grows with every change.
     pub version: u32,
+    holders: Holders,
+    /// The selected one, then all.
+    epoch: Epoch,
+    epochs: Vec<Epoch>,
+    log: LogTrust,
+    officers_authority: String,
     agencies: BTreeMap<AgencyId, Agency>,
     datasets: BTreeMap<DatasetId, Dataset>,
 }
 
-/// An agency's keys.
-#[derive(Debug, Clone)]
+/// Who signs the manifest; with suite oprf each also holds one share of the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holders {
+    /// So many must sign, and so many shares make the key: more than half.
+    pub threshold: NonZeroU8,
+    /// A holder's index is its position, from 1; so they are never reordered.
+    pub agencies: Vec<AgencyId>,
+    /// How the shares were made; with suite oprf only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceremony: Option<Ceremony>,
+}
+
+/// How the shares were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ceremony {
+    /// By all holders; nobody ever had the whole key.
+    Distributed,
+    /// By one party that had the whole key. For a demo.
+    TrustedDealer,
+}
+
+/// A key period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// Its number; the next has a greater one.
+    pub number: u32,
+    /// After this day everybody deletes what belongs to the epoch.
+    #[serde(with = "day")]
+    pub until: Date,
+    /// With suite oprf the public key of every holder's share, in the order of holders.
+    #[serde(with = "hex_keys", default, skip_serializing_if = "Vec::is_empty")]
+    pub share_keys: Vec<[u8; 32]>,
+}
+
+/// How the gateway's log is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogTrust {
+    /// Signs its checkpoints.
+    pub key: VerifyingKey,
+    /// So many witnesses must cosign.
+    pub quorum: NonZeroU8,
+}
+
+/// An agency's keys, and how much it may ask of the key holders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Agency {
-    /// Signs grants.
+    /// Its name.
+    pub id: AgencyId,
+    /// Signs grants, evaluation requests and, a holder's, manifests.
     pub signing_key: VerifyingKey,
     /// Salts are granted to it.
     pub hpke_key: EnvelopeKey,
+    /// Cosigns the log's checkpoints.
+    pub witness_key: VerifyingKey,
+    /// So many identifiers a holder evaluates for it in an epoch; with suite oprf only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quota: u64,
 }
 
 /// A dataset's owner; `kind` is absent for `base`, which has a salt and no rows.
@@ -52,18 +126,18 @@ pub enum ManifestError {
     /// Something that must be unique occurs twice.
     #[error("{what} {name} occurs twice")]
     Twice {
-        /// `agency` or `dataset`.
+        /// `agency`, `dataset` or `holder`.
         what: &'static str,
         /// Its name.
         name: String,
     },
-    /// A key is not 64 hex digits or not a usable key.
-    #[error("agency {agency}: {field} is not a usable key of 64 hex digits")]
-    Key {
-        /// Whose.
-        agency: AgencyId,
-        /// Which.
-        field: &'static str,
+    /// Two parties with one key: one of them could act for both.
+    #[error("the {first} and the {second} are the same key: each must be a key of its own")]
+    SameKey {
+        /// `signing_key of AGENCY` and so on.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// An owner that is no agency of the manifest.
     #[error("dataset {dataset} belongs to {owner}, which the manifest does not list as an agency")]
@@ -76,82 +150,59 @@ pub enum ManifestError {
     /// The dataset `base` is missing, or another dataset is of kind base.
     #[error("exactly one dataset must be of kind \"base\", and it must be named \"base\"")]
     Base,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u32,
-    programme: ProgrammeId,
-    epoch: u32,
-    suite: Suite,
-    #[serde(rename = "agency")]
-    agencies: Vec<FileAgency>,
-    #[serde(rename = "dataset")]
-    datasets: Vec<FileDataset>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileAgency {
-    id: AgencyId,
-    signing_key: String,
-    hpke_key: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileDataset {
-    id: DatasetId,
-    owner: AgencyId,
-    kind: FileKind,
-}
-
-#[derive(Serialize, Deserialize, PartialEq, Eq, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum FileKind {
-    Base,
-    Watch,
-    CrossCheck,
+    /// A holder that is no agency of the manifest.
+    #[error("[holders] names {0}, which the manifest does not list as an agency")]
+    Holder(AgencyId),
+    /// Numbers that do not fit each other, or the suite.
+    #[error("{0}")]
+    Rule(String),
 }
 
 impl Manifest {
-    /// Reads a manifest's TOML text.
+    /// Reads a manifest's TOML text. Nothing is said about who signed it.
     ///
     /// # Errors
     /// [`ManifestError`], naming what is wrong.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let file: File =
-            toml::from_str(text).map_err(|error| ManifestError::Form(error.to_string()))?;
-        let mut agencies = BTreeMap::new();
-        for agency in file.agencies {
-            let id = agency.id.clone();
-            if agencies.insert(id.clone(), agency.check()?).is_some() {
-                return Err(ManifestError::Twice { what: "agency", name: id.to_string() });
-            }
-        }
-        let mut datasets = BTreeMap::new();
-        for FileDataset { id, owner, kind } in file.datasets {
-            if !agencies.contains_key(&owner) {
-                return Err(ManifestError::Owner { dataset: id, owner });
-            }
-            if (kind == FileKind::Base) != (id == DatasetId::base()) {
-                return Err(ManifestError::Base);
-            }
-            let kind = match kind {
-                FileKind::Base => None,
-                FileKind::Watch => Some(DatasetKind::Watch),
-                FileKind::CrossCheck => Some(DatasetKind::CrossCheck),
-            };
-            if datasets.insert(id.clone(), Dataset { owner, kind }).is_some() {
-                return Err(ManifestError::Twice { what: "dataset", name: id.to_string() });
-            }
-        }
-        if !datasets.contains_key(&DatasetId::base()) {
-            return Err(ManifestError::Base);
-        }
-        let scope = Scope { programme: file.programme, epoch: file.epoch, suite: file.suite };
-        Ok(Self { scope, version: file.version, agencies, datasets })
+        ManifestFile::parse(text)?.check()
+    }
+
+    /// The same manifest with another of its epochs selected.
+    pub fn in_epoch(&self, number: u32) -> Option<Self> {
+        let epoch = self.epochs.iter().find(|epoch| epoch.number == number)?.clone();
+        let scope = Scope { epoch: number, ..self.scope.clone() };
+        Some(Self { scope, epoch, ..self.clone() })
+    }
+
+    /// The selected epoch.
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// The present epoch, and the next while an epoch change is under way.
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
+    /// Who signs, and who holds shares.
+    pub fn holders(&self) -> &Holders {
+        &self.holders
+    }
+
+    /// A holder's index, from 1.
+    pub fn holder_index(&self, agency: &AgencyId) -> Option<NonZeroU8> {
+        let position = self.holders.agencies.iter().position(|holder| holder == agency)?;
+        u8::try_from(position + 1).ok().and_then(NonZeroU8::new)
+    }
+
+    /// How the gateway's log is checked.
+    pub fn log(&self) -> &LogTrust {
+        &self.log
+    }
+
+    /// Whom officers' certificates must come from, PEM.
+    pub fn officers_authority(&self) -> &str {
+        &self.officers_authority
     }
 
     /// An agency's keys.
@@ -175,54 +226,310 @@ impl Manifest {
     }
 }
 
-impl FileAgency {
-    fn check(&self) -> Result<Agency, ManifestError> {
-        let fault = |field| ManifestError::Key { agency: self.id.clone(), field };
-        let bytes = |text: &str| <[u8; 32]>::try_from(hex::decode(text).ok()?).ok();
-        let signing_key = bytes(&self.signing_key).ok_or_else(|| fault("signing_key"))?;
-        let hpke_key = bytes(&self.hpke_key)
-            .and_then(|bytes| EnvelopeKey::from_bytes(&bytes).ok())
-            .ok_or_else(|| fault("hpke_key"))?;
-        Ok(Agency { signing_key: VerifyingKey(signing_key), hpke_key })
+impl TryFrom<ManifestFile> for Manifest {
+    type Error = ManifestError;
+
+    fn try_from(file: ManifestFile) -> Result<Self, ManifestError> {
+        let mut agencies = BTreeMap::new();
+        for agency in file.agencies {
+            let id = agency.id.clone();
+            if agencies.insert(id.clone(), agency).is_some() {
+                return Err(ManifestError::Twice { what: "agency", name: id.to_string() });
+            }
+        }
+        check_keys_differ(&agencies, &file.log)?;
+        let datasets = check_datasets(file.datasets, &agencies)?;
+        check_holders(&file.holders, file.suite, &agencies)?;
+        let epoch = check_epochs(&file.epochs, file.suite, file.holders.agencies.len())?.clone();
+        check_quotas(file.suite, &agencies, &datasets)?;
+        if usize::from(file.log.quorum.get()) > agencies.len() {
+            return rule("[log] quorum is more than there are agencies, and each is one witness");
+        }
+        if !is_authority(&file.officers.authority) {
+            return rule("[officers] authority must be X.509 certificates in PEM");
+        }
+        Ok(Self {
+            scope: Scope { programme: file.programme, epoch: epoch.number, suite: file.suite },
+            version: file.version,
+            holders: file.holders,
+            epoch,
+            epochs: file.epochs,
+            log: file.log,
+            officers_authority: file.officers.authority,
+            agencies,
+            datasets,
+        })
     }
+}
+
+fn rule<T>(text: impl Into<String>) -> Result<T, ManifestError> {
+    Err(ManifestError::Rule(text.into()))
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// One key under two names would count as two signers or two witnesses.
+fn check_keys_differ(
+    agencies: &BTreeMap<AgencyId, Agency>,
+    log: &LogTrust,
+) -> Result<(), ManifestError> {
+    let mut seen = BTreeMap::from([(log.key.0, "key of [log]".to_owned())]);
+    for Agency { id, signing_key, witness_key, .. } in agencies.values() {
+        for (field, key) in [("signing_key", signing_key), ("witness_key", witness_key)] {
+            let second = format!("{field} of {id}");
+            if let Some(first) = seen.insert(key.0, second.clone()) {
+                return Err(ManifestError::SameKey { first, second });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_datasets(
+    entries: Vec<DatasetEntry>,
+    agencies: &BTreeMap<AgencyId, Agency>,
+) -> Result<BTreeMap<DatasetId, Dataset>, ManifestError> {
+    let mut datasets = BTreeMap::new();
+    for DatasetEntry { id, owner, kind } in entries {
+        if !agencies.contains_key(&owner) {
+            return Err(ManifestError::Owner { dataset: id, owner });
+        }
+        if (kind == EntryKind::Base) != (id == DatasetId::base()) {
+            return Err(ManifestError::Base);
+        }
+        let kind = match kind {
+            EntryKind::Base => None,
+            EntryKind::Watch => Some(DatasetKind::Watch),
+            EntryKind::CrossCheck => Some(DatasetKind::CrossCheck),
+        };
+        if datasets.insert(id.clone(), Dataset { owner, kind }).is_some() {
+            return Err(ManifestError::Twice { what: "dataset", name: id.to_string() });
+        }
+    }
+    if datasets.contains_key(&DatasetId::base()) { Ok(datasets) } else { Err(ManifestError::Base) }
+}
+
+fn check_holders(
+    holders: &Holders,
+    suite: Suite,
+    agencies: &BTreeMap<AgencyId, Agency>,
+) -> Result<(), ManifestError> {
+    let mut seen = BTreeSet::new();
+    for holder in &holders.agencies {
+        if !agencies.contains_key(holder) {
+            return Err(ManifestError::Holder(holder.clone()));
+        }
+        if !seen.insert(holder) {
+            return Err(ManifestError::Twice { what: "holder", name: holder.to_string() });
+        }
+    }
+    let (threshold, count) = (usize::from(holders.threshold.get()), holders.agencies.len());
+    if count > MAX_HOLDERS {
+        return rule(format!("[holders] names {count} agencies; {MAX_HOLDERS} is the most"));
+    }
+    // Two disjoint sets of holders could otherwise sign two manifests of one version.
+    if threshold > count || threshold * 2 <= count {
+        return rule(format!(
+            "[holders] threshold is {threshold} of {count}: it must be more than half, and not more \
+             than all"
+        ));
+    }
+    match (suite, holders.ceremony) {
+        (Suite::Oprf, _) if threshold < 2 => rule(
+            "[holders] threshold must be 2 or more with suite oprf: one holder has the whole key",
+        ),
+        (Suite::Oprf, None) => {
+            rule("[holders] ceremony is missing: \"distributed\", or \"trusted-dealer\" in a demo")
+        }
+        (Suite::SaltedHash, Some(_)) => rule("[holders] ceremony is for suite oprf only"),
+        _ => Ok(()),
+    }
+}
+
+/// The present epoch.
+fn check_epochs(epochs: &[Epoch], suite: Suite, holders: usize) -> Result<&Epoch, ManifestError> {
+    let present = match epochs {
+        [present] => present,
+        [present, next] if present.number < next.number && present.until <= next.until => present,
+        [_, _] => {
+            return rule("the second [[epoch]] must have a greater number, and not end earlier");
+        }
+        _ => return rule("there must be one [[epoch]], or two while an epoch change is under way"),
+    };
+    for Epoch { number, share_keys, .. } in epochs {
+        match suite {
+            Suite::SaltedHash if !share_keys.is_empty() => {
+                return rule(format!("epoch {number}: share_keys are for suite oprf only"));
+            }
+            Suite::Oprf if share_keys.len() != holders => {
+                return rule(format!(
+                    "epoch {number} has {} share_keys and there are {holders} holders: with suite \
+                     oprf there is one for each, in their order",
+                    share_keys.len()
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(present)
+}
+
+fn check_quotas(
+    suite: Suite,
+    agencies: &BTreeMap<AgencyId, Agency>,
+    datasets: &BTreeMap<DatasetId, Dataset>,
+) -> Result<(), ManifestError> {
+    for Agency { id, quota, .. } in agencies.values() {
+        let derives = datasets.values().any(|d| d.owner == *id && d.kind.is_some());
+        match suite {
+            Suite::SaltedHash if *quota != 0 => {
+                return rule(format!("agency {id}: quota is for suite oprf only"));
+            }
+            Suite::Oprf if *quota == 0 && derives => {
+                return rule(format!(
+                    "agency {id} has no quota, and without one nobody in its datasets can be found: \
+                     write how many identifiers it may have evaluated in an epoch"
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_authority(pem: &str) -> bool {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    certificates.is_ok_and(|all| {
+        !all.is_empty() && all.iter().all(|der| X509Certificate::from_der(der).is_ok())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn manifest(owner: &str, key: &str, base: &str) -> String {
-        format!(
-            r#"
-version = 1
-programme = "demo"
-epoch = 1
-suite = "salted-hash"
-[[agency]]
-id = "aid"
-signing_key = "{key}"
-hpke_key = "{}"
-[[dataset]]
-id = "{base}"
-owner = "{owner}"
-kind = "base"
-"#,
-            "22".repeat(32)
-        )
+    const EXAMPLE: &str = include_str!("../vectors/federation.toml");
+
+    /// The example with suite oprf, as a 2-of-3.
+    fn oprf() -> String {
+        let keys: Vec<String> = (1..=3).map(|byte| hex::encode([byte; 32])).collect();
+        EXAMPLE
+            .replace("\"salted-hash\"", "\"oprf\"")
+            .replace("threshold = 2", "threshold = 2\nceremony = \"distributed\"")
+            .replace("until = 2027-12-31", &format!("until = 2027-12-31\nshare_keys = {keys:?}"))
+            .replace("witness_key", "quota = 1000\nwitness_key")
+    }
+
+    fn problem(text: &str) -> String {
+        Manifest::parse(text).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn a_manifest_is_read_whole() {
+        let name = |id: &str| id.parse().expect("a name");
+        let manifest = Manifest::parse(EXAMPLE).expect("good");
+        assert_eq!(manifest.dataset(&DatasetId::base()).map(|d| d.kind), Some(None));
+        assert_eq!(manifest.holder_index(&name("tax")), NonZeroU8::new(3));
+        assert_eq!(manifest.holder_index(&name("fire")), None);
+        assert_eq!(manifest.log().quorum.get(), 2);
+        let manifest = Manifest::parse(&oprf()).expect("good");
+        assert_eq!(manifest.epoch().share_keys.len(), 3);
+        assert_eq!(manifest.agency(&name("police")).map(|agency| agency.quota), Some(1000));
+    }
+
+    #[test]
+    fn each_of_two_epochs_can_be_selected() {
+        let second = "[[epoch]]\nnumber = 2\nuntil = 2028-12-31\n\n[log]";
+        let manifest = Manifest::parse(&EXAMPLE.replace("[log]", second)).expect("good");
+        assert_eq!((manifest.scope.epoch, manifest.epoch().number), (1, 1));
+        let next = manifest.in_epoch(2).expect("listed");
+        assert_eq!((next.scope.epoch, next.epoch().number, next.epochs().len()), (2, 2, 2));
+        assert_eq!(next.in_epoch(1), Some(manifest.clone()));
+        assert_eq!(manifest.in_epoch(3), None);
+        for (number, until) in [(1, "2028-12-31"), (2, "2027-12-30")] {
+            let second = format!("[[epoch]]\nnumber = {number}\nuntil = {until}\n\n[log]");
+            let text = problem(&EXAMPLE.replace("[log]", &second));
+            assert!(text.contains("second [[epoch]]"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_nobody_knows_is_refused_with_its_line() {
+        for (table, line) in
+            [("version = 1", 4), ("[holders]", 8), ("[[epoch]]", 12), ("[log]", 16)]
+        {
+            let text = problem(&EXAMPLE.replacen(table, &format!("{table}\ncolour = 1"), 1));
+            assert!(text.contains(&format!("line {}", line + 1)), "{table}: {text}");
+            assert!(text.contains("unknown field `colour`"), "{table}: {text}");
+        }
+        let text = problem(&EXAMPLE.replace("2027-12-31", "2027-12-31T10:00:00"));
+        assert!(text.contains("line 14") && text.contains("2027-12-31"), "{text}");
+        let text = problem(&EXAMPLE.replace("8a88e3dd", "8a88e3"));
+        assert!(text.contains("line 41") && text.contains("64 hex digits"), "{text}");
     }
 
     #[test]
     fn a_manifest_says_what_is_wrong_with_it() {
-        let key = "11".repeat(32);
-        let good = Manifest::parse(&manifest("aid", &key, "base")).expect("good");
-        assert_eq!(good.dataset(&DatasetId::base()).map(|d| d.kind), Some(None));
-        let problem = |text: &str| Manifest::parse(text).err().map(|e| e.to_string());
-        let text = problem(&manifest("police", &key, "base")).expect("refused");
-        assert!(text.contains("base belongs to police"), "{text}");
-        let text = problem(&manifest("aid", "11", "base")).expect("refused");
-        assert!(text.contains("signing_key"), "{text}");
-        assert_eq!(Manifest::parse(&manifest("aid", &key, "b")).err(), Some(ManifestError::Base));
-        let text = problem("version = 1\nprogramm = 2").expect("refused");
-        assert!(text.contains("line 2"), "{text}");
+        let cases = [
+            ("owner = \"tax\"", "owner = \"fire\"", "income belongs to fire"),
+            ("id = \"base\"", "id = \"bases\"", "of kind \"base\""),
+            ("id = \"cars\"", "id = \"income\"", "dataset income occurs twice"),
+            ("id = \"police\"", "id = \"tax\"", "agency tax occurs twice"),
+            ("\"police\", \"tax\"]", "\"police\", \"fire\"]", "[holders] names fire"),
+            ("\"police\", \"tax\"]", "\"police\", \"aid\"]", "holder aid occurs twice"),
+            ("threshold = 2", "threshold = 1", "1 of 3: it must be more than half"),
+            ("threshold = 2", "threshold = 4", "4 of 3: it must be more than half"),
+            ("quorum = 2", "quorum = 4", "[log] quorum is more"),
+            ("BEGIN CERT", "BEGIN CART", "[officers] authority"),
+            ("until = 2027-12-31", "until = 2027-12-31\nshare_keys = [\"\"]", "64 hex digits"),
+            ("witness_key", "quota = 1\nwitness_key", "quota is for suite oprf only"),
+            ("threshold = 2", "threshold = 2\nceremony = \"distributed\"", "for suite oprf only"),
+        ];
+        for (good, bad, expected) in cases {
+            let changed = EXAMPLE.replace(good, bad);
+            assert_ne!(changed, EXAMPLE, "{good}");
+            let text = problem(&changed);
+            assert!(text.contains(expected), "{bad}: {text}");
+        }
+    }
+
+    #[test]
+    fn one_key_under_two_names_is_refused() {
+        let aid = EXAMPLE.lines().find(|line| line.starts_with("signing_key")).expect("there");
+        let key = aid.split('"').nth(1).expect("a key");
+        let police = "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394";
+        let text = problem(&EXAMPLE.replace(police, key));
+        assert!(text.contains("signing_key of aid and the signing_key of police"), "{text}");
+        let log = "884b8857f4eaa1613c61504db34d4beaf346517a0e31de3cddd4d9b4201d9d0b";
+        let text = problem(&EXAMPLE.replace(police, log));
+        assert!(text.contains("key of [log] and the signing_key of police"), "{text}");
+    }
+
+    #[test]
+    fn with_suite_oprf_the_key_is_shared_and_everybody_has_a_quota() {
+        let cases = [
+            ("threshold = 2", "threshold = 1", "[\"aid\"]", "2 or more"),
+            ("ceremony = \"distributed\"\n", "", "", "ceremony is missing"),
+            ("quota = 1000\n", "", "", "has no quota"),
+            ("share_keys", "# share_keys", "", "has 0 share_keys and there are 3 holders"),
+        ];
+        for (good, bad, holders, expected) in cases {
+            let mut changed = oprf().replace(good, bad);
+            if !holders.is_empty() {
+                changed = changed.replace("[\"aid\", \"police\", \"tax\"]", holders);
+            }
+            let text = problem(&changed);
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_written_is_read_as_the_same() {
+        for text in [EXAMPLE.to_owned(), oprf()] {
+            let file = ManifestFile::parse(&text).expect("good");
+            assert_eq!(ManifestFile::parse(&file.to_string()), Ok(file.clone()), "{file}");
+        }
     }
 }
