@@ -15,6 +15,7 @@ pub mod lp;
 pub mod manifest;
 pub mod manifest_file;
 pub mod name;
+pub mod note;
 pub mod person_secret;
 pub mod salt;
 pub mod schema;
