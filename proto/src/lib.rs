@@ -14,6 +14,7 @@ pub mod labels;
 pub mod lp;
 pub mod manifest;
 pub mod manifest_file;
+mod manifest_rules;
 pub mod name;
 pub mod note;
 pub mod person_secret;
