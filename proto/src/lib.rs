@@ -4,17 +4,24 @@
 //! travel over. Does not own anything that turns an identifier into a tag (agency-adapter), storage,
 //! clocks or key files. `transport` is the one file that touches a socket.
 
+pub mod checkpoint;
+pub mod cosignature;
 pub mod cursor;
+pub mod edge;
 pub mod envelope;
+pub mod evaluation;
 pub mod fault;
 pub mod group;
 pub mod household;
 pub mod identity;
 pub mod labels;
+pub mod log_proof;
+pub mod log_verification;
 pub mod lp;
 pub mod manifest;
 pub mod manifest_file;
 mod manifest_rules;
+pub mod merkle;
 pub mod name;
 pub mod note;
 pub mod person_secret;
@@ -24,6 +31,8 @@ pub mod scope;
 pub mod sealed_row;
 pub mod signing;
 pub mod subject;
+pub mod tile;
+pub mod tiled_tree;
 pub mod tls;
 pub mod transport;
 pub mod wire;
