@@ -3,15 +3,20 @@
 //!
 //! Each program has one file that turns its own errors into these; inner text never leaves it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, str::FromStr};
 
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer, value::Error as Unknown},
+};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 const DOMAIN: &str = "matching.v1";
 
 /// Why a call was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
     /// The message is for another programme, epoch or suite.
     WrongScope,
@@ -76,6 +81,15 @@ impl Reason {
     }
 }
 
+/// Reads the word on the wire.
+impl FromStr for Reason {
+    type Err = Unknown;
+
+    fn from_str(word: &str) -> Result<Self, Unknown> {
+        Self::deserialize(word.into_deserializer())
+    }
+}
+
 /// The reason in a status that another party of the protocol made.
 pub fn reason_of(status: &Status) -> Option<String> {
     status.get_details_error_info().filter(|i| i.domain == DOMAIN).map(|info| info.reason)
@@ -90,5 +104,13 @@ mod tests {
         let status = Reason::CursorFromTheFuture.status("the store was restored");
         assert_eq!(reason_of(&status).as_deref(), Some("CURSOR_FROM_THE_FUTURE"));
         assert_eq!(reason_of(&Status::internal("other")), None);
+    }
+
+    #[test]
+    fn a_word_is_read_back_as_its_reason() {
+        for reason in [Reason::CursorFromTheFuture, Reason::Busy, Reason::NotPermitted] {
+            assert_eq!(reason.as_str().parse(), Ok(reason));
+        }
+        assert!("busy".parse::<Reason>().is_err());
     }
 }

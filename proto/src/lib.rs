@@ -4,10 +4,14 @@
 //! travel over. Does not own anything that turns an identifier into a tag (agency-adapter), storage,
 //! clocks or key files. `transport` is the one file that touches a socket.
 
+pub mod act;
+pub mod alert_id;
 pub mod cursor;
+pub mod entry;
 pub mod envelope;
 pub mod fault;
 pub mod group;
+pub mod hex_bytes;
 pub mod household;
 pub mod identity;
 pub mod labels;
