@@ -15,6 +15,7 @@ pub mod hex_bytes;
 pub mod household;
 pub mod identity;
 pub mod labels;
+pub mod log_span;
 pub mod lp;
 pub mod manifest;
 pub mod name;
