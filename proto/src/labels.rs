@@ -4,6 +4,8 @@
 
 /// BLAKE3 derive_key context of a root under suite `salted-hash` (PROTOCOL.md section 4.1).
 pub const ROOT_SALTED_HASH: &str = "matching.v1 2026-11-24 root salted-hash";
+/// BLAKE3 derive_key context of a root under suite `oprf` (PROTOCOL.md section 4.2).
+pub const ROOT_OPRF: &str = "matching.v1 2026-11-27 root oprf";
 /// BLAKE3 derive_key context of a person secret (PROTOCOL.md section 4.3).
 pub const PERSON_SECRET: &str = "matching.v1 2026-11-24 person secret";
 /// BLAKE3 derive_key context of a lookup tag (PROTOCOL.md section 4.4).
@@ -22,6 +24,8 @@ pub const SALT_GRANT_INFO: &str = "matching.v1 salt grant";
 pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 /// BLAKE3 derive_key context of an alert's id (PROTOCOL.md section 10).
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
+/// BLAKE3 derive_key context of the nonce of a key holder's proof (PROTOCOL.md section 15.1).
+pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 proof nonce";
 
 #[cfg(test)]
 mod tests {
@@ -31,6 +35,7 @@ mod tests {
     fn labels_are_distinct_and_never_change() {
         let all = [
             ROOT_SALTED_HASH,
+            ROOT_OPRF,
             PERSON_SECRET,
             LOOKUP_TAG,
             SEAL_KEY,
@@ -40,12 +45,13 @@ mod tests {
             SALT_GRANT_INFO,
             SALT_GRANT_SIGNATURE,
             ALERT_ID,
+            PROOF_NONCE,
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "585f1dda7bde615d09eb2bf1d5fe40126cfe6dd1fcf000fc001e98bcb7b38ab3"
+            "7a058562d1076b6ebb1fc81ceb0a36fb4b3404e5a55ac37f724f7ccfe082665c"
         );
     }
 }
