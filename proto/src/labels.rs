@@ -26,7 +26,7 @@ pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
 /// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
 pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
-/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.3).
+/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.1).
 pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 evaluation proof nonce";
 /// BLAKE3 derive_key context that names a key ceremony (PROTOCOL.md section 15.2).
 pub const CEREMONY: &str = "matching.v1 2026-11-27 key ceremony";
