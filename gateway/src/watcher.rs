@@ -108,7 +108,7 @@ impl Watcher {
 }
 
 fn event(event: wire::watch_alerts_response::Event) -> wire::WatchAlertsResponse {
-    wire::WatchAlertsResponse { event: Some(event) }
+    wire::WatchAlertsResponse { event: Some(event), logged: None }
 }
 
 #[cfg(test)]
@@ -126,6 +126,7 @@ mod tests {
         Alert {
             id: format!("AL-{number}"),
             subject: Subject([seed; 16]),
+            epoch: 1,
             rule: format!("rule-{number}"),
             occurrence: 1,
             rule_version: [0; 32],

@@ -4,6 +4,8 @@
 
 /// BLAKE3 derive_key context of a root under suite `salted-hash` (PROTOCOL.md section 4.1).
 pub const ROOT_SALTED_HASH: &str = "matching.v1 2026-11-24 root salted-hash";
+/// BLAKE3 derive_key context of a root under suite `oprf` (PROTOCOL.md section 4.2).
+pub const ROOT_OPRF: &str = "matching.v1 2026-11-27 root oprf";
 /// BLAKE3 derive_key context of a person secret (PROTOCOL.md section 4.3).
 pub const PERSON_SECRET: &str = "matching.v1 2026-11-24 person secret";
 /// BLAKE3 derive_key context of a lookup tag (PROTOCOL.md section 4.4).
@@ -22,6 +24,22 @@ pub const SALT_GRANT_INFO: &str = "matching.v1 salt grant";
 pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 /// BLAKE3 derive_key context of an alert's id (PROTOCOL.md section 10).
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
+/// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
+pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
+/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.1).
+pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 evaluation proof nonce";
+/// BLAKE3 derive_key context that names a key ceremony (PROTOCOL.md section 15.2).
+pub const CEREMONY: &str = "matching.v1 2026-11-27 key ceremony";
+/// HPKE info of a key contribution (PROTOCOL.md section 15.2).
+pub const CONTRIBUTION_INFO: &str = "matching.v1 key contribution";
+/// Prefix of the bytes a contributor signs (PROTOCOL.md section 15.2).
+pub const CONTRIBUTION_SIGNATURE: &str = "matching.v1 key contribution signature";
+/// BLAKE3 derive_key context of a subset's first seed (PROTOCOL.md section 15.2).
+pub const SEED: &str = "matching.v1 2026-11-27 key seed";
+/// BLAKE3 derive_key context of the next epoch's seed (PROTOCOL.md section 15.2).
+pub const SEED_NEXT: &str = "matching.v1 2026-11-27 next key seed";
+/// BLAKE3 derive_key context of a subset's part of the key (PROTOCOL.md section 15.2).
+pub const KEY_PART: &str = "matching.v1 2026-11-27 key part";
 
 #[cfg(test)]
 mod tests {
@@ -31,6 +49,7 @@ mod tests {
     fn labels_are_distinct_and_never_change() {
         let all = [
             ROOT_SALTED_HASH,
+            ROOT_OPRF,
             PERSON_SECRET,
             LOOKUP_TAG,
             SEAL_KEY,
@@ -40,12 +59,20 @@ mod tests {
             SALT_GRANT_INFO,
             SALT_GRANT_SIGNATURE,
             ALERT_ID,
+            EVALUATION_SIGNATURE,
+            PROOF_NONCE,
+            CEREMONY,
+            CONTRIBUTION_INFO,
+            CONTRIBUTION_SIGNATURE,
+            SEED,
+            SEED_NEXT,
+            KEY_PART,
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "585f1dda7bde615d09eb2bf1d5fe40126cfe6dd1fcf000fc001e98bcb7b38ab3"
+            "a56ba34c5f54eae1b053736bacb1d6c83b27f9c35bc021f8fc2dd6a0f1ea135a"
         );
     }
 }
