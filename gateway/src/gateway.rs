@@ -77,6 +77,7 @@ impl Gateway {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
+            relay: Arc::default(),
             clock: clock.clone(),
         };
         let (present, supply) = EpochRun::new(federation, epoch);
