@@ -16,13 +16,11 @@ use proto::{
     scope::Suite,
     signing::VerifyingKey,
 };
-use serde::{Deserialize, Serialize};
 
 use super::subset::{Sharing, SharingError, Subset};
 
 /// The ceremony, checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ceremony {
     /// For which programme.
     pub programme: ProgrammeId,
@@ -32,13 +30,11 @@ pub struct Ceremony {
     pub manner: Manner,
     /// How many holders, and how many of them make the key.
     pub sharing: Sharing,
-    #[serde(rename = "holder")]
     holders: Vec<Holder>,
 }
 
 /// A holder and its keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The agency.
     pub id: AgencyId,

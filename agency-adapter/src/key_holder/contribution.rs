@@ -80,6 +80,16 @@ pub enum ContributionError {
     Key(AgencyId),
 }
 
+impl ContributionError {
+    pub(super) fn other_ceremony(
+        contributor: AgencyId,
+        theirs: &[u8; 32],
+        ours: &Ceremony,
+    ) -> Self {
+        Self::OtherCeremony { contributor, theirs: short(theirs), ours: short(&ours.id()) }
+    }
+}
+
 impl Contribution {
     /// Encrypts and signs a contributor's secrets, one for each of its subsets.
     ///
@@ -125,8 +135,7 @@ impl Contribution {
     pub fn verify(&self, ceremony: &Ceremony) -> Result<NonZeroU8, ContributionError> {
         let name = || self.contributor.clone();
         if self.ceremony != ceremony.id() {
-            let [theirs, ours] = [self.ceremony, ceremony.id()].map(|id| short(&id));
-            return Err(ContributionError::OtherCeremony { contributor: name(), theirs, ours });
+            return Err(ContributionError::other_ceremony(name(), &self.ceremony, ceremony));
         }
         let index = ceremony.index_of(&self.contributor);
         let index = index.filter(|index| ceremony.all_contributors().contains(index));
@@ -176,11 +185,6 @@ impl Contribution {
         &self.contributor
     }
 
-    /// Whether both have the same secrets inside, as far as their commitments tell.
-    pub fn same_secrets(&self, other: &Self) -> bool {
-        self.commitments().eq(other.commitments())
-    }
-
     /// What it commits to, in the order of its subsets.
     pub(super) fn commitments(&self) -> impl Iterator<Item = [u8; 32]> {
         self.parts.iter().map(|part| part.commitment)
@@ -223,7 +227,7 @@ fn purpose(
         .byte(member.get())
 }
 
-fn commitment(
+pub(super) fn commitment(
     ceremony: &[u8; 32],
     contributor: NonZeroU8,
     subset: Subset,

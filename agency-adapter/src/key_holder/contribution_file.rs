@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ceremony::Ceremony,
-    contribution::{Contribution, Part},
+    contribution::{Contribution, ContributionError, Part},
 };
 
 /// A contribution as text; byte fields are hex digits, subsets and members are indices of holders.
@@ -66,6 +66,10 @@ impl Contribution {
     pub fn parse(text: &str, ceremony: &Ceremony) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
         let digits = "hex digits of another number are expected";
+        let id = array(&file.ceremony).ok_or(digits)?;
+        if id != ceremony.id() {
+            return Err(ContributionError::other_ceremony(file.contributor, &id, ceremony).to_string());
+        }
         let part = |part: FilePart| {
             let subset = ceremony.sharing.subset(&part.members);
             let subset = subset.ok_or_else(|| format!("no subset has members {}", part.members))?;
@@ -80,7 +84,7 @@ impl Contribution {
             Ok::<_, String>(Part { subset, commitment, envelopes })
         };
         Ok(Self {
-            ceremony: array(&file.ceremony).ok_or(digits)?,
+            ceremony: id,
             contributor: file.contributor,
             parts: file.parts.into_iter().map(part).collect::<Result<_, _>>()?,
             signature: array(&file.signature).ok_or(digits)?,

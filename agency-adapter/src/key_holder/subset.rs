@@ -76,7 +76,7 @@ impl Sharing {
 
     /// Every subset, in the order of their masks.
     pub fn subsets(self) -> impl Iterator<Item = Subset> {
-        let size = u32::from(self.holders - self.threshold + 1);
+        let size = self.size();
         let all = u16::MAX >> (16 - self.holders);
         (0..=all).filter(move |mask| mask.count_ones() == size).map(Subset)
     }
@@ -84,6 +84,26 @@ impl Sharing {
     /// Those of which this holder is a member.
     pub fn subsets_with(self, holder: NonZeroU8) -> impl Iterator<Item = Subset> {
         self.subsets().filter(move |subset| subset.contains(holder))
+    }
+
+    /// Reads the indices of a subset's members, as in `1,2,4`, if it is one of this sharing's.
+    pub fn subset(self, text: &str) -> Option<Subset> {
+        let mut mask = 0_u16;
+        for member in text.split(',') {
+            let bit = 1_u16.checked_shl(member.parse::<u32>().ok()?.checked_sub(1)?)?;
+            // Each is above the one before: there is one way to write a subset.
+            if bit <= mask {
+                return None;
+            }
+            mask |= bit;
+        }
+        let fits = mask.count_ones() == self.size() && mask >> (self.holders - 1) <= 1;
+        fits.then_some(Subset(mask))
+    }
+
+    /// How many members a subset has.
+    fn size(self) -> u32 {
+        u32::from(self.holders - self.threshold + 1)
     }
 
     /// f_A(at): the value of the polynomial that is 1 at 0, and 0 at every holder outside `subset`.
@@ -126,14 +146,6 @@ impl std::fmt::Display for Subset {
 impl std::fmt::Debug for Subset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
-    }
-}
-
-/// The inverse of Display, for the sharing it belongs to.
-impl Sharing {
-    /// Reads `1,2,4`, if that is one of the subsets.
-    pub fn subset(self, text: &str) -> Option<Subset> {
-        self.subsets().find(|subset| subset.to_string() == text)
     }
 }
 
