@@ -4,6 +4,8 @@
 
 /// BLAKE3 derive_key context of a root under suite `salted-hash` (PROTOCOL.md section 4.1).
 pub const ROOT_SALTED_HASH: &str = "matching.v1 2026-11-24 root salted-hash";
+/// BLAKE3 derive_key context of a root under suite `oprf` (PROTOCOL.md section 4.2).
+pub const ROOT_OPRF: &str = "matching.v1 2026-11-27 root oprf";
 /// BLAKE3 derive_key context of a person secret (PROTOCOL.md section 4.3).
 pub const PERSON_SECRET: &str = "matching.v1 2026-11-24 person secret";
 /// BLAKE3 derive_key context of a lookup tag (PROTOCOL.md section 4.4).
@@ -24,8 +26,8 @@ pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
 /// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
 pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
-/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.3).
-pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 evaluation proof nonce";
+/// BLAKE3 derive_key context of the nonce of a key holder's proof (PROTOCOL.md section 15.1).
+pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 proof nonce";
 /// BLAKE3 derive_key context that names a key ceremony (PROTOCOL.md section 15.2).
 pub const CEREMONY: &str = "matching.v1 2026-11-27 key ceremony";
 /// HPKE info of a key contribution (PROTOCOL.md section 15.2).
@@ -51,6 +53,7 @@ mod tests {
     fn labels_are_distinct_and_never_change() {
         let all = [
             ROOT_SALTED_HASH,
+            ROOT_OPRF,
             PERSON_SECRET,
             LOOKUP_TAG,
             SEAL_KEY,
