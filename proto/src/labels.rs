@@ -26,8 +26,8 @@ pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
 /// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
 pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
-/// BLAKE3 derive_key context of the nonce of a key holder's proof (PROTOCOL.md section 15.1).
-pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 proof nonce";
+/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.1).
+pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 evaluation proof nonce";
 /// BLAKE3 derive_key context that names a key ceremony (PROTOCOL.md section 15.2).
 pub const CEREMONY: &str = "matching.v1 2026-11-27 key ceremony";
 /// HPKE info of a key contribution (PROTOCOL.md section 15.2).
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "06097d4533641fd9bf05a83199a77f614d6a0e89ee922772d840d9d0cb810e1a"
+            "a56ba34c5f54eae1b053736bacb1d6c83b27f9c35bc021f8fc2dd6a0f1ea135a"
         );
     }
 }
