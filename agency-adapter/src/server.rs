@@ -101,16 +101,11 @@ pub async fn serve(
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let reloads = Reloads {
-        config,
-        publication: publication.clone(),
-        tls: tls_sender,
-        reload,
-        granted: granted.clone(),
-    };
-    let reloads = tokio::spawn(reloads.run(stop.clone()));
-    let adapter = Adapter { publication, granted, stop: stop.clone() };
+    let adapter =
+        Adapter { publication: publication.clone(), granted: granted.clone(), stop: stop.clone() };
     let routes = routes(adapter, key_holder).await?;
+    let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
+    let reloads = tokio::spawn(reloads.run(stop.clone()));
     let served = listen(routes, listener, tls, &stop, shutdown).await;
     stop.cancel();
     // A long reload is not waited for: its transaction in the store is whole or was never made.
@@ -125,11 +120,10 @@ async fn listen(
     stop: &CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let server =
-        transport::server().add_routes(routes).serve_with_incoming_shutdown(
-            transport::incoming(listener, tls),
-            stop.clone().cancelled_owned(),
-        );
+    let server = transport::server().add_routes(routes).serve_with_incoming_shutdown(
+        transport::incoming(listener, tls),
+        stop.clone().cancelled_owned(),
+    );
     let mut server = std::pin::pin!(server);
     tokio::select! {
         served = &mut server => return served.map_err(|error| fault(&error)),

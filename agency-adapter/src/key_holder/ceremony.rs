@@ -51,7 +51,9 @@ pub enum CeremonyError {
     #[error("the draft of the manifest is not usable: {0}")]
     Draft(#[from] ManifestError),
     /// There is no key to share.
-    #[error("the draft says suite \"salted-hash\", which has no key: a ceremony is for suite \"oprf\"")]
+    #[error(
+        "the draft says suite \"salted-hash\", which has no key: a ceremony is for suite \"oprf\""
+    )]
     Suite,
     /// It does not say how.
     #[error("the draft's [holders] have no `ceremony`: write ceremony = \"distributed\"")]

@@ -54,7 +54,10 @@ fn check_ceremony(config: &Config, manifest: &Manifest, lang: Lang) -> Option<Ch
     let origin = seeds.origin();
     let held = Ceremony::of_manifest(manifest, origin.first_epoch).ok()?;
     Some(if hex::encode(held.id()) == origin.ceremony {
-        Check::ok(subject, lang.pick("与清单中的持有方和公钥一致", "held with the manifest's holders and keys"))
+        Check::ok(
+            subject,
+            lang.pick("与清单中的持有方和公钥一致", "held with the manifest's holders and keys"),
+        )
     } else {
         Check::warning(subject, lang.pick(
             "密钥仪式所用的持有方或公钥与清单不同：若此后无持有方更换密钥，说明仪式所用的草案被人改动，须重新举行",
@@ -70,10 +73,13 @@ fn check_usage(config: &Config, manifest: &Manifest, lang: Lang) -> Check {
     match read {
         Ok(()) => {}
         Err(error @ (JournalError::Lost(_) | JournalError::Copied(_))) => {
-            return Check::failure(subject, lang.pick(
-                format!("{error}（在此之前不再应答任何请求）"),
-                format!("{error}. Until then no request is answered"),
-            ));
+            return Check::failure(
+                subject,
+                lang.pick(
+                    format!("{error}（在此之前不再应答任何请求）"),
+                    format!("{error}. Until then no request is answered"),
+                ),
+            );
         }
         Err(error) => return Check::failure(subject, error.to_string()),
     }

@@ -22,7 +22,7 @@ use super::{
     seeds::{Seeds, SeedsError},
 };
 use crate::{
-    agency::{self, AgencyError},
+    agency,
     clock::Clock,
     config::{self, Config, ConfigError},
     keys::{Keys, KeysError},
@@ -147,9 +147,6 @@ pub enum CommandError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The manifest.
-    #[error(transparent)]
-    Agency(#[from] AgencyError),
 }
 
 /// Runs a command.
@@ -174,14 +171,15 @@ pub fn run(
             let seeds = Seeds::read(&config.state_dir)?.ok_or(CommandError::NoSeeds)?;
             share_key(config, &seeds, epoch.unwrap_or(seeds.epoch()))
         }
-        KeyHolderCommand::Usage => usage(config, lang),
+        KeyHolderCommand::Usage => Ok(usage(config, lang)),
         KeyHolderCommand::Resume => {
             Journal::resume(&directory(&config.state_dir), clock.now())?;
             let note = lang.pick(
                 "已记入用量日志：此后按现有记录继续应答",
                 "noted in the journal: requests are answered again, by what is counted there",
             );
-            let outcome = Outcome { notes: vec![note.to_owned()], text: String::new(), json: json!({}) };
+            let outcome =
+                Outcome { notes: vec![note.to_owned()], text: String::new(), json: json!({}) };
             Ok(outcome)
         }
     }
@@ -235,8 +233,7 @@ fn contribute(
     let contribution = Contribution::seal(&ceremony, (index, &keys.signing), &secrets)?;
     let (id, text) = (short(&ceremony.id()), contribution.to_text());
     let others = ceremony.sharing.indices().filter(|other| *other != index);
-    let others: Vec<String> =
-        others.map(|other| ceremony.holder(other).id.to_string()).collect();
+    let others: Vec<String> = others.map(|other| ceremony.holder(other).id.to_string()).collect();
     let note = lang.pick(
         format!(
             "密钥仪式 {id}：请电话核对各持有方的编号一致，再把输出的文件发给 {}。文件可以公开传送",
@@ -306,24 +303,29 @@ fn share_key(config: &Config, seeds: &Seeds, epoch: u32) -> Result<Outcome, Comm
     Ok(Outcome { notes: vec![], text, json })
 }
 
-fn usage(config: &Config, lang: Lang) -> Result<Outcome, CommandError> {
+fn usage(config: &Config, lang: Lang) -> Outcome {
     let (usage, read) = Ledger::usage(&directory(&config.state_dir));
-    let manifest = agency::read_manifest(config)?;
-    let quota = |agency| manifest.agency(agency).map_or(0, |agency| agency.quota);
+    // What was used is worth seeing without a manifest.
+    let manifest = agency::read_manifest(config).ok();
+    let quota = |agency| manifest.as_ref()?.agency(agency).map(|agency| agency.quota);
     let width = usage.iter().map(|account| account.requester.as_str().len()).max().unwrap_or(0);
-    let mut text = lang.pick("期 部门 已用/额度 末批编号\n", "epoch agency used/quota last number\n").to_owned();
+    let mut text = lang
+        .pick("期 部门 已用/额度 末批编号\n", "epoch agency used/quota last number\n")
+        .to_owned();
     let mut accounts = vec![];
     for account in &usage {
         let (epoch, requester, used) = (account.epoch, &account.requester, account.used);
         let (quota, last) = (quota(requester), account.last_number);
-        text += &format!("{epoch:>5} {:width$} {used:>10} / {quota:<10} {last}\n", requester.as_str());
+        let shown = quota.map_or("-".to_owned(), |quota| quota.to_string());
+        text +=
+            &format!("{epoch:>5} {:width$} {used:>10} / {shown:<10} {last}\n", requester.as_str());
         accounts.push(json!({
             "epoch": epoch, "agency": requester, "used": used, "quota": quota, "last_number": last,
         }));
     }
     // A journal that is not gone on with is shown all the same, and then told.
     let notes = read.err().map(|error| error.to_string()).into_iter().collect();
-    Ok(Outcome { notes, text, json: json!(accounts) })
+    Outcome { notes, text, json: json!(accounts) }
 }
 
 #[cfg(test)]

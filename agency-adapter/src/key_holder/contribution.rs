@@ -61,7 +61,9 @@ pub enum ContributionError {
     )]
     Signature(AgencyId),
     /// Well signed, and not what a contribution consists of.
-    #[error("{0}'s contribution does not have a part for each subset and member: {0} must mend that")]
+    #[error(
+        "{0}'s contribution does not have a part for each subset and member: {0} must mend that"
+    )]
     Parts(AgencyId),
     /// Encrypted to another key.
     #[error(
@@ -123,8 +125,12 @@ impl Contribution {
             parts: secrets.iter().map(part).collect::<Result<_, _>>()?,
             signature: [0; 64],
         };
-        contribution.signature = key.sign(&contribution.signed_bytes());
+        contribution.sign(key);
         Ok(contribution)
+    }
+
+    pub(super) fn sign(&mut self, key: &SigningKey) {
+        self.signature = key.sign(&self.signed_bytes());
     }
 
     /// Checks that it is a whole contribution to this ceremony, signed by its contributor, whose index
@@ -171,7 +177,8 @@ impl Contribution {
             let opened = key.open(info, aad.as_bytes(), envelope);
             let opened = opened.ok().and_then(|secret| secret.as_slice().try_into().ok());
             let secret = opened.map(Seed::from_bytes);
-            let secret = secret.ok_or_else(|| ContributionError::Envelope(self.contributor.clone()))?;
+            let secret =
+                secret.ok_or_else(|| ContributionError::Envelope(self.contributor.clone()))?;
             if commitment(&self.ceremony, contributor, part.subset, &secret) != part.commitment {
                 return Err(ContributionError::Commitment(self.contributor.clone()));
             }

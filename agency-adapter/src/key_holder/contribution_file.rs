@@ -68,14 +68,17 @@ impl Contribution {
         let digits = "hex digits of another number are expected";
         let id = array(&file.ceremony).ok_or(digits)?;
         if id != ceremony.id() {
-            return Err(ContributionError::other_ceremony(file.contributor, &id, ceremony).to_string());
+            return Err(
+                ContributionError::other_ceremony(file.contributor, &id, ceremony).to_string()
+            );
         }
         let part = |part: FilePart| {
             let subset = ceremony.sharing.subset(&part.members);
             let subset = subset.ok_or_else(|| format!("no subset has members {}", part.members))?;
             let envelope = |secret: Secret| {
                 let member = secret.to.try_into().map_err(|_| "holders count from 1".to_owned())?;
-                let encapsulated_key = array::<32>(&secret.encapsulated_key).ok_or(digits)?.to_vec();
+                let encapsulated_key =
+                    array::<32>(&secret.encapsulated_key).ok_or(digits)?.to_vec();
                 let ciphertext = array::<48>(&secret.ciphertext).ok_or(digits)?.to_vec();
                 Ok::<_, String>((member, Envelope { encapsulated_key, ciphertext }))
             };

@@ -113,10 +113,7 @@ fn seed(
     Seed::from_bytes(blake3::derive_key(labels::SEED, material.as_bytes()))
 }
 
-fn transcript(
-    ceremony: &Ceremony,
-    commitments: &BTreeMap<NonZeroU8, Vec<[u8; 32]>>,
-) -> [u8; 32] {
+fn transcript(ceremony: &Ceremony, commitments: &BTreeMap<NonZeroU8, Vec<[u8; 32]>>) -> [u8; 32] {
     let head = LengthPrefixed::new().field(&ceremony.id());
     let material = commitments.iter().fold(head, |material, (from, commitments)| {
         material.byte(from.get()).field(commitments.as_flattened())

@@ -68,7 +68,9 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Another process writes to it.
-    #[error("the key holder's journal is held by a running `agency-adapter serve`: stop that first")]
+    #[error(
+        "the key holder's journal is held by a running `agency-adapter serve`: stop that first"
+    )]
     Held,
     /// A line that nobody wrote so.
     #[error(
@@ -117,7 +119,8 @@ impl Journal {
     pub fn begin(directory: &Path, at: Timestamp) -> Result<(), JournalError> {
         let path = directory.join(FILE);
         if !path.exists() {
-            secret_file::replace(&path, b"").map_err(|error| io_fault(&path)(io::Error::other(error)))?;
+            secret_file::replace(&path, b"")
+                .map_err(|error| io_fault(&path)(io::Error::other(error)))?;
         }
         let mut journal = Self::lock(&path)?;
         let origin = store_origin::origin(&path).map_err(io_fault(&path))?;
@@ -146,7 +149,8 @@ impl Journal {
     pub fn resume(directory: &Path, at: Timestamp) -> Result<(), JournalError> {
         let path = directory.join(FILE);
         if !path.exists() {
-            secret_file::replace(&path, b"").map_err(|error| io_fault(&path)(io::Error::other(error)))?;
+            secret_file::replace(&path, b"")
+                .map_err(|error| io_fault(&path)(io::Error::other(error)))?;
         }
         let mut journal = Self::lock(&path)?;
         journal.recover(&mut |_| ())?;

@@ -11,6 +11,8 @@ pub mod commands;
 pub mod contribution;
 pub mod contribution_file;
 pub mod finish;
+#[cfg(test)]
+mod fixture;
 pub mod holder;
 pub mod journal;
 pub mod ledger;

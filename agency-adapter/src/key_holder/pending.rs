@@ -7,11 +7,14 @@ use std::{fs, io, num::NonZeroU8, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ceremony::Ceremony, contribution::short, directory, secret_lines, seeds::Seed, subset::Subset};
+use super::{
+    ceremony::Ceremony, contribution::short, directory, secret_lines, seeds::Seed, subset::Subset,
+};
 use crate::secret_file::{self, SecretFileError};
 
 const FILE: &str = "contribution";
-const NOTE: &str = "# This agency's part in a key ceremony. Secret. 本部门在密钥仪式中的秘密，须保密。";
+const NOTE: &str =
+    "# This agency's part in a key ceremony. Secret. 本部门在密钥仪式中的秘密，须保密。";
 
 /// One secret for each subset to whose seed this holder contributes.
 pub type Secrets = Vec<(Subset, Seed)>;
@@ -23,7 +26,9 @@ pub enum PendingError {
     #[error(transparent)]
     File(#[from] SecretFileError),
     /// Something else is in the file.
-    #[error("key-holder/{FILE} is damaged: remove it, contribute again and send the new file to everybody")]
+    #[error(
+        "key-holder/{FILE} is damaged: remove it, contribute again and send the new file to everybody"
+    )]
     Content,
     /// Of another ceremony.
     #[error(

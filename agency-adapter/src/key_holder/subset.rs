@@ -110,10 +110,11 @@ impl Sharing {
     pub fn weight(self, subset: Subset, at: NonZeroU8) -> Scalar {
         let at = Scalar::from(at.get());
         let outside = self.indices().filter(|holder| !subset.contains(*holder));
-        let (above, below) = outside.map(|holder| Scalar::from(holder.get())).fold(
-            (Scalar::ONE, Scalar::ONE),
-            |(above, below), holder| (above * (holder - at), below * holder),
-        );
+        let (above, below) = outside
+            .map(|holder| Scalar::from(holder.get()))
+            .fold((Scalar::ONE, Scalar::ONE), |(above, below), holder| {
+                (above * (holder - at), below * holder)
+            });
         above * below.invert()
     }
 }
@@ -177,10 +178,7 @@ mod tests {
         assert_eq!(sharing.weight(subset, holder(3)), Scalar::ZERO);
         assert_eq!(sharing.weight(subset, holder(5)), Scalar::ZERO);
         // (3 - 1)(5 - 1) / (3 * 5)
-        assert_eq!(
-            sharing.weight(subset, holder(1)) * Scalar::from(15_u8),
-            Scalar::from(8_u8)
-        );
+        assert_eq!(sharing.weight(subset, holder(1)) * Scalar::from(15_u8), Scalar::from(8_u8));
         assert_eq!(sharing.subset("1,2"), None);
     }
 
