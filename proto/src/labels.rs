@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "a56ba34c5f54eae1b053736bacb1d6c83b27f9c35bc021f8fc2dd6a0f1ea135a"
+            "ada06258c3c8070b5bc40f388652cc21c2db59cc5e1b3c43d6eca5980d731f13"
         );
     }
 }
