@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dataset_config::DatasetConfig,
-    derive::Derivation,
+    evaluation_progress::check_roots,
     key_holder::check::check_key_holder,
     keys::Keys,
     lang::Lang,
@@ -83,13 +83,11 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
 fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lang) -> Vec<Check> {
     let scope = &manifest.scope;
     let version = manifest.version;
-    let mut checks = vec![match Derivation::computed(scope) {
-        Ok(_) => Check::ok(
-            "manifest",
-            lang.pick(format!("第 {version} 版：{scope}"), format!("version {version}: {scope}")),
-        ),
-        Err(error) => Check::failure("manifest", error.to_string()),
-    }];
+    let mut checks = vec![Check::ok(
+        "manifest",
+        lang.pick(format!("第 {version} 版：{scope}"), format!("version {version}: {scope}")),
+    )];
+    checks.extend(check_roots(&config.state_dir, manifest, lang));
     let keys = Keys::read(&config.state_dir);
     let same = keys.map(|keys| agency::check_keys(manifest, &config.agency, &keys.public()));
     checks.push(match same {

@@ -44,10 +44,8 @@ impl EvaluationProgress {
 
     /// Writes who waits, and for what. A disk that does not take it is told in the log.
     pub fn write(&self, wanted: &BTreeMap<DatasetId, Wanted>, problem: Option<&str>) {
-        let waiting = |wanted: &Wanted| Waiting {
-            missing: wanted.missing.len(),
-            people: wanted.people,
-        };
+        let waiting =
+            |wanted: &Wanted| Waiting { missing: wanted.missing.len(), people: wanted.people };
         let datasets = wanted.iter().map(|(id, wanted)| (id.clone(), waiting(wanted))).collect();
         let progress =
             Progress { at: self.clock.now(), datasets, problem: problem.map(str::to_owned) };

@@ -3,7 +3,7 @@
 
 use std::{num::NonZeroU8, sync::Arc};
 
-use proto::{lp::LengthPrefixed, manifest::Manifest, name::AgencyId};
+use proto::{lp::LengthPrefixed, manifest::Manifest, name::AgencyId, scope::Suite};
 
 use crate::oprf::{ShareKeys, ShareKeysError};
 
@@ -16,11 +16,14 @@ pub struct PinnedHolders {
 }
 
 impl PinnedHolders {
-    /// Those of a manifest's selected epoch.
+    /// Those of a manifest's selected epoch; `None` for a suite that computes roots.
     ///
     /// # Errors
     /// [`ShareKeysError`] where the share keys do not belong to one key.
-    pub fn new(manifest: &Manifest) -> Result<Self, ShareKeysError> {
+    pub fn new(manifest: &Manifest) -> Result<Option<Self>, ShareKeysError> {
+        if manifest.scope.suite != Suite::Oprf {
+            return Ok(None);
+        }
         let holders = manifest.holders();
         let share_keys = &manifest.epoch().share_keys;
         let keys = Arc::new(ShareKeys::new(holders.threshold.get(), share_keys)?);
@@ -29,7 +32,7 @@ impl PinnedHolders {
             .byte(holders.threshold.get())
             .field(share_keys.as_flattened());
         let fingerprint = *blake3::hash(head.as_bytes()).as_bytes();
-        Ok(Self { keys, names: holders.agencies.clone(), fingerprint })
+        Ok(Some(Self { keys, names: holders.agencies.clone(), fingerprint }))
     }
 
     /// The share keys.

@@ -174,9 +174,7 @@ fn words(refusal: &EvaluationRefusal) -> String {
 }
 
 /// Off the runtime's threads: a batch takes up to half a second.
-async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Stalled> {
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stalled> {
     let stopping = |_| Stalled::Ours("the adapter is stopping".to_owned());
     spawn_blocking(work).await.map_err(stopping)
 }

@@ -9,18 +9,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use proto::{
-    manifest::Manifest,
-    name::DatasetId,
-    scope::{Scope, Suite},
-};
+use proto::{name::DatasetId, scope::Scope};
 
 use crate::{
     dataset_state::Problem,
     derive::{Derivation, Root},
     identifier::Identifier,
     load::Person,
-    oprf::ShareKeysError,
     pinned_holders::PinnedHolders,
     root_cache::{Collected, RootCache, RootCacheError},
 };
@@ -36,35 +31,29 @@ pub struct Wanted {
 
 /// The roots of an epoch.
 pub struct RootSupply {
+    scope: Scope,
     holders: PinnedHolders,
     cache: RootCache,
     wanted: Mutex<BTreeMap<DatasetId, Wanted>>,
 }
 
-/// Why there is no supply. The manifest's fault, or our disk's.
-#[derive(Debug, thiserror::Error)]
-pub enum RootSupplyError {
-    /// The manifest's share keys.
-    #[error("the federation manifest is not usable: {0}")]
-    ShareKeys(#[from] ShareKeysError),
-    /// The cache.
-    #[error(transparent)]
-    Cache(#[from] RootCacheError),
-}
-
 impl RootSupply {
-    /// The supply of a manifest's epoch, kept in a state directory; `None` for a suite that computes
-    /// roots.
+    /// The supply of an epoch, kept in a state directory.
     ///
     /// # Errors
-    /// [`RootSupplyError`].
-    pub fn open(state_dir: &Path, manifest: &Manifest) -> Result<Option<Self>, RootSupplyError> {
-        if manifest.scope.suite != Suite::Oprf {
-            return Ok(None);
-        }
-        let holders = PinnedHolders::new(manifest)?;
-        let cache = RootCache::open(state_dir, &manifest.scope, holders.fingerprint())?;
-        Ok(Some(Self { holders, cache, wanted: Mutex::default() }))
+    /// [`RootCacheError`].
+    pub fn open(
+        state_dir: &Path,
+        scope: &Scope,
+        holders: PinnedHolders,
+    ) -> Result<Self, RootCacheError> {
+        let cache = RootCache::open(state_dir, scope, holders.fingerprint())?;
+        Ok(Self { scope: scope.clone(), holders, cache, wanted: Mutex::default() })
+    }
+
+    /// Whether these are the roots of this scope and these holders.
+    pub fn is_of(&self, scope: &Scope, holders: &PinnedHolders) -> bool {
+        self.scope == *scope && self.holders.fingerprint() == holders.fingerprint()
     }
 
     /// The key holders whose shares made these roots.
@@ -78,7 +67,6 @@ impl RootSupply {
     /// [`Problem::Waiting`], or [`Problem::Stale`] where the cache failed.
     pub fn derivation(
         &self,
-        scope: &Scope,
         dataset: &DatasetId,
         persons: &[Person],
     ) -> Result<Derivation, Problem> {
@@ -87,7 +75,7 @@ impl RootSupply {
         match collected.map_err(|error| Problem::Stale(error.to_string()))? {
             Collected::Complete(roots) => {
                 self.lock().remove(dataset);
-                Ok(Derivation::evaluated(scope, roots))
+                Ok(Derivation::evaluated(&self.scope, roots))
             }
             Collected::Missing(missing) => {
                 let (missing, people) = (missing.into(), persons.len());

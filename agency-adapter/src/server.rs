@@ -9,6 +9,7 @@ use proto::{
     wire::{
         self, adapter_service_server::AdapterServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
+        requester_service_server::RequesterServiceServer,
     },
 };
 use rustls::ServerConfig;
@@ -25,10 +26,15 @@ use tonic::{
 use crate::{
     adapter_service::{self, Adapter},
     agency::{Agency, AgencyError},
+    carrier::Carrier,
     clock::Clock,
     config::{Config, ConfigError},
+    evaluating::Evaluating,
     key_holder::{holder::KeyHolder, service::Holder},
     publication::{Publication, Reload},
+    request_numbers::RequestNumbers,
+    requester_service::Requests,
+    secret_file::SecretFileError,
     vectors::{VectorFailure, run_vectors},
     version_log::StoreError,
 };
@@ -37,6 +43,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
+/// Larger than any answer to an evaluation request.
+const LARGEST_ANSWER: usize = 128 << 10;
 
 /// Why the adapter does not serve. All of it is ours to mend.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +71,9 @@ pub enum ServeError {
     /// The version store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The numbers of evaluation requests.
+    #[error(transparent)]
+    Numbers(#[from] SecretFileError),
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -98,12 +109,17 @@ pub async fn serve(
         holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
+    let carrier = Arc::new(Carrier::default());
+    let numbers = Arc::new(RequestNumbers::open(&config.state_dir)?);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let adapter =
         Adapter { publication: publication.clone(), granted: granted.clone(), stop: stop.clone() };
-    let routes = routes(adapter, key_holder).await?;
+    let requests = Requests { carrier: carrier.clone(), stop: stop.clone() };
+    let routes = routes(adapter, key_holder, requests).await?;
+    let evaluating = Evaluating { publication: publication.clone(), carrier, numbers };
+    tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
     let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
     let served = listen(routes, listener, tls, &stop, shutdown).await;
@@ -141,6 +157,7 @@ async fn listen(
 async fn routes(
     adapter: Adapter,
     key_holder: Option<Arc<KeyHolder>>,
+    requests: Requests,
 ) -> Result<Routes, ServeError> {
     let publication = adapter.publication.clone();
     let gateway_only = move |request: Request<()>| {
@@ -159,7 +176,9 @@ async fn routes(
         let holder = KeyHolderServiceServer::new(holder);
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
     }
+    let requests = RequesterServiceServer::new(requests).max_decoding_message_size(LARGEST_ANSWER);
     Ok(routes
+        .add_service(InterceptedService::new(requests, gateway_only.clone()))
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
 }
@@ -244,14 +263,16 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let requests = Requests { carrier: Arc::default(), stop: stop.clone() };
         let adapter = Adapter { publication: Arc::new(publication), granted, stop };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
-        let routes = routes(adapter, Some(Arc::new(key_holder))).await;
+        let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
         let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.KeyHolderService/Evaluate",
+            "/matching.v1.RequesterService/Evaluations",
             "/grpc.health.v1.Health/Check",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
@@ -280,7 +301,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 4], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 5], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

@@ -61,14 +61,18 @@ impl Standings {
     /// When the next of those that may not be asked now can be.
     pub fn next_chance(&self) -> Instant {
         let now = Instant::now();
-        let waits = self.lock().values().map(|failures| failures.until).filter(|until| *until > now).min();
+        let waits =
+            self.lock().values().map(|failures| failures.until).filter(|until| *until > now).min();
         waits.unwrap_or(now + FIRST_WAIT)
     }
 
     /// Every holder that failed last, and why.
     pub fn problems(&self) -> BTreeMap<AgencyId, String> {
         let standings = self.lock();
-        standings.iter().map(|(holder, failures)| (holder.clone(), failures.problem.clone())).collect()
+        standings
+            .iter()
+            .map(|(holder, failures)| (holder.clone(), failures.problem.clone()))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Failures>> {
