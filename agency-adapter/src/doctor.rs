@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     dataset_config::DatasetConfig,
     derive::Derivation,
+    key_holder::check::check_key_holder,
     keys::Keys,
     lang::Lang,
     load::load,
@@ -82,7 +83,7 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
 fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lang) -> Vec<Check> {
     let scope = &manifest.scope;
     let version = manifest.version;
-    let mut checks = vec![match Derivation::new(scope) {
+    let mut checks = vec![match Derivation::computed(scope) {
         Ok(_) => Check::ok(
             "manifest",
             lang.pick(format!("第 {version} 版：{scope}"), format!("version {version}: {scope}")),
@@ -104,6 +105,7 @@ fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lan
     let expected = Identity { programme, party: Party::Agency(config.agency.clone()) };
     checks.push(check_tls(&config.tls, &expected, clock.now(), lang));
     checks.push(check_clock(&config.manifest, clock.now(), lang));
+    checks.extend(check_key_holder(config, manifest, lang));
     checks
 }
 
