@@ -31,6 +31,8 @@ pub enum Reason {
     InvalidPolicy,
     /// A limit was reached; try again later.
     Busy,
+    /// The adapter saw the gateway's log fork and serves it no longer.
+    LogForked,
     /// A disk is full or failing; reads go on.
     StoreUnavailable,
     /// A defect or an outage of ours.
@@ -50,6 +52,7 @@ impl Reason {
             Self::NotPermitted => "NOT_PERMITTED",
             Self::InvalidPolicy => "INVALID_POLICY",
             Self::Busy => "BUSY",
+            Self::LogForked => "LOG_FORKED",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
@@ -57,7 +60,7 @@ impl Reason {
 
     fn code(self) -> Code {
         match self {
-            Self::WrongScope | Self::CursorFromTheFuture | Self::NotLoaded => {
+            Self::WrongScope | Self::CursorFromTheFuture | Self::NotLoaded | Self::LogForked => {
                 Code::FailedPrecondition
             }
             Self::InvalidArgument | Self::InvalidPolicy => Code::InvalidArgument,

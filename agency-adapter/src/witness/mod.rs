@@ -1,0 +1,4 @@
+//! This adapter as a witness of the gateway's log (PROTOCOL.md section 18): it cosigns checkpoints that
+//! extend what it cosigned before, keeps the evidence of a fork, and looks for its own acts.
+
+pub mod acts;
