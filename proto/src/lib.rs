@@ -4,15 +4,21 @@
 //! travel over. Does not own anything that turns an identifier into a tag (agency-adapter), storage,
 //! clocks or key files. `transport` is the one file that touches a socket.
 
+pub mod checkpoint;
+pub mod cosignature;
 pub mod cursor;
+pub mod edge;
 pub mod envelope;
 pub mod fault;
 pub mod group;
 pub mod household;
 pub mod identity;
 pub mod labels;
+pub mod log_proof;
+pub mod log_verification;
 pub mod lp;
 pub mod manifest;
+pub mod merkle;
 pub mod name;
 pub mod note;
 pub mod person_secret;
@@ -22,6 +28,8 @@ pub mod scope;
 pub mod sealed_row;
 pub mod signing;
 pub mod subject;
+pub mod tile;
+pub mod tiled_tree;
 pub mod tls;
 pub mod transport;
 pub mod wire;

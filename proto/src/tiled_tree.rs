@@ -1,0 +1,225 @@
+//! A tree that is kept in tiles: its entries and the proofs about it.
+//!
+//! Every tile is compared with the one above it before anything is made of it, up to the root that
+//! the log signed. So a tile that was changed, by whomever or by a failing disk, is found when it is
+//! read and is named. Owns no files: a [`TileSource`] has them.
+
+use std::ops::Range;
+
+use crate::{
+    edge::Edge,
+    merkle::{Hash, TreeHead, consistency_subtrees, inclusion_subtrees},
+    tile::{Tile, TileKind, WIDTH, split_entries, split_hashes},
+};
+
+/// Where tiles are.
+pub trait TileSource {
+    /// Why a tile was not read.
+    type Error;
+
+    /// A tile's bytes.
+    ///
+    /// # Errors
+    /// Where it is missing or cannot be read.
+    fn read(&self, tile: Tile) -> Result<Vec<u8>, Self::Error>;
+}
+
+/// A tree of which everything is known to lead to one root.
+#[derive(Debug, Clone)]
+pub struct TiledTree<S> {
+    edge: Edge,
+    source: S,
+}
+
+/// What is wrong with a log's tiles.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TreeFault<E> {
+    /// It is missing or cannot be read.
+    #[error("{tile}, with entries {} to {}: {error}", tile.entries().start, tile.entries().end - 1)]
+    Unread {
+        /// Which.
+        tile: Tile,
+        /// Why.
+        error: E,
+    },
+    /// Too short, too long, or torn.
+    #[error(
+        "{tile} was changed: it is not {} of entries {} to {}",
+        if tile.kind == TileKind::Entries { "a bundle" } else { "hashes" },
+        tile.entries().start,
+        tile.entries().end - 1
+    )]
+    Malformed {
+        /// Which.
+        tile: Tile,
+    },
+    /// An entry is not the one that was logged.
+    #[error("entry {index} was changed: what {tile} has there is not what was logged")]
+    Entry {
+        /// Which.
+        index: u64,
+        /// The bundle that it is in.
+        tile: Tile,
+    },
+    /// Hashes are not those of what is below them.
+    #[error(
+        "{tile} was changed: its hashes are not those of entries {} to {} as they were logged",
+        tile.entries().start,
+        tile.entries().end - 1
+    )]
+    Hashes {
+        /// Which.
+        tile: Tile,
+    },
+    /// The tiles are of another tree.
+    #[error(
+        "the {} entries of the log are not those that its checkpoint of that size was signed over",
+        checkpoint.size
+    )]
+    Root {
+        /// What was signed.
+        checkpoint: TreeHead,
+    },
+    /// A checkpoint that was kept is of another tree.
+    #[error("the log was rewritten: its first {size} entries are not those of the checkpoint kept")]
+    Rewritten {
+        /// The size of the older checkpoint.
+        size: u64,
+    },
+    /// The log is shorter than a checkpoint that was kept.
+    #[error("the log was cut: it has {size} entries, and the checkpoint kept had {kept}")]
+    Cut {
+        /// Its size.
+        size: u64,
+        /// The size of the older checkpoint.
+        kept: u64,
+    },
+}
+
+/// No such entry, or no such tree, within the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the log has only {size} entries under its checkpoint")]
+pub struct Beyond {
+    /// The tree's size.
+    pub size: u64,
+}
+
+impl<S: TileSource> TiledTree<S> {
+    /// Reads the right edge of the tree with this head.
+    ///
+    /// # Errors
+    /// [`TreeFault`], where it does not lead to this root.
+    pub fn open(head: &TreeHead, source: S) -> Result<Self, TreeFault<S::Error>> {
+        let edge = Edge::read(head.size, |tile| read_hashes(&source, tile))?;
+        if edge.head() != *head {
+            return Err(TreeFault::Root { checkpoint: *head });
+        }
+        Ok(Self { edge, source })
+    }
+
+    /// The tree's size and root.
+    pub fn head(&self) -> TreeHead {
+        self.edge.head()
+    }
+
+    /// The entries of one bundle that are in `range`, which must be within the tree and the bundle.
+    ///
+    /// # Errors
+    /// [`TreeFault`], naming the first entry that is not the one that was logged.
+    pub fn entries(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, TreeFault<S::Error>> {
+        let number = range.start / u64::from(WIDTH);
+        let size = self.edge.size();
+        let Some(tile) = Tile::in_tree(TileKind::Entries, number, size) else {
+            return Ok(Vec::new());
+        };
+        let bundle = self.source.read(tile).map_err(|error| TreeFault::Unread { tile, error })?;
+        let entries =
+            split_entries(&bundle, tile.width).map_err(|_| TreeFault::Malformed { tile })?;
+        let hashes = self.hashes(Tile { kind: TileKind::Hashes(0), ..tile })?;
+        let mut read = Vec::new();
+        for (index, (entry, hash)) in (tile.entries().start..).zip(entries.iter().zip(hashes)) {
+            if range.contains(&index) {
+                if Hash::of_leaf(entry) != hash {
+                    return Err(TreeFault::Entry { index, tile });
+                }
+                read.push(entry.to_vec());
+            }
+        }
+        Ok(read)
+    }
+
+    /// The root of the tree of the first `size` leaves, which must be within the tree.
+    ///
+    /// # Errors
+    /// [`TreeFault`].
+    pub fn root(&self, size: u64) -> Result<Hash, TreeFault<S::Error>> {
+        self.subtree(0..size)
+    }
+
+    /// The proof that the leaf at `index` is in the tree of the first `size` leaves. `index` must be
+    /// less than `size`, and that tree within this one.
+    ///
+    /// # Errors
+    /// [`TreeFault`].
+    pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, TreeFault<S::Error>> {
+        inclusion_subtrees(index, size).into_iter().map(|subtree| self.subtree(subtree)).collect()
+    }
+
+    /// The proof that the tree of the first `old` leaves is the beginning of that of the first
+    /// `new`, which must be within this one.
+    ///
+    /// # Errors
+    /// [`TreeFault`].
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, TreeFault<S::Error>> {
+        consistency_subtrees(old, new).into_iter().map(|subtree| self.subtree(subtree)).collect()
+    }
+
+    /// The Merkle Tree Hash of a subtree: complete ones, each smaller than the one to its left.
+    fn subtree(&self, range: Range<u64>) -> Result<Hash, TreeFault<S::Error>> {
+        let mut complete = Vec::new();
+        let mut start = range.start;
+        while start < range.end {
+            let height = (range.end - start).ilog2();
+            complete.push(self.complete(height, start >> height)?);
+            start += 1 << height;
+        }
+        let folded = complete.into_iter().rev().reduce(|right, left| Hash::of_node(&left, &right));
+        Ok(folded.unwrap_or_else(|| TreeHead::empty().root))
+    }
+
+    /// The hash of the complete subtree with this place among those of its height.
+    fn complete(&self, height: u32, place: u64) -> Result<Hash, TreeFault<S::Error>> {
+        let (level, within) = (height / 8, height % 8);
+        let first = place << within;
+        let number = first / u64::from(WIDTH);
+        let tile = Tile::in_tree(TileKind::Hashes(level as u8), number, self.edge.size());
+        let hashes = self.hashes(tile.expect("a complete subtree of the tree has its tile"))?;
+        let first = (first % u64::from(WIDTH)) as usize;
+        Ok(Hash::of_tree(&hashes[first..first + (1 << within)]))
+    }
+
+    /// The hashes of a tile, compared with the tile above it; those of a partial tile are in the
+    /// edge.
+    fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, TreeFault<S::Error>> {
+        let size = self.edge.size();
+        let Some((parent, place)) = tile.parent(size).filter(|_| tile.is_full()) else {
+            let held = self.edge.partial_tiles().find(|(held, _)| *held == tile);
+            return Ok(held.expect("a tile that is not full is in the edge").1.to_vec());
+        };
+        let expected = self.hashes(parent)?[place];
+        let hashes = read_hashes(&self.source, tile)?;
+        if Hash::of_tree(&hashes) != expected {
+            return Err(TreeFault::Hashes { tile });
+        }
+        Ok(hashes)
+    }
+}
+
+/// A tile of hashes, not compared with anything.
+pub(crate) fn read_hashes<S: TileSource>(
+    source: &S,
+    tile: Tile,
+) -> Result<Vec<Hash>, TreeFault<S::Error>> {
+    let bytes = source.read(tile).map_err(|error| TreeFault::Unread { tile, error })?;
+    split_hashes(&bytes, tile.width).map_err(|_| TreeFault::Malformed { tile })
+}
