@@ -33,6 +33,18 @@ pub enum Reason {
     Busy,
     /// The adapter saw the gateway's log fork and serves it no longer.
     LogForked,
+    /// A signature is not that of the agency it names.
+    BadSignature,
+    /// The agency has used the evaluations that the manifest allows it in the epoch.
+    QuotaExceeded,
+    /// The number of an evaluation request was used for other elements.
+    ReplayMismatch,
+    /// The number of an evaluation request is below those that the holder still knows.
+    NumberTooOld,
+    /// The agency that is asked has no key share of the epoch.
+    NoKeyShare,
+    /// The key holder is not connected, or did not answer in time.
+    HolderUnavailable,
     /// A disk is full or failing; reads go on.
     StoreUnavailable,
     /// A defect or an outage of ours.
@@ -40,6 +52,33 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 18] = [
+        Self::WrongScope,
+        Self::UnknownDataset,
+        Self::CursorFromTheFuture,
+        Self::NotLoaded,
+        Self::InvalidArgument,
+        Self::NotFound,
+        Self::NotPermitted,
+        Self::InvalidPolicy,
+        Self::Busy,
+        Self::LogForked,
+        Self::BadSignature,
+        Self::QuotaExceeded,
+        Self::ReplayMismatch,
+        Self::NumberTooOld,
+        Self::NoKeyShare,
+        Self::HolderUnavailable,
+        Self::StoreUnavailable,
+        Self::Internal,
+    ];
+
+    /// The reason with this word on the wire.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,6 +92,12 @@ impl Reason {
             Self::InvalidPolicy => "INVALID_POLICY",
             Self::Busy => "BUSY",
             Self::LogForked => "LOG_FORKED",
+            Self::BadSignature => "BAD_SIGNATURE",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
+            Self::ReplayMismatch => "REPLAY_MISMATCH",
+            Self::NumberTooOld => "NUMBER_TOO_OLD",
+            Self::NoKeyShare => "NO_KEY_SHARE",
+            Self::HolderUnavailable => "HOLDER_UNAVAILABLE",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
@@ -60,14 +105,18 @@ impl Reason {
 
     fn code(self) -> Code {
         match self {
-            Self::WrongScope | Self::CursorFromTheFuture | Self::NotLoaded | Self::LogForked => {
-                Code::FailedPrecondition
-            }
+            Self::WrongScope
+            | Self::CursorFromTheFuture
+            | Self::NotLoaded
+            | Self::LogForked
+            | Self::ReplayMismatch
+            | Self::NumberTooOld
+            | Self::NoKeyShare => Code::FailedPrecondition,
             Self::InvalidArgument | Self::InvalidPolicy => Code::InvalidArgument,
             Self::UnknownDataset | Self::NotFound => Code::NotFound,
-            Self::NotPermitted => Code::PermissionDenied,
-            Self::Busy => Code::ResourceExhausted,
-            Self::StoreUnavailable => Code::Unavailable,
+            Self::NotPermitted | Self::BadSignature => Code::PermissionDenied,
+            Self::Busy | Self::QuotaExceeded => Code::ResourceExhausted,
+            Self::StoreUnavailable | Self::HolderUnavailable => Code::Unavailable,
             Self::Internal => Code::Internal,
         }
     }
@@ -93,5 +142,13 @@ mod tests {
         let status = Reason::CursorFromTheFuture.status("the store was restored");
         assert_eq!(reason_of(&status).as_deref(), Some("CURSOR_FROM_THE_FUTURE"));
         assert_eq!(reason_of(&Status::internal("other")), None);
+    }
+
+    #[test]
+    fn every_reason_is_found_by_its_word() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_name(reason.as_str()), Some(reason));
+        }
+        assert_eq!(Reason::from_name("OTHER"), None);
     }
 }

@@ -9,6 +9,7 @@ pub mod cosignature;
 pub mod cursor;
 pub mod edge;
 pub mod envelope;
+pub mod evaluation;
 pub mod fault;
 pub mod group;
 pub mod household;
