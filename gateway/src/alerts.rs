@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use proto::subject::Subject;
 use sqlx::{
-    QueryBuilder, Row, Sqlite, SqlitePool,
+    QueryBuilder, Row, Sqlite, SqlitePool, Transaction,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
@@ -16,10 +16,11 @@ use sqlx::{
 
 use crate::alert::{Alert, State};
 
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS alert (
         id TEXT PRIMARY KEY,
         subject TEXT NOT NULL,
+        epoch BIGINT NOT NULL,
         rule TEXT NOT NULL,
         occurrence INTEGER NOT NULL,
         rule_version TEXT NOT NULL,
@@ -40,6 +41,9 @@ const SCHEMA: [&str; 4] = [
         in_force_from INTEGER NOT NULL,
         content TEXT NOT NULL,
         PRIMARY KEY (version, in_force_from))",
+    "CREATE TABLE IF NOT EXISTS epoch (
+        number BIGINT PRIMARY KEY,
+        in_force_from BIGINT NOT NULL)",
 ];
 
 /// The store.
@@ -103,16 +107,16 @@ impl Alerts {
         Ok(Self(pool))
     }
 
-    /// The last alert of every subject and rule.
+    /// The last alert of every subject and rule of an epoch.
     ///
     /// # Errors
     /// [`AlertsError`].
-    pub async fn latest(&self) -> Result<Vec<Alert>> {
+    pub async fn latest(&self, epoch: u32) -> Result<Vec<Alert>> {
         let rows = sqlx::query(
-            "SELECT * FROM alert a WHERE occurrence = (SELECT MAX(occurrence) FROM alert b
-             WHERE b.subject = a.subject AND b.rule = a.rule)",
+            "SELECT * FROM alert a WHERE epoch = $1 AND occurrence = (SELECT MAX(occurrence)
+             FROM alert b WHERE b.subject = a.subject AND b.rule = a.rule)",
         );
-        rows.fetch_all(&self.0).await?.iter().map(alert).collect()
+        rows.bind(i64::from(epoch)).fetch_all(&self.0).await?.iter().map(alert).collect()
     }
 
     /// The highest revision given.
@@ -131,33 +135,33 @@ impl Alerts {
     /// [`AlertsError`]; then none is written.
     pub async fn write(&self, alerts: &[Alert]) -> Result<()> {
         let mut transaction = self.0.begin().await?;
-        for alert in alerts {
-            sqlx::query("DELETE FROM alert WHERE id = $1")
-                .bind(&alert.id)
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query(
-                "INSERT INTO alert (id, subject, rule, occurrence, rule_version, situation, state,
-                 region, raised_at, changed_at, due_at, assist, revision, findings)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-            )
-            .bind(&alert.id)
-            .bind(alert.subject.to_string())
-            .bind(&alert.rule)
-            .bind(i64::from(alert.occurrence))
-            .bind(hex::encode(alert.rule_version))
-            .bind(&alert.situation)
-            .bind(alert.state.number())
-            .bind(&alert.region)
-            .bind(alert.raised_at.as_second())
-            .bind(alert.changed_at.as_second())
-            .bind(alert.due_at.as_second())
-            .bind(alert.assist.join(" "))
-            .bind(alert.revision.cast_signed())
-            .bind(serde_json::to_string(&alert.findings).expect("findings are plain data"))
+        put(&mut transaction, alerts).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The epoch in force; nothing in a new store.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn epoch(&self) -> Result<Option<u32>> {
+        let row = sqlx::query("SELECT number FROM epoch ORDER BY number DESC LIMIT 1");
+        let number = row.fetch_optional(&self.0).await?.map(|row| row.get::<i64, _>(0));
+        number.map(|number| u32::try_from(number).map_err(|_| AlertsError::Foreign)).transpose()
+    }
+
+    /// Puts an epoch into force and writes the alerts that change with it, all or nothing.
+    ///
+    /// # Errors
+    /// [`AlertsError`]; then the epoch before stays, with its alerts.
+    pub async fn change_epoch(&self, epoch: u32, from: Timestamp, alerts: &[Alert]) -> Result<()> {
+        let mut transaction = self.0.begin().await?;
+        put(&mut transaction, alerts).await?;
+        sqlx::query("INSERT INTO epoch (number, in_force_from) VALUES ($1, $2)")
+            .bind(i64::from(epoch))
+            .bind(from.as_second())
             .execute(&mut *transaction)
             .await?;
-        }
         transaction.commit().await?;
         Ok(())
     }
@@ -231,6 +235,38 @@ impl Alerts {
     }
 }
 
+async fn put(transaction: &mut Transaction<'_, Sqlite>, alerts: &[Alert]) -> Result<()> {
+    for alert in alerts {
+        sqlx::query("DELETE FROM alert WHERE id = $1")
+            .bind(&alert.id)
+            .execute(&mut **transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO alert (id, subject, epoch, rule, occurrence, rule_version, situation,
+             state, region, raised_at, changed_at, due_at, assist, revision, findings)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(&alert.id)
+        .bind(alert.subject.to_string())
+        .bind(i64::from(alert.epoch))
+        .bind(&alert.rule)
+        .bind(i64::from(alert.occurrence))
+        .bind(hex::encode(alert.rule_version))
+        .bind(&alert.situation)
+        .bind(alert.state.number())
+        .bind(&alert.region)
+        .bind(alert.raised_at.as_second())
+        .bind(alert.changed_at.as_second())
+        .bind(alert.due_at.as_second())
+        .bind(alert.assist.join(" "))
+        .bind(alert.revision.cast_signed())
+        .bind(serde_json::to_string(&alert.findings).expect("findings are plain data"))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
 impl Filter {
     fn query(&self) -> QueryBuilder<Sqlite> {
         let mut query = QueryBuilder::new("SELECT * FROM alert WHERE 1 = 1");
@@ -280,6 +316,7 @@ fn alert(row: &SqliteRow) -> Result<Alert> {
     Ok(Alert {
         id: text("id")?,
         subject: Subject(subject),
+        epoch: u32::try_from(number("epoch")?).map_err(|_| AlertsError::Foreign)?,
         rule: text("rule")?,
         occurrence: u32::try_from(number("occurrence")?).map_err(|_| AlertsError::Foreign)?,
         rule_version: bytes("rule_version")?.try_into().map_err(|_| AlertsError::Foreign)?,

@@ -16,10 +16,10 @@ use crate::{
     authorise::Caller,
     clock::{Clock, later},
     dry_run::{Counts, Question},
+    epoch::LiveEpochs,
     policy_in_force::PolicyInForce,
     refusal::Refusal,
     rule::Rule,
-    status::StatusBoard,
     watcher::Watcher,
     wire_alert,
 };
@@ -37,7 +37,7 @@ pub struct Matches {
     /// The policy.
     pub policy: Arc<PolicyInForce>,
     /// Freshness.
-    pub status: Arc<StatusBoard>,
+    pub epochs: Arc<LiveEpochs>,
     /// The revision of the last alert written.
     pub revision: watch::Receiver<u64>,
     /// To the pipeline.
@@ -174,7 +174,8 @@ impl MatchService for Matches {
 
 impl Matches {
     fn stale(&self, rule: &Rule) -> Vec<String> {
-        let (policy, board, now) = (self.policy.current(), self.status.read(), self.clock.now());
+        let (policy, now) = (self.policy.current(), self.clock.now());
+        let board = self.epochs.present().status.read();
         let datasets = rule.datasets().into_iter().filter_map(|n| policy.catalogue.datasets.get(n));
         let stale = datasets.filter(|dataset| {
             let as_of = board.datasets.get(&dataset.schema.dataset).and_then(|line| line.as_of);

@@ -126,6 +126,7 @@ mod tests {
         Alert {
             id: format!("AL-{number}"),
             subject: Subject([seed; 16]),
+            epoch: 1,
             rule: format!("rule-{number}"),
             occurrence: 1,
             rule_version: [0; 32],
