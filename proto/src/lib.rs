@@ -25,6 +25,7 @@ pub mod merkle;
 pub mod name;
 pub mod note;
 pub mod person_secret;
+pub mod quorum;
 pub mod salt;
 pub mod schema;
 pub mod scope;

@@ -181,7 +181,11 @@ mod tests {
         assert_eq!(quorum().verify(checkpoint.clone()), too_few(1), "aid twice, fire and a forger");
         checkpoint.add(cosign(&checkpoint, (&name("police"), &key(3)), at(5)));
         let cosigned = quorum().open(&checkpoint.to_string()).expect("aid and police");
-        assert_eq!((cosigned.size(), cosigned.at()), (3, at(5)), "the quorum was full at the first");
+        assert_eq!(
+            (cosigned.size(), cosigned.at()),
+            (3, at(5)),
+            "the quorum was full at the first"
+        );
 
         let other = Checkpoint::sign(&name("log"), head, &key(8)).to_string();
         let refused = Err(NotCosigned::Checkpoint(CheckpointError::Signature));

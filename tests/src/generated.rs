@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use prost::Message;
 
-const FILES: [&str; 6] = [
+/// Every .proto file.
+pub const FILES: [&str; 6] = [
     "matching/v1/scope.proto",
     "matching/v1/adapter.proto",
     "matching/v1/holder.proto",
