@@ -5,7 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use proto::{
     identity::{Identity, Party},
     transport,
-    wire::{self, adapter_service_server::AdapterServiceServer},
+    wire::{
+        self, adapter_service_server::AdapterServiceServer,
+        witness_service_server::WitnessServiceServer,
+    },
 };
 use rustls::ServerConfig;
 use tokio::{
@@ -26,12 +29,18 @@ use crate::{
     publication::{Publication, Reload},
     vectors::{VectorFailure, run_vectors},
     version_log::StoreError,
+    witness::{
+        cosigning::{Witness, WitnessFault},
+        service::{self, Witnessing},
+    },
 };
 
 /// How long open streams may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
+/// The largest showing of log entries.
+const LARGEST_SHOWING: usize = 4 << 20;
 
 /// Why the adapter does not serve. All of it is ours to mend.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +67,9 @@ pub enum ServeError {
     /// The version store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The witness's files.
+    #[error(transparent)]
+    Witness(#[from] WitnessFault),
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -87,11 +99,12 @@ pub async fn serve(
     run_vectors()?;
     let agency = Agency::open(&config)?;
     let tls = read_tls(&config, &agency)?;
+    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
-    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let reloads = Reloads {
         config,
         publication: publication.clone(),
@@ -100,7 +113,8 @@ pub async fn serve(
         granted: granted.clone(),
     };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
-    let adapter = Adapter { publication, granted, stop: stop.clone() };
+    tokio::spawn(service::complain(witness.clone(), stop.clone()));
+    let adapter = Adapter { publication, granted, witness };
     let served = listen(adapter, listener, tls, &stop, shutdown).await;
     stop.cancel();
     // A long reload is not waited for: its transaction in the store is whole or was never made.
@@ -145,8 +159,12 @@ async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
         .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
         .build_v1()
         .map_err(|error| fault(&error))?;
+    let witnessing =
+        Witnessing { publication: adapter.publication.clone(), witness: adapter.witness.clone() };
+    let witnessing = WitnessServiceServer::new(witnessing);
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
     Ok(Routes::new(service)
+        .add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING))
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
 }
@@ -231,11 +249,15 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        let adapter = Adapter { publication: Arc::new(publication), granted, stop };
+        let witness = Witness::open(&config.state_dir, clock, stop).expect("opened");
+        let witness = Arc::new(witness);
+        let adapter = Adapter { publication: Arc::new(publication), granted, witness };
         let mut routes = routes(adapter).await.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
+            "/matching.v1.WitnessService/AddCheckpoint",
+            "/matching.v1.WitnessService/ShowEntries",
             "/grpc.health.v1.Health/Check",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
@@ -264,7 +286,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 3], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 5], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

@@ -8,11 +8,12 @@ use anyhow::Context;
 use prost::Message;
 
 /// Every .proto file.
-pub const FILES: [&str; 6] = [
+pub const FILES: [&str; 7] = [
     "matching/v1/scope.proto",
     "matching/v1/adapter.proto",
     "matching/v1/holder.proto",
     "matching/v1/witness.proto",
+    "matching/v1/audit.proto",
     "matching/v1/match.proto",
     "matching/v1/admin.proto",
 ];

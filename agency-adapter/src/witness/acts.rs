@@ -12,66 +12,33 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use proto::{
-    cursor::Cursor,
-    name::{AgencyId, DatasetId},
-};
 use serde::{Deserialize, Serialize};
 
-use crate::secret_file::{self, SecretFileError};
+use crate::{
+    secret_file::{self, SecretFileError},
+    witness::own_act::OwnAct,
+};
 
 /// Within this time the log must account for an act.
 pub const MAXIMUM_DELAY: SignedDuration = SignedDuration::from_mins(10);
-/// More acts than this are not told apart; the oldest are then counted only.
+/// Batches of evaluations within this time are one line of the file.
+const TOGETHER: SignedDuration = SignedDuration::from_mins(1);
+/// With more lines than this the oldest are dropped, and that is told.
 const MOST: usize = 4096;
 
 const ACTS: &str = "witness/acts.json";
 const REPORTED: &str = "witness/reported.json";
 
-/// Something that was served. Two that are equal are one act.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Act {
-    /// A group of sealed rows, sent to its end.
-    Sync(Group),
-    /// A group of subjects, sent to its end.
-    Release(Group),
-    /// A batch of evaluations, answered by this agency as holder or received as requester.
-    Evaluation {
-        /// The key period.
-        epoch: u32,
-        /// Who asked.
-        requester: AgencyId,
-        /// Who answered.
-        holder: AgencyId,
-        /// The requester's number.
-        number: u64,
-    },
-}
-
-/// A group and the place that it led the gateway to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Group {
-    /// The key period.
-    pub epoch: u32,
-    /// Of which dataset.
-    pub dataset: DatasetId,
-    /// The log that the group's cursor is in.
-    #[serde(with = "hex_log")]
-    pub log: [u8; 16],
-    /// The version that it led to.
-    pub version: u32,
-}
-
-/// An act that no entry accounts for yet.
+/// Acts that no entry accounts for yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outstanding {
-    /// When it was first noted.
+    /// When the first of them was noted.
     pub at: Timestamp,
     /// What.
-    pub act: Act,
+    pub act: OwnAct,
+    /// How often; a group is one, however often it is sent.
+    pub times: u64,
 }
 
 /// The file.
@@ -82,6 +49,8 @@ struct File {
     shown: Option<Shown>,
     /// In the order noted.
     outstanding: VecDeque<Outstanding>,
+    /// Evaluations that the log accounted for before they were noted here.
+    ahead: Vec<(OwnAct, u64)>,
     /// The last moment at which an act was dropped because there were too many.
     dropped: Option<Timestamp>,
 }
@@ -136,34 +105,25 @@ impl OwnActs {
         Ok(Self { state_dir: state_dir.into(), file })
     }
 
-    /// Notes an act, durably. One that waits already is not noted again.
+    /// Notes an act, durably. Says whether it waits only now: a group may wait already.
     ///
     /// # Errors
     /// [`ActsError`]: what the act is about must then not be served.
-    pub fn note(&self, act: Act, now: Timestamp) -> Result<(), ActsError> {
-        self.change(|file| {
-            if file.outstanding.iter().any(|outstanding| outstanding.act == act) {
-                return false;
-            }
-            if file.outstanding.len() >= MOST {
-                file.outstanding.pop_front();
-                file.dropped = Some(now);
-            }
-            file.outstanding.push_back(Outstanding { at: now, act });
-            true
-        })
+    pub fn note(&self, act: OwnAct, now: Timestamp) -> Result<bool, ActsError> {
+        self.change(|file| file.note(act, now))
     }
 
     /// Takes back an act that did not come to its end after all.
     ///
     /// # Errors
     /// [`ActsError`].
-    pub fn forget(&self, act: &Act) -> Result<(), ActsError> {
-        self.change(|file| {
+    pub fn forget(&self, act: &OwnAct) -> Result<(), ActsError> {
+        let forget = |file: &mut File| {
             let before = file.outstanding.len();
             file.outstanding.retain(|outstanding| outstanding.act != *act);
             file.outstanding.len() != before
-        })
+        };
+        self.change(forget).map(drop)
     }
 
     /// Up to which index the entries of this log were shown.
@@ -171,21 +131,26 @@ impl OwnActs {
         self.lock().shown_until(log)
     }
 
-    /// Settles what these entries of a log, the last before `until`, account for. An entry about a
-    /// group accounts for every earlier one of the dataset: the gateway then says that it has what
-    /// they held.
+    /// Settles what these entries of a log, the last before `until`, account for, each so many times.
+    /// An entry about a group accounts for every earlier one of the dataset: the gateway then says
+    /// that it has what they held.
     ///
     /// # Errors
     /// [`ActsError`]: nothing is settled.
-    pub fn settle(&self, (log, until): (&str, u64), accounted: &[Act]) -> Result<(), ActsError> {
-        self.change(|file| {
+    pub fn settle(
+        &self,
+        (log, until): (&str, u64),
+        accounted: &[(OwnAct, u64)],
+    ) -> Result<(), ActsError> {
+        let settle = |file: &mut File| {
             if accounted.is_empty() && file.shown_until(log) == until {
                 return false;
             }
-            accounted.iter().for_each(|act| file.settle(act));
+            accounted.iter().for_each(|(act, times)| file.settle(act, *times));
             file.shown = Some(Shown { log: log.to_owned(), until });
             true
-        })
+        };
+        self.change(settle).map(drop)
     }
 
     /// What the log has not accounted for in time and no operator has reported.
@@ -210,15 +175,17 @@ impl OwnActs {
         self.lock().outstanding.len()
     }
 
-    fn change(&self, change: impl FnOnce(&mut File) -> bool) -> Result<(), ActsError> {
+    /// Makes a change, durably, where it says that there is one.
+    fn change(&self, change: impl FnOnce(&mut File) -> bool) -> Result<bool, ActsError> {
         let mut file = self.lock();
         let mut next = file.clone();
-        if change(&mut next) {
+        let changed = change(&mut next);
+        if changed {
             let bytes = serde_json::to_vec(&next).expect("names, numbers and moments");
             secret_file::replace(&self.state_dir.join(ACTS), &bytes)?;
             *file = next;
         }
-        Ok(())
+        Ok(changed)
     }
 
     fn lock(&self) -> MutexGuard<'_, File> {
@@ -240,54 +207,57 @@ impl File {
         self.shown.as_ref().filter(|shown| shown.log == log).map_or(0, |shown| shown.until)
     }
 
-    fn settle(&mut self, act: &Act) {
-        let Some(found) = self.outstanding.iter().position(|outstanding| outstanding.act == *act)
-        else {
-            return;
-        };
-        let mut at = 0;
-        self.outstanding.retain(|outstanding| {
-            let settled = at == found || (at < found && act.covers(&outstanding.act));
-            at += 1;
-            !settled
-        });
-    }
-}
-
-impl Act {
-    /// A group of `dataset` that leads to `cursor`.
-    pub fn group(epoch: u32, dataset: &DatasetId, cursor: Cursor) -> Group {
-        Group { epoch, dataset: dataset.clone(), log: cursor.log, version: cursor.version }
-    }
-
-    /// Whether both are about one dataset, so that the later accounts for the earlier.
-    fn covers(&self, earlier: &Self) -> bool {
-        match (self, earlier) {
-            (Self::Sync(a), Self::Sync(b)) | (Self::Release(a), Self::Release(b)) => {
-                (a.epoch, &a.dataset) == (b.epoch, &b.dataset)
+    /// Says whether anything changed.
+    fn note(&mut self, act: OwnAct, now: Timestamp) -> bool {
+        if act.is_counted() {
+            if let Some((_, ahead)) = self.ahead.iter_mut().find(|(other, _)| *other == act) {
+                *ahead -= 1;
+                self.ahead.retain(|(_, ahead)| *ahead > 0);
+                return true;
             }
-            _ => false,
+            let last = self.outstanding.iter_mut().rfind(|outstanding| outstanding.act == act);
+            if let Some(last) = last.filter(|last| now.duration_since(last.at) <= TOGETHER) {
+                last.times += 1;
+                return true;
+            }
+        } else if self.outstanding.iter().any(|outstanding| outstanding.act == act) {
+            return false;
+        }
+        if self.outstanding.len() >= MOST {
+            self.outstanding.pop_front();
+            self.dropped = Some(now);
+        }
+        self.outstanding.push_back(Outstanding { at: now, act, times: 1 });
+        true
+    }
+
+    fn settle(&mut self, act: &OwnAct, times: u64) {
+        if act.is_counted() {
+            let mut left = times;
+            for outstanding in self.outstanding.iter_mut().filter(|o| o.act == *act) {
+                let settled = left.min(outstanding.times);
+                outstanding.times -= settled;
+                left -= settled;
+            }
+            self.outstanding.retain(|outstanding| outstanding.times > 0);
+            self.get_ahead(act, left);
+        } else if let Some(found) = self.outstanding.iter().position(|o| o.act == *act) {
+            let mut at = 0;
+            self.outstanding.retain(|outstanding| {
+                let settled = at == found || (at < found && act.covers(&outstanding.act));
+                at += 1;
+                !settled
+            });
         }
     }
-}
 
-/// What a person reads of an act.
-impl std::fmt::Display for Act {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sync(group) => write!(f, "sync of {group}"),
-            Self::Release(group) => write!(f, "release of {group}"),
-            Self::Evaluation { epoch, requester, holder, number } => {
-                write!(f, "evaluation {number} of {requester} by {holder}, epoch {epoch}")
-            }
+    /// The gateway may log a batch, and show that, before its answer is here.
+    fn get_ahead(&mut self, act: &OwnAct, times: u64) {
+        match self.ahead.iter_mut().find(|(other, _)| other == act) {
+            _ if times == 0 => {}
+            Some((_, ahead)) => *ahead += times,
+            None => self.ahead.push((act.clone(), times)),
         }
-    }
-}
-
-impl std::fmt::Display for Group {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cursor = Cursor { log: self.log, version: self.version };
-        write!(f, "{} up to {cursor}, epoch {}", self.dataset, self.epoch)
     }
 }
 
@@ -301,50 +271,47 @@ fn read<T: Default + serde::de::DeserializeOwned>(path: &Path) -> Result<T, Acts
     }
 }
 
-/// 16 bytes as hex digits.
-mod hex_log {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(log: &[u8; 16], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&hex::encode(log))
-    }
-
-    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<[u8; 16], D::Error> {
-        let mut log = [0; 16];
-        hex::decode_to_slice(String::deserialize(from)?, &mut log).map_err(D::Error::custom)?;
-        Ok(log)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proto::cursor::Cursor;
+
     use super::*;
 
     const LOG: &str = "a log";
 
-    fn sync(dataset: &str, version: u32) -> Act {
+    fn sync(dataset: &str, version: u32) -> OwnAct {
         let dataset = dataset.parse().expect("a name");
-        Act::Sync(Act::group(1, &dataset, Cursor { log: [7; 16], version }))
+        OwnAct::sync(1, &dataset, Cursor { log: [7; 16], version })
     }
 
-    fn evaluation(number: u64) -> Act {
-        let [requester, holder] = ["aid", "tax"].map(|name| name.parse().expect("a name"));
-        Act::Evaluation { epoch: 1, requester, holder, number }
+    fn evaluations(holder: &str) -> OwnAct {
+        let [requester, holder] = ["aid", holder].map(|name| name.parse().expect("a name"));
+        OwnAct::Evaluations { epoch: 1, requester, holder }
     }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).expect("a moment")
     }
 
-    #[test]
-    fn an_act_without_an_entry_is_told_after_the_delay_also_after_a_restart() {
+    fn open() -> (tempfile::TempDir, OwnActs) {
         let directory = tempfile::tempdir().expect("a directory");
         let acts = OwnActs::open(directory.path()).expect("opened");
+        (directory, acts)
+    }
+
+    fn left(acts: &OwnActs) -> Vec<(OwnAct, u64)> {
+        let overdue = acts.overdue(at(99_999)).expect("read").acts;
+        overdue.into_iter().map(|outstanding| (outstanding.act, outstanding.times)).collect()
+    }
+
+    #[test]
+    fn an_act_without_an_entry_is_told_after_the_delay_also_after_a_restart() {
+        let (directory, acts) = open();
         acts.note(sync("cars", 1), at(0)).expect("noted");
         acts.note(sync("cars", 1), at(500)).expect("noted already");
         assert_eq!(acts.overdue(at(600)).expect("read"), Overdue::default(), "not yet");
         let overdue = acts.overdue(at(601)).expect("read").acts;
-        assert_eq!(overdue, [Outstanding { at: at(0), act: sync("cars", 1) }]);
+        assert_eq!(overdue, [Outstanding { at: at(0), act: sync("cars", 1), times: 1 }]);
         let restarted = OwnActs::open(directory.path()).expect("opened");
         assert_eq!(restarted.overdue(at(601)).expect("read").acts, overdue);
 
@@ -355,33 +322,44 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_settles_its_dataset_up_to_its_act_and_an_evaluation_alone() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let acts = OwnActs::open(directory.path()).expect("opened");
-        for act in [sync("cars", 1), evaluation(1), sync("homes", 1), sync("cars", 2)] {
+    fn an_entry_settles_what_was_sent_of_its_dataset_up_to_then_and_nothing_else() {
+        let (_directory, acts) = open();
+        for act in [sync("cars", 1), sync("homes", 1), sync("cars", 2), sync("cars", 3)] {
             acts.note(act, at(0)).expect("noted");
         }
-        acts.note(sync("cars", 3), at(0)).expect("noted");
-        acts.note(evaluation(2), at(0)).expect("noted");
-        acts.settle((LOG, 9), &[sync("cars", 2), evaluation(2), sync("boats", 4)])
-            .expect("settled");
-        let left: Vec<_> =
-            acts.overdue(at(9999)).expect("read").acts.into_iter().map(|o| o.act).collect();
-        assert_eq!(left, [evaluation(1), sync("homes", 1), sync("cars", 3)]);
+        acts.settle((LOG, 9), &[(sync("cars", 2), 1), (sync("boats", 4), 1)]).expect("settled");
+        assert_eq!(left(&acts), [(sync("homes", 1), 1), (sync("cars", 3), 1)]);
         assert_eq!((acts.shown_until(LOG), acts.shown_until("another")), (9, 0));
     }
 
     #[test]
+    fn evaluations_are_counted_and_the_log_must_account_for_as_many() {
+        let (_directory, acts) = open();
+        for second in [0, 30, 60, 61] {
+            acts.note(evaluations("tax"), at(second)).expect("noted");
+        }
+        acts.note(evaluations("police"), at(61)).expect("noted");
+        assert_eq!(acts.waiting(), 3, "those of a minute are one line");
+        acts.settle((LOG, 1), &[(evaluations("tax"), 3)]).expect("settled");
+        assert_eq!(left(&acts), [(evaluations("tax"), 1), (evaluations("police"), 1)]);
+        // One more is logged before its answer is here.
+        acts.settle((LOG, 2), &[(evaluations("tax"), 2)]).expect("settled");
+        acts.note(evaluations("tax"), at(70)).expect("noted");
+        assert_eq!(left(&acts), [(evaluations("police"), 1)]);
+        acts.note(evaluations("tax"), at(71)).expect("noted");
+        assert_eq!(left(&acts).len(), 2, "the next one waits again");
+    }
+
+    #[test]
     fn what_was_broken_off_is_forgotten_and_too_many_acts_are_not_silently_dropped() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let acts = OwnActs::open(directory.path()).expect("opened");
+        let (_directory, acts) = open();
         acts.note(sync("cars", 1), at(0)).expect("noted");
         acts.forget(&sync("cars", 1)).expect("forgotten");
         assert_eq!(acts.waiting(), 0);
-        for number in 0..=MOST as u64 {
-            acts.lock().outstanding.push_back(Outstanding { at: at(0), act: evaluation(number) });
-        }
-        acts.note(sync("cars", 1), at(5)).expect("noted");
+        let many = (0..MOST as u32).map(|version| sync("cars", version + 1));
+        let many = many.map(|act| Outstanding { at: at(0), act, times: 1 });
+        acts.lock().outstanding.extend(many);
+        acts.note(sync("homes", 1), at(5)).expect("noted");
         assert_eq!(acts.overdue(at(5)).expect("read").dropped, Some(at(5)));
     }
 }

@@ -11,14 +11,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use jiff::Timestamp;
 use proto::{
     checkpoint::{Checkpoint, CheckpointError},
     cosignature::cosign,
-    manifest::Manifest,
     merkle::{BadProof, TreeHead},
     name::AgencyId,
-    note::NoteKey,
+    note::{KeyName, NoteKey},
     quorum::{Quorum, witness_name},
     signing::SigningKey,
     wire,
@@ -28,9 +26,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agency::Agency,
+    clock::Clock,
     secret_file::{self, SecretFileError},
     witness::{
-        acts::{ActsError, OwnActs},
+        acts::{ActsError, Overdue, OwnActs},
         evidence::Evidence,
         gate::{Gate, Stopped},
         own_act::OwnAct,
@@ -40,6 +39,7 @@ use crate::{
 /// One adapter's witness.
 pub struct Witness {
     state_dir: PathBuf,
+    clock: Clock,
     checking: Mutex<()>,
     evidence: Evidence,
     /// Whether anything is served.
@@ -54,8 +54,8 @@ pub struct Standing<'a> {
     pub log: NoteKey,
     /// Whose witness it is.
     pub agency: &'a AgencyId,
-    /// The manifest that names it so.
-    pub manifest: &'a Manifest,
+    /// Its name on cosignatures.
+    pub name: KeyName,
     /// Its witness key.
     pub key: &'a SigningKey,
 }
@@ -118,7 +118,7 @@ impl<'a> Standing<'a> {
         Self {
             log: Quorum::of_manifest(&agency.manifest).log().clone(),
             agency: &agency.id,
-            manifest: &agency.manifest,
+            name: witness_name(&agency.manifest.scope.programme, &agency.id),
             key: &agency.keys.witness,
         }
     }
@@ -134,10 +134,15 @@ impl Witness {
     ///
     /// # Errors
     /// [`WitnessFault`].
-    pub fn open(state_dir: &Path, stop: CancellationToken) -> Result<Self, WitnessFault> {
+    pub fn open(
+        state_dir: &Path,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Result<Self, WitnessFault> {
         let evidence = Evidence::new(state_dir);
         Ok(Self {
             state_dir: state_dir.into(),
+            clock,
             checking: Mutex::default(),
             gate: Gate::new(evidence.clone(), stop)?,
             acts: OwnActs::open(state_dir)?,
@@ -153,7 +158,6 @@ impl Witness {
         &self,
         standing: &Standing<'_>,
         submission: &Submission,
-        now: Timestamp,
     ) -> Result<Answer, Refused> {
         let _one_at_a_time = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
         self.gate.pass()?;
@@ -182,8 +186,25 @@ impl Witness {
             };
         }
         keep_checkpoint(&self.state_dir, &standing.log, &shown)?;
-        let name = witness_name(&standing.manifest.scope.programme, standing.agency);
-        Ok(Answer::Cosignature(cosign(&shown, (&name, standing.key), now)))
+        let signer = (&standing.name, standing.key);
+        Ok(Answer::Cosignature(cosign(&shown, signer, self.clock.now())))
+    }
+
+    /// Notes something that is about to be served, so that the log must account for it. Says whether
+    /// that is new.
+    ///
+    /// # Errors
+    /// [`ActsError`]: it must then not be served.
+    pub fn note(&self, act: OwnAct) -> Result<bool, ActsError> {
+        self.acts.note(act, self.clock.now())
+    }
+
+    /// What the log does not account for in time.
+    ///
+    /// # Errors
+    /// [`ActsError`].
+    pub fn overdue(&self) -> Result<Overdue, ActsError> {
+        self.acts.overdue(self.clock.now())
     }
 
     /// Takes in entries about this agency's acts: all of them or, where one is not proven, none.

@@ -3,7 +3,10 @@
 //! Which acts wait is `acts`'s business.
 
 use proto::{
+    act::Act,
     cursor::Cursor,
+    entry::Entry,
+    hex_bytes::HexBytes,
     name::{AgencyId, DatasetId},
 };
 use serde::{Deserialize, Serialize};
@@ -33,8 +36,7 @@ pub enum OwnAct {
 pub struct Group {
     epoch: u32,
     dataset: DatasetId,
-    #[serde(with = "hex_log")]
-    log: [u8; 16],
+    log: HexBytes<16>,
     version: u32,
 }
 
@@ -47,6 +49,26 @@ impl OwnAct {
     /// Subjects of `dataset`, up to `cursor`.
     pub fn release(epoch: u32, dataset: &DatasetId, cursor: Cursor) -> Self {
         Self::Release(Group::new(epoch, dataset, cursor))
+    }
+
+    /// What a log entry accounts for of this agency's acts, and how many times. An entry of a newer
+    /// form accounts for nothing.
+    pub fn accounted(entry: &[u8], agency: &AgencyId) -> Option<(Self, u64)> {
+        let entry = Entry::parse(entry).ok()?;
+        match entry.act().clone() {
+            Act::SyncAccepted { agency: of, dataset, epoch, log, version, .. } if of == *agency => {
+                Some((Self::Sync(Group { epoch, dataset, log, version }), 1))
+            }
+            Act::ReleaseUsed { agency: of, dataset, epoch, log, version, .. } if of == *agency => {
+                Some((Self::Release(Group { epoch, dataset, log, version }), 1))
+            }
+            Act::EvaluationsRelayed { requester, holder, epoch, batches, .. }
+                if [&requester, &holder].contains(&agency) =>
+            {
+                Some((Self::Evaluations { epoch, requester, holder }, batches))
+            }
+            _ => None,
+        }
     }
 
     /// Whether equal acts are counted, and not one act.
@@ -67,7 +89,7 @@ impl OwnAct {
 
 impl Group {
     fn new(epoch: u32, dataset: &DatasetId, cursor: Cursor) -> Self {
-        Self { epoch, dataset: dataset.clone(), log: cursor.log, version: cursor.version }
+        Self { epoch, dataset: dataset.clone(), log: HexBytes(cursor.log), version: cursor.version }
     }
 }
 
@@ -86,22 +108,54 @@ impl std::fmt::Display for OwnAct {
 
 impl std::fmt::Display for Group {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let cursor = Cursor { log: self.log, version: self.version };
+        let cursor = Cursor { log: self.log.0, version: self.version };
         write!(f, "{} {cursor}, epoch {}", self.dataset, self.epoch)
     }
 }
 
-/// 16 bytes as hex digits.
-mod hex_log {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proto::entry::Actor;
 
-    pub fn serialize<S: Serializer>(log: &[u8; 16], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&hex::encode(log))
+    use super::*;
+
+    fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+        text.parse().expect("a name")
     }
 
-    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<[u8; 16], D::Error> {
-        let mut log = [0; 16];
-        hex::decode_to_slice(String::deserialize(from)?, &mut log).map_err(D::Error::custom)?;
-        Ok(log)
+    #[test]
+    fn an_entry_accounts_for_the_acts_of_the_agency_that_it_names() {
+        let bytes = |act| Entry::new(Timestamp::UNIX_EPOCH, Actor::Gateway, act).to_bytes();
+        let sync = bytes(Act::SyncAccepted {
+            agency: name("tax"),
+            dataset: name("income"),
+            epoch: 3,
+            log: HexBytes([1; 16]),
+            version: 2,
+            rows: 9,
+            deleted: 0,
+        });
+        let cursor = Cursor { log: [1; 16], version: 2 };
+        let act = OwnAct::sync(3, &name("income"), cursor);
+        assert_eq!(OwnAct::accounted(&sync, &name("tax")), Some((act, 1)));
+        assert_eq!(OwnAct::accounted(&sync, &name("aid")), None);
+        assert_eq!(OwnAct::accounted(b"{}", &name("tax")), None);
+        let (requester, holder) = (name("aid"), name("tax"));
+        let act = OwnAct::Evaluations { epoch: 3, requester, holder };
+        let (requester, holder) = (name("aid"), name("tax"));
+        let relayed = Act::EvaluationsRelayed {
+            requester,
+            holder,
+            epoch: 3,
+            batches: 7,
+            elements: 9,
+            refused: 1,
+        };
+        for agency in ["aid", "tax"] {
+            let accounted = OwnAct::accounted(&bytes(relayed.clone()), &name(agency));
+            assert_eq!(accounted, Some((act.clone(), 7)), "{agency}");
+        }
+        assert_eq!(OwnAct::accounted(&bytes(relayed), &name("police")), None);
     }
 }
