@@ -246,8 +246,9 @@ fn a_crash_between_keeping_a_checkpoint_and_answering_does_no_harm() {
 fn what_cannot_be_kept_is_not_cosigned_and_a_damaged_memory_is_not_taken_for_none() {
     let (adapter, log) = (Adapter::new(), Log::of(&["a", "b", "c"]));
     let directory = adapter.directory.path().join("witness");
+    let witness = adapter.witness();
     fs::write(&directory, "in the way").expect("written");
-    let refused = adapter.add(&adapter.witness(), &log.submission(0, 2));
+    let refused = adapter.add(&witness, &log.submission(0, 2));
     assert!(matches!(refused, Err(Refused::Fault(_))), "{refused:?}");
     fs::remove_file(&directory).expect("removed");
 
