@@ -4,9 +4,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use proto::{
     identity::{Identity, Party},
+    scope::Suite,
     transport,
     wire::{
         self, adapter_service_server::AdapterServiceServer,
+        key_holder_service_server::KeyHolderServiceServer,
         witness_service_server::WitnessServiceServer,
     },
 };
@@ -26,12 +28,13 @@ use crate::{
     agency::{Agency, AgencyError},
     clock::Clock,
     config::{Config, ConfigError},
+    key_holder::{holder::KeyHolder, service::Holder},
     publication::{Publication, Reload},
     vectors::{VectorFailure, run_vectors},
     version_log::StoreError,
     witness::{
         cosigning::{Witness, WitnessFault},
-        service::{self, Witnessing},
+        service::{Witnessing, complain},
     },
 };
 
@@ -99,23 +102,22 @@ pub async fn serve(
     run_vectors()?;
     let agency = Agency::open(&config)?;
     let tls = read_tls(&config, &agency)?;
+    let holds = agency.manifest.scope.suite == Suite::Oprf
+        && agency.manifest.holder_index(&config.agency).is_some();
+    let key_holder =
+        holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
-    let reloads = Reloads {
-        config,
-        publication: publication.clone(),
-        tls: tls_sender,
-        reload,
-        granted: granted.clone(),
-    };
+    tokio::spawn(complain(witness.clone(), stop.clone()));
+    let adapter = Adapter { publication: publication.clone(), granted: granted.clone(), witness };
+    let routes = routes(adapter, key_holder).await?;
+    let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
-    tokio::spawn(service::complain(witness.clone(), stop.clone()));
-    let adapter = Adapter { publication, granted, witness };
-    let served = listen(adapter, listener, tls, &stop, shutdown).await;
+    let served = listen(routes, listener, tls, &stop, shutdown).await;
     stop.cancel();
     // A long reload is not waited for: its transaction in the store is whole or was never made.
     let _ = tokio::time::timeout(DRAIN, async { (reloads.await, closed.cancelled().await) }).await;
@@ -123,17 +125,16 @@ pub async fn serve(
 }
 
 async fn listen(
-    adapter: Adapter,
+    routes: Routes,
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
     stop: &CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let server =
-        transport::server().add_routes(routes(adapter).await?).serve_with_incoming_shutdown(
-            transport::incoming(listener, tls),
-            stop.clone().cancelled_owned(),
-        );
+    let server = transport::server().add_routes(routes).serve_with_incoming_shutdown(
+        transport::incoming(listener, tls),
+        stop.clone().cancelled_owned(),
+    );
     let mut server = std::pin::pin!(server);
     tokio::select! {
         served = &mut server => return served.map_err(|error| fault(&error)),
@@ -148,7 +149,10 @@ async fn listen(
 }
 
 /// Every service of the adapter, each for the gateway alone: also what only tells that it is there.
-async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
+async fn routes(
+    adapter: Adapter,
+    key_holder: Option<Arc<KeyHolder>>,
+) -> Result<Routes, ServeError> {
     let publication = adapter.publication.clone();
     let gateway_only = move |request: Request<()>| {
         adapter_service::admit(&publication, request.extensions()).map(|()| request)
@@ -159,12 +163,18 @@ async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
         .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
         .build_v1()
         .map_err(|error| fault(&error))?;
-    let witnessing =
-        Witnessing { publication: adapter.publication.clone(), witness: adapter.witness.clone() };
-    let witnessing = WitnessServiceServer::new(witnessing);
+    let (publication, witness) = (adapter.publication.clone(), adapter.witness.clone());
+    let holder =
+        key_holder.map(|key_holder| Holder::new(publication.clone(), key_holder, witness.clone()));
+    let witnessing = WitnessServiceServer::new(Witnessing { publication, witness });
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
-    Ok(Routes::new(service)
-        .add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING))
+    let mut routes =
+        Routes::new(service).add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING));
+    if let Some(holder) = holder {
+        let holder = KeyHolderServiceServer::new(holder);
+        routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
+    }
+    Ok(routes
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
 }
@@ -249,13 +259,16 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        let witness = Witness::open(&config.state_dir, clock, stop).expect("opened");
+        let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
         let adapter = Adapter { publication: Arc::new(publication), granted, witness };
-        let mut routes = routes(adapter).await.expect("built").prepare();
+        let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
+        let routes = routes(adapter, Some(Arc::new(key_holder))).await;
+        let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
+            "/matching.v1.KeyHolderService/Evaluate",
             "/matching.v1.WitnessService/AddCheckpoint",
             "/matching.v1.WitnessService/ShowEntries",
             "/grpc.health.v1.Health/Check",
@@ -286,7 +299,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 5], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 6], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

@@ -7,8 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use prost::Message;
 
-/// Every .proto file.
-pub const FILES: [&str; 7] = [
+const FILES: [&str; 7] = [
     "matching/v1/scope.proto",
     "matching/v1/adapter.proto",
     "matching/v1/holder.proto",
