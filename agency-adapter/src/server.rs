@@ -9,7 +9,11 @@ use proto::{
     wire::{
         self, adapter_service_server::AdapterServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
+<<<<<<< HEAD
         requester_service_server::RequesterServiceServer,
+=======
+        witness_service_server::WitnessServiceServer,
+>>>>>>> main
     },
 };
 use rustls::ServerConfig;
@@ -37,14 +41,23 @@ use crate::{
     secret_file::SecretFileError,
     vectors::{VectorFailure, run_vectors},
     version_log::StoreError,
+    witness::{
+        cosigning::{Witness, WitnessFault},
+        service::{Witnessing, complain},
+    },
 };
 
 /// How long open streams may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
+<<<<<<< HEAD
 /// Larger than any answer to an evaluation request.
 const LARGEST_ANSWER: usize = 128 << 10;
+=======
+/// The largest showing of log entries.
+const LARGEST_SHOWING: usize = 4 << 20;
+>>>>>>> main
 
 /// Why the adapter does not serve. All of it is ours to mend.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +84,15 @@ pub enum ServeError {
     /// The version store.
     #[error(transparent)]
     Store(#[from] StoreError),
+<<<<<<< HEAD
     /// The numbers of evaluation requests.
     #[error(transparent)]
     Numbers(#[from] SecretFileError),
+=======
+    /// The witness's files.
+    #[error(transparent)]
+    Witness(#[from] WitnessFault),
+>>>>>>> main
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -107,12 +126,15 @@ pub async fn serve(
         && agency.manifest.holder_index(&config.agency).is_some();
     let key_holder =
         holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
+    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
     let carrier = Arc::new(Carrier::default());
     let numbers = Arc::new(RequestNumbers::open(&config.state_dir)?);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
+<<<<<<< HEAD
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let adapter =
         Adapter { publication: publication.clone(), granted: granted.clone(), stop: stop.clone() };
@@ -120,6 +142,11 @@ pub async fn serve(
     let routes = routes(adapter, key_holder, requests).await?;
     let evaluating = Evaluating { publication: publication.clone(), carrier, numbers };
     tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
+=======
+    tokio::spawn(complain(witness.clone(), stop.clone()));
+    let adapter = Adapter { publication: publication.clone(), granted: granted.clone(), witness };
+    let routes = routes(adapter, key_holder).await?;
+>>>>>>> main
     let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
     let served = listen(routes, listener, tls, &stop, shutdown).await;
@@ -169,9 +196,13 @@ async fn routes(
         .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
         .build_v1()
         .map_err(|error| fault(&error))?;
-    let holder = key_holder.map(|key_holder| Holder::new(adapter.publication.clone(), key_holder));
+    let (publication, witness) = (adapter.publication.clone(), adapter.witness.clone());
+    let holder =
+        key_holder.map(|key_holder| Holder::new(publication.clone(), key_holder, witness.clone()));
+    let witnessing = WitnessServiceServer::new(Witnessing { publication, witness });
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
-    let mut routes = Routes::new(service);
+    let mut routes =
+        Routes::new(service).add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING));
     if let Some(holder) = holder {
         let holder = KeyHolderServiceServer::new(holder);
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
@@ -263,8 +294,14 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+<<<<<<< HEAD
         let requests = Requests { carrier: Arc::default(), stop: stop.clone() };
         let adapter = Adapter { publication: Arc::new(publication), granted, stop };
+=======
+        let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
+        let witness = Arc::new(witness);
+        let adapter = Adapter { publication: Arc::new(publication), granted, witness };
+>>>>>>> main
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
         let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
         let mut routes = routes.expect("built").prepare();
@@ -272,7 +309,12 @@ mod tests {
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.KeyHolderService/Evaluate",
+<<<<<<< HEAD
             "/matching.v1.RequesterService/Evaluations",
+=======
+            "/matching.v1.WitnessService/AddCheckpoint",
+            "/matching.v1.WitnessService/ShowEntries",
+>>>>>>> main
             "/grpc.health.v1.Health/Check",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
@@ -301,7 +343,11 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
+<<<<<<< HEAD
             assert_eq!(answers(party).await, [REFUSED; 5], "{party:?}");
+=======
+            assert_eq!(answers(party).await, [REFUSED; 6], "{party:?}");
+>>>>>>> main
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");
