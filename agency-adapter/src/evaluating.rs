@@ -3,13 +3,14 @@
 //!
 //! What is evaluated is kept at once, so that a stop or a crash costs the batches under way and no more.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use proto::name::DatasetId;
 use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, interval, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     carrier::Carrier,
@@ -20,6 +21,7 @@ use crate::{
     request_numbers::RequestNumbers,
     requester::{Requester, Stalled},
     root_supply::{RootSupply, Wanted},
+    secret_file::SecretFileError,
 };
 
 /// Batches under way: while the holders work on some, others are blinded and verified here.
@@ -30,6 +32,23 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 const AFTER_OUR_FAULT: Duration = Duration::from_secs(30);
 
 type Batch = Arc<[Identifier]>;
+
+/// Begins to fetch what a publication lacks, until `stop`. What is asked goes out over the carrier.
+///
+/// # Errors
+/// [`SecretFileError`] where the numbers of the requests cannot be read.
+pub fn start(
+    publication: &Arc<Publication>,
+    state_dir: &Path,
+    stop: &CancellationToken,
+) -> Result<Arc<Carrier>, SecretFileError> {
+    let carrier = Arc::new(Carrier::default());
+    let numbers = Arc::new(RequestNumbers::open(state_dir)?);
+    let publication = publication.clone();
+    let evaluating = Evaluating { publication, carrier: carrier.clone(), numbers };
+    tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
+    Ok(carrier)
+}
 
 /// Fetches for one epoch.
 pub struct Evaluating {

@@ -9,11 +9,8 @@ use proto::{
     wire::{
         self, adapter_service_server::AdapterServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
-<<<<<<< HEAD
         requester_service_server::RequesterServiceServer,
-=======
         witness_service_server::WitnessServiceServer,
->>>>>>> main
     },
 };
 use rustls::ServerConfig;
@@ -30,13 +27,11 @@ use tonic::{
 use crate::{
     adapter_service::{self, Adapter},
     agency::{Agency, AgencyError},
-    carrier::Carrier,
     clock::Clock,
     config::{Config, ConfigError},
-    evaluating::Evaluating,
+    evaluating,
     key_holder::{holder::KeyHolder, service::Holder},
     publication::{Publication, Reload},
-    request_numbers::RequestNumbers,
     requester_service::Requests,
     secret_file::SecretFileError,
     vectors::{VectorFailure, run_vectors},
@@ -51,13 +46,10 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
-<<<<<<< HEAD
 /// Larger than any answer to an evaluation request.
 const LARGEST_ANSWER: usize = 128 << 10;
-=======
 /// The largest showing of log entries.
 const LARGEST_SHOWING: usize = 4 << 20;
->>>>>>> main
 
 /// Why the adapter does not serve. All of it is ours to mend.
 #[derive(Debug, thiserror::Error)]
@@ -84,15 +76,12 @@ pub enum ServeError {
     /// The version store.
     #[error(transparent)]
     Store(#[from] StoreError),
-<<<<<<< HEAD
     /// The numbers of evaluation requests.
     #[error(transparent)]
     Numbers(#[from] SecretFileError),
-=======
     /// The witness's files.
     #[error(transparent)]
     Witness(#[from] WitnessFault),
->>>>>>> main
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -130,23 +119,13 @@ pub async fn serve(
     let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
-    let carrier = Arc::new(Carrier::default());
-    let numbers = Arc::new(RequestNumbers::open(&config.state_dir)?);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
-<<<<<<< HEAD
-    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let adapter =
-        Adapter { publication: publication.clone(), granted: granted.clone(), stop: stop.clone() };
-    let requests = Requests { carrier: carrier.clone(), stop: stop.clone() };
-    let routes = routes(adapter, key_holder, requests).await?;
-    let evaluating = Evaluating { publication: publication.clone(), carrier, numbers };
-    tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
-=======
+    let carrier = evaluating::start(&publication, &config.state_dir, &stop)?;
     tokio::spawn(complain(witness.clone(), stop.clone()));
     let adapter = Adapter { publication: publication.clone(), granted: granted.clone(), witness };
-    let routes = routes(adapter, key_holder).await?;
->>>>>>> main
+    let requests = Requests { carrier, stop: stop.clone() };
+    let routes = routes(adapter, key_holder, requests).await?;
     let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
     let served = listen(routes, listener, tls, &stop, shutdown).await;
@@ -294,14 +273,10 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-<<<<<<< HEAD
         let requests = Requests { carrier: Arc::default(), stop: stop.clone() };
-        let adapter = Adapter { publication: Arc::new(publication), granted, stop };
-=======
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
         let adapter = Adapter { publication: Arc::new(publication), granted, witness };
->>>>>>> main
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
         let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
         let mut routes = routes.expect("built").prepare();
@@ -309,12 +284,9 @@ mod tests {
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.KeyHolderService/Evaluate",
-<<<<<<< HEAD
             "/matching.v1.RequesterService/Evaluations",
-=======
             "/matching.v1.WitnessService/AddCheckpoint",
             "/matching.v1.WitnessService/ShowEntries",
->>>>>>> main
             "/grpc.health.v1.Health/Check",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
@@ -343,11 +315,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-<<<<<<< HEAD
-            assert_eq!(answers(party).await, [REFUSED; 5], "{party:?}");
-=======
-            assert_eq!(answers(party).await, [REFUSED; 6], "{party:?}");
->>>>>>> main
+            assert_eq!(answers(party).await, [REFUSED; 7], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");
