@@ -58,7 +58,7 @@ proptest! {
         let theirs = theirs(&polynomial[0]);
         for (input, output) in inputs.iter().zip(blinding.finalize().expect("three answered")) {
             let expected = theirs.evaluate(input).expect("computed");
-            prop_assert_eq!(output.expose().as_slice(), expected.as_slice());
+            prop_assert_eq!(&output.expose()[..], &expected[..]);
         }
     }
 
@@ -81,7 +81,7 @@ proptest! {
         blinding.accept(NonZeroU8::MIN, &answer).expect("proven");
         for (input, output) in inputs.iter().zip(blinding.finalize().expect("answered")) {
             let expected = server.evaluate(input).expect("computed");
-            prop_assert_eq!(output.expose().as_slice(), expected.as_slice());
+            prop_assert_eq!(&output.expose()[..], &expected[..]);
         }
     }
 
