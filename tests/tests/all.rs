@@ -1,6 +1,7 @@
 //! The one integration test binary: everything that needs both sides.
 
 mod architecture;
+mod brute_force;
 mod canaries;
 mod capability;
 mod certificates;
