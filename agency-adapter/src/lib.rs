@@ -3,6 +3,7 @@
 //!
 //! The only package in which an identifier exists.
 
+pub mod accepted_manifest;
 pub mod adapter_service;
 pub mod agency;
 mod cell;
