@@ -8,10 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proto::signed_manifest::{NotAccepted, SignedManifest, SignedManifestError};
+use proto::{
+    scope::Suite,
+    signed_manifest::{NotAccepted, SignedManifest, SignedManifestError},
+};
 
 use crate::{
     config::{self, Config, ConfigError},
+    oprf::{ShareKeys, ShareKeysError},
     secret_file::{self, SecretFileError},
 };
 
@@ -38,6 +42,16 @@ pub enum AcceptedManifestError {
         path: PathBuf,
         /// Why.
         source: NotAccepted,
+    },
+    /// Share keys that are not shares of one key.
+    #[error("the federation manifest {}, epoch {epoch}: {source}", path.display())]
+    ShareKeys {
+        /// The file.
+        path: PathBuf,
+        /// Whose keys.
+        epoch: u32,
+        /// What is wrong with them.
+        source: ShareKeysError,
     },
     /// What was accepted before cannot be told.
     #[error(
@@ -70,14 +84,22 @@ pub fn read(config: &Config) -> Result<SignedManifest, AcceptedManifestError> {
     Ok(signed)
 }
 
-/// A manifest's file, whoever signed it.
+/// A manifest's file, whoever signed it. Its share keys are shares of one key per epoch.
 ///
 /// # Errors
-/// [`AcceptedManifestError::Unreadable`] and [`AcceptedManifestError::Form`].
+/// [`AcceptedManifestError`], but for signatures and versions.
 pub fn parse(path: &Path) -> Result<SignedManifest, AcceptedManifestError> {
     let text = config::text(path)?;
-    SignedManifest::parse(&text)
-        .map_err(|source| AcceptedManifestError::Form { path: path.into(), source })
+    let signed = SignedManifest::parse(&text)
+        .map_err(|source| AcceptedManifestError::Form { path: path.into(), source })?;
+    let manifest = signed.manifest();
+    let threshold = manifest.holders().threshold.get();
+    for epoch in manifest.epochs().iter().filter(|_| manifest.scope.suite == Suite::Oprf) {
+        ShareKeys::new(threshold, &epoch.share_keys).map_err(|source| {
+            AcceptedManifestError::ShareKeys { path: path.into(), epoch: epoch.number, source }
+        })?;
+    }
+    Ok(signed)
 }
 
 /// What was accepted last; nothing on the first day.
@@ -110,10 +132,13 @@ pub fn remember(signed: &SignedManifest, state_dir: &Path) -> Result<(), Accepte
 
 #[cfg(test)]
 mod tests {
-    use proto::manifest_file::ManifestFile;
+    use std::num::NonZeroU8;
+
+    use curve25519_dalek::Scalar;
+    use proto::{manifest::Ceremony, manifest_file::ManifestFile};
 
     use super::*;
-    use crate::{agency::Agency, fixture};
+    use crate::{agency::Agency, fixture, oprf::Share};
 
     fn manifest(config: &Config) -> ManifestFile {
         let signed = parse(&config.manifest).expect("good");
@@ -142,6 +167,29 @@ mod tests {
         read(&config).expect("good");
         fixture::sign(&config, &ManifestFile { version: 6, ..first });
         read(&config).expect("good");
+    }
+
+    #[test]
+    fn share_keys_that_are_not_of_one_key_are_refused() {
+        let (_directory, _people, config, _clock) = fixture::agency();
+        let example = include_str!("../../proto/vectors/federation.toml");
+        let mut file = ManifestFile::parse(example).expect("good");
+        file.suite = Suite::Oprf;
+        file.holders.ceremony = Some(Ceremony::Distributed);
+        file.agencies.iter_mut().for_each(|agency| agency.quota = 1000);
+        // On the line 5 + 7 x: two of three make the key.
+        let share_key = |index: u8| {
+            let scalar = Scalar::from(5 + 7 * u64::from(index));
+            let index = NonZeroU8::new(index).expect("not zero");
+            Share::new(index, scalar).expect("a share").public().to_bytes()
+        };
+        file.epochs[0].share_keys = [1, 2, 3].map(share_key).to_vec();
+        fs::write(&config.manifest, file.to_string()).expect("written");
+        parse(&config.manifest).expect("good");
+        file.epochs[0].share_keys.swap(1, 2);
+        fs::write(&config.manifest, file.to_string()).expect("written");
+        let text = parse(&config.manifest).expect_err("refused").to_string();
+        assert!(text.contains("epoch 1") && text.contains("do not belong to one key"), "{text}");
     }
 
     #[test]

@@ -181,6 +181,14 @@ impl HeldSalts {
     }
 }
 
+/// The configured manifest, which may be gone by. Nothing is written.
+///
+/// # Errors
+/// [`AgencyError::Manifest`].
+pub fn read_manifest(config: &Config) -> Result<Manifest, AgencyError> {
+    Ok(accepted_manifest::read(config)?.manifest().clone())
+}
+
 /// Compares the manifest's keys for `agency` with the own ones.
 ///
 /// # Errors
