@@ -122,7 +122,7 @@ fn check_signed(signed: &SignedManifest, lang: Lang) -> Vec<Check> {
 fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lang) -> Vec<Check> {
     let scope = &manifest.scope;
     let mut checks = vec![];
-    if let Err(error) = Derivation::new(scope) {
+    if let Err(error) = Derivation::computed(scope) {
         checks.push(Check::failure("suite", error.to_string()));
     }
     let keys = Keys::read(&config.state_dir);
