@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use proto::name::{AgencyId, DatasetId};
 
-use crate::{lang::Lang, manifest_command::ManifestCommand};
+use crate::{
+    key_holder::commands::KeyHolderCommand, lang::Lang, manifest_command::ManifestCommand,
+};
 
 /// Runs inside an agency: reads its files, derives person secrets, and serves sealed rows and
 /// releases to the programme's gateway.
@@ -65,6 +67,9 @@ pub enum Command {
     /// Draft, sign, verify, show and compare federation manifests. 联合清单
     #[command(subcommand)]
     Manifest(ManifestCommand),
+    /// What only a key holder does: the key ceremony, share keys, usage. 密钥持有方
+    #[command(subcommand)]
+    KeyHolder(KeyHolderCommand),
     /// Print the block for the federation manifest again. 显示公钥
     PublicKeys,
     /// Print a completion script for a shell.
