@@ -28,6 +28,7 @@ use crate::{
     lang::Lang,
     load::load,
     vectors::run_vectors,
+    witness::status::WitnessStatus,
 };
 
 /// More refused rows than one in so many are worth a warning.
@@ -71,6 +72,7 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
             checks.extend(check_manifest(&config, signed.manifest(), clock, lang));
             if let Ok(agency) = Agency::of(&config, signed.manifest().clone()) {
                 checks.extend(check_salts(&config, &agency, lang));
+                checks.push(check_witness(&config, &agency, (clock, lang)));
             }
         }
         Err(AcceptedManifestError::Unreadable(missing)) => checks.push(Check::failure("manifest", lang.pick(
@@ -143,6 +145,13 @@ fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lan
     checks.push(check_clock(&config.manifest, clock.now(), lang));
     checks.extend(check_key_holder(config, manifest, lang));
     checks
+}
+
+fn check_witness(config: &Config, agency: &Agency, (clock, lang): (&Clock, Lang)) -> Check {
+    match WitnessStatus::read(config, agency, clock.now()) {
+        Ok(status) => status.check(lang),
+        Err(error) => Check::failure("witness", error.to_string()),
+    }
 }
 
 fn check_source(

@@ -73,3 +73,4 @@ pub mod vectors;
 pub mod version_head;
 pub mod version_log;
 pub mod version_reading;
+pub mod witness;
