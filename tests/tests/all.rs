@@ -2,7 +2,6 @@
 
 mod access_log;
 mod architecture;
-mod brute_force;
 mod canaries;
 mod capability;
 mod certificates;
