@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use proto::{
-    manifest::Manifest,
     name::{AgencyId, DatasetId},
     schema::DatasetKind,
     wire,
@@ -14,21 +13,17 @@ use wire::admin_service_server::AdminService;
 use crate::{
     catalogue::{Catalogue, CatalogueDataset},
     clock::{Clock, later},
-    grants::Grants,
+    epoch::LiveEpochs,
     policy_in_force::PolicyInForce,
     refusal::Refusal,
-    status::{Board, StatusBoard},
+    status::Board,
     wire_alert::timestamp,
 };
 
 /// The service.
 pub struct Administration {
-    /// The federation.
-    pub manifest: Manifest,
-    /// Agencies and datasets.
-    pub status: Arc<StatusBoard>,
-    /// Grants on their way.
-    pub grants: Arc<Grants>,
+    /// Agencies, datasets and grants of every live epoch.
+    pub epochs: Arc<LiveEpochs>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
     /// The time.
@@ -43,7 +38,7 @@ impl AdminService for Administration {
         &self,
         _: Request<wire::ListAgenciesRequest>,
     ) -> Answer<wire::ListAgenciesResponse> {
-        let board = self.status.read();
+        let board = self.epochs.present().status.read();
         let agencies = board.agencies.iter().map(|(agency, line)| wire::AgencyStatus {
             agency: agency.to_string(),
             address: line.address.clone(),
@@ -59,11 +54,12 @@ impl AdminService for Administration {
         &self,
         _: Request<wire::ListDatasetsRequest>,
     ) -> Answer<wire::ListDatasetsResponse> {
-        let (policy, board) = (self.policy.current(), self.status.read());
+        let (policy, present) = (self.policy.current(), self.epochs.present());
+        let board = present.status.read();
         let datasets = policy.catalogue.datasets.iter();
         let datasets = datasets.map(|dataset| self.dataset(dataset, &board));
         let datasets = datasets.chain(strangers(&policy.catalogue, &board)).collect();
-        let scope = Some((&self.manifest.scope).into());
+        let scope = Some((&present.manifest.scope).into());
         Ok(Response::new(wire::ListDatasetsResponse { scope, datasets }))
     }
 
@@ -71,12 +67,13 @@ impl AdminService for Administration {
         &self,
         _: Request<wire::ListGrantsRequest>,
     ) -> Answer<wire::ListGrantsResponse> {
-        let grants = self.grants.list().into_iter().map(|line| wire::GrantStatus {
-            dataset: line.dataset.to_string(),
-            owner: line.owner.to_string(),
-            grantee: line.grantee.to_string(),
-            problem: line.problem,
-        });
+        let grants =
+            self.epochs.present().grants.list().into_iter().map(|line| wire::GrantStatus {
+                dataset: line.dataset.to_string(),
+                owner: line.owner.to_string(),
+                grantee: line.grantee.to_string(),
+                problem: line.problem,
+            });
         Ok(Response::new(wire::ListGrantsResponse { grants: grants.collect() }))
     }
 

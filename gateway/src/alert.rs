@@ -41,6 +41,8 @@ pub struct Alert {
     pub id: String,
     /// Whom it is about.
     pub subject: Subject,
+    /// Whose pseudonym that is: a subject is another in every epoch.
+    pub epoch: u32,
     /// The rule that raised it.
     pub rule: String,
     /// 1 for the first time this rule holds for this subject.
@@ -91,6 +93,8 @@ pub struct DatedFinding {
 pub struct Moment<'a> {
     /// The time now.
     pub now: Timestamp,
+    /// The epoch in force.
+    pub epoch: u32,
     /// The rule that was evaluated.
     pub rule: &'a Rule,
     /// How long a pending alert may wait.
@@ -120,6 +124,17 @@ impl Alert {
     /// The alert once there is no rule any more that could hold it; explained as it was.
     pub fn withdrawn(&self, now: Timestamp) -> Self {
         Self { state: State::Withdrawn, changed_at: now, ..self.clone() }
+    }
+
+    /// The alert in the next epoch, in which its person is another subject.
+    pub fn succeeded(&self, subject: Subject, epoch: u32, now: Timestamp) -> Self {
+        Self { subject, epoch, changed_at: now, ..self.clone() }
+    }
+
+    /// The alert once its epoch ended and nobody said who its person is in the next: no evaluation
+    /// reaches it any more, and somebody must look by `due_at`.
+    pub fn left_behind(&self, due_at: Timestamp, now: Timestamp) -> Self {
+        Self { state: State::Incomplete, due_at, changed_at: now, ..self.clone() }
     }
 }
 
@@ -189,6 +204,7 @@ impl Moment<'_> {
         Alert {
             id: id(subject, &self.rule.id, occurrence),
             subject,
+            epoch: self.epoch,
             rule: self.rule.id.clone(),
             occurrence,
             rule_version: self.rule.version,
@@ -240,7 +256,7 @@ mod tests {
     }
 
     fn moment(rule: &Rule, minutes: i64) -> Moment<'_> {
-        Moment { now: at(minutes), rule, pending_deadline: Duration::from_secs(600) }
+        Moment { now: at(minutes), epoch: 1, rule, pending_deadline: Duration::from_secs(600) }
     }
 
     fn raised(rule: &Rule, state: State) -> Alert {

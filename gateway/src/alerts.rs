@@ -1,25 +1,31 @@
 //! Alerts and policy history, on disk (SQL through sqlx).
 //!
 //! The SQL is plain, so that another engine can take SQLite's place. One transaction per
-//! evaluation: what was not committed was never told to anybody.
+//! evaluation: what was not committed was never told to anybody. Takes only changes that the access
+//! log has, and gives alerts out only sealed, for the log to open.
 
 use std::path::Path;
 
 use jiff::Timestamp;
-use proto::subject::Subject;
+use proto::{alert_id::AlertId, name::RuleId, subject::Subject};
 use sqlx::{
-    QueryBuilder, Row, Sqlite, SqlitePool,
+    QueryBuilder, Row, Sqlite, SqlitePool, Transaction,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
 
-use crate::alert::{Alert, State};
+use crate::{
+    alert::{Alert, State},
+    alert_acts::{Delivery, Found, Page, Run},
+    audit::logged::{Logged, Unlogged},
+};
 
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS alert (
         id TEXT PRIMARY KEY,
         subject TEXT NOT NULL,
+        epoch BIGINT NOT NULL,
         rule TEXT NOT NULL,
         occurrence INTEGER NOT NULL,
         rule_version TEXT NOT NULL,
@@ -40,6 +46,9 @@ const SCHEMA: [&str; 4] = [
         in_force_from INTEGER NOT NULL,
         content TEXT NOT NULL,
         PRIMARY KEY (version, in_force_from))",
+    "CREATE TABLE IF NOT EXISTS epoch (
+        number BIGINT PRIMARY KEY,
+        in_force_from BIGINT NOT NULL)",
 ];
 
 /// The store.
@@ -103,16 +112,16 @@ impl Alerts {
         Ok(Self(pool))
     }
 
-    /// The last alert of every subject and rule.
+    /// The last alert of every subject and rule of an epoch.
     ///
     /// # Errors
     /// [`AlertsError`].
-    pub async fn latest(&self) -> Result<Vec<Alert>> {
+    pub async fn latest(&self, epoch: u32) -> Result<Vec<Alert>> {
         let rows = sqlx::query(
-            "SELECT * FROM alert a WHERE occurrence = (SELECT MAX(occurrence) FROM alert b
-             WHERE b.subject = a.subject AND b.rule = a.rule)",
+            "SELECT * FROM alert a WHERE epoch = $1 AND occurrence = (SELECT MAX(occurrence)
+             FROM alert b WHERE b.subject = a.subject AND b.rule = a.rule)",
         );
-        rows.fetch_all(&self.0).await?.iter().map(alert).collect()
+        rows.bind(i64::from(epoch)).fetch_all(&self.0).await?.iter().map(alert).collect()
     }
 
     /// The highest revision given.
@@ -125,50 +134,53 @@ impl Alerts {
         Ok(revision.cast_unsigned())
     }
 
-    /// Writes changed alerts, all or none.
+    /// Writes the alerts that a run changes, all or none.
     ///
     /// # Errors
     /// [`AlertsError`]; then none is written.
-    pub async fn write(&self, alerts: &[Alert]) -> Result<()> {
+    pub async fn write(&self, run: &Logged<Run>) -> Result<()> {
+        let alerts = &run.what().changed;
         let mut transaction = self.0.begin().await?;
-        for alert in alerts {
-            sqlx::query("DELETE FROM alert WHERE id = $1")
-                .bind(&alert.id)
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query(
-                "INSERT INTO alert (id, subject, rule, occurrence, rule_version, situation, state,
-                 region, raised_at, changed_at, due_at, assist, revision, findings)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-            )
-            .bind(&alert.id)
-            .bind(alert.subject.to_string())
-            .bind(&alert.rule)
-            .bind(i64::from(alert.occurrence))
-            .bind(hex::encode(alert.rule_version))
-            .bind(&alert.situation)
-            .bind(alert.state.number())
-            .bind(&alert.region)
-            .bind(alert.raised_at.as_second())
-            .bind(alert.changed_at.as_second())
-            .bind(alert.due_at.as_second())
-            .bind(alert.assist.join(" "))
-            .bind(alert.revision.cast_signed())
-            .bind(serde_json::to_string(&alert.findings).expect("findings are plain data"))
-            .execute(&mut *transaction)
-            .await?;
-        }
+        put(&mut transaction, alerts).await?;
         transaction.commit().await?;
         Ok(())
     }
 
-    /// One alert.
+    /// The epoch in force; nothing in a new store.
     ///
     /// # Errors
     /// [`AlertsError`].
-    pub async fn get(&self, id: &str) -> Result<Option<Alert>> {
+    pub async fn epoch(&self) -> Result<Option<u32>> {
+        let row = sqlx::query("SELECT number FROM epoch ORDER BY number DESC LIMIT 1");
+        let number = row.fetch_optional(&self.0).await?.map(|row| row.get::<i64, _>(0));
+        number.map(|number| u32::try_from(number).map_err(|_| AlertsError::Foreign)).transpose()
+    }
+
+    /// Puts an epoch into force and writes the alerts that change with it, all or nothing.
+    ///
+    /// # Errors
+    /// [`AlertsError`]; then the epoch before stays, with its alerts.
+    pub async fn change_epoch(&self, epoch: u32, from: Timestamp, alerts: &[Alert]) -> Result<()> {
+        let mut transaction = self.0.begin().await?;
+        put(&mut transaction, alerts).await?;
+        sqlx::query("INSERT INTO epoch (number, in_force_from) VALUES ($1, $2)")
+            .bind(i64::from(epoch))
+            .bind(from.as_second())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// One alert, where it is in a region with this prefix.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn get(&self, id: &str, region: &str) -> Result<Option<Unlogged<Found>>> {
         let row = sqlx::query("SELECT * FROM alert WHERE id = $1").bind(id);
-        row.fetch_optional(&self.0).await?.as_ref().map(alert).transpose()
+        let found = row.fetch_optional(&self.0).await?.as_ref().map(alert).transpose()?;
+        let found = found.filter(|alert| alert.region.starts_with(region));
+        Ok(found.map(|alert| Unlogged::seal(Found(alert))))
     }
 
     /// A page of alerts in the order of due time.
@@ -180,7 +192,7 @@ impl Alerts {
         filter: &Filter,
         after: Option<&After>,
         limit: u32,
-    ) -> Result<Vec<Alert>> {
+    ) -> Result<Unlogged<Page>> {
         let mut query = filter.query();
         if let Some(After { due_at, id }) = after {
             query.push(" AND (due_at > ").push_bind(*due_at);
@@ -188,18 +200,26 @@ impl Alerts {
             query.push(" AND id > ").push_bind(id.clone()).push("))");
         }
         query.push(" ORDER BY due_at, id LIMIT ").push_bind(i64::from(limit));
-        query.build().fetch_all(&self.0).await?.iter().map(alert).collect()
+        let page = query.build().fetch_all(&self.0).await?;
+        Ok(Unlogged::seal(Page(page.iter().map(alert).collect::<Result<_>>()?)))
     }
 
-    /// Alerts that changed after a revision, in the order of change.
+    /// Alerts that changed after a revision, in the order of change, where there are any.
     ///
     /// # Errors
     /// [`AlertsError`].
-    pub async fn since(&self, filter: &Filter, revision: u64, limit: u32) -> Result<Vec<Alert>> {
+    pub async fn since(
+        &self,
+        filter: &Filter,
+        revision: u64,
+        limit: u32,
+    ) -> Result<Option<Unlogged<Delivery>>> {
         let mut query = filter.query();
         query.push(" AND revision > ").push_bind(revision.cast_signed());
         query.push(" ORDER BY revision LIMIT ").push_bind(i64::from(limit));
-        query.build().fetch_all(&self.0).await?.iter().map(alert).collect()
+        let changed = query.build().fetch_all(&self.0).await?;
+        let changed: Vec<Alert> = changed.iter().map(alert).collect::<Result<_>>()?;
+        Ok((!changed.is_empty()).then(|| Unlogged::seal(Delivery(changed))))
     }
 
     /// Records that a policy came into force.
@@ -229,6 +249,38 @@ impl Alerts {
         .await?;
         Ok(())
     }
+}
+
+async fn put(transaction: &mut Transaction<'_, Sqlite>, alerts: &[Alert]) -> Result<()> {
+    for alert in alerts {
+        sqlx::query("DELETE FROM alert WHERE id = $1")
+            .bind(&alert.id)
+            .execute(&mut **transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO alert (id, subject, epoch, rule, occurrence, rule_version, situation,
+             state, region, raised_at, changed_at, due_at, assist, revision, findings)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(&alert.id)
+        .bind(alert.subject.to_string())
+        .bind(i64::from(alert.epoch))
+        .bind(&alert.rule)
+        .bind(i64::from(alert.occurrence))
+        .bind(hex::encode(alert.rule_version))
+        .bind(&alert.situation)
+        .bind(alert.state.number())
+        .bind(&alert.region)
+        .bind(alert.raised_at.as_second())
+        .bind(alert.changed_at.as_second())
+        .bind(alert.due_at.as_second())
+        .bind(alert.assist.join(" "))
+        .bind(alert.revision.cast_signed())
+        .bind(serde_json::to_string(&alert.findings).expect("findings are plain data"))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
 }
 
 impl Filter {
@@ -277,9 +329,14 @@ fn alert(row: &SqliteRow) -> Result<Alert> {
     let bytes = |column: &str| hex::decode(text(column)?).map_err(|_| AlertsError::Foreign);
     let subject = bytes("subject")?.try_into().map_err(|_| AlertsError::Foreign)?;
     let state = i32::try_from(number("state")?).ok().and_then(State::from_number);
+    let spelt = text("id")?.parse::<AlertId>().is_ok() && text("rule")?.parse::<RuleId>().is_ok();
+    if !spelt {
+        return Err(AlertsError::Foreign);
+    }
     Ok(Alert {
         id: text("id")?,
         subject: Subject(subject),
+        epoch: u32::try_from(number("epoch")?).map_err(|_| AlertsError::Foreign)?,
         rule: text("rule")?,
         occurrence: u32::try_from(number("occurrence")?).map_err(|_| AlertsError::Foreign)?,
         rule_version: bytes("rule_version")?.try_into().map_err(|_| AlertsError::Foreign)?,

@@ -124,12 +124,17 @@ impl Base {
         }
     }
 
+    /// The categories' lists.
+    pub fn watch_lists(&self) -> impl Iterator<Item = (DatasetNumber, &WatchList)> {
+        self.sources.iter().enumerate().filter_map(|(number, source)| match source {
+            Source::Watch(list) => Some((number, list)),
+            Source::Line(_) => None,
+        })
+    }
+
     /// Whether any category lists a subject.
     pub fn is_listed(&self, subject: u32) -> bool {
-        self.sources.iter().any(|source| match source {
-            Source::Watch(list) => list.lists(subject),
-            Source::Line(_) => false,
-        })
+        self.watch_lists().any(|(_, list)| list.lists(subject))
     }
 
     /// When a dataset's source was last read, as far as something was received.
@@ -210,10 +215,7 @@ impl Base {
 
     /// Region of a subject, 12 digits: the most precise that any list gives, 0 where none does.
     pub fn region(&self, number: u32) -> u64 {
-        let lists = self.sources.iter().filter_map(|source| match source {
-            Source::Watch(list) => Some(list.region(number)),
-            Source::Line(_) => None,
-        });
+        let lists = self.watch_lists().map(|(_, list)| list.region(number));
         // Of equally precise ones, the first list's.
         lists.fold(0, |best, region| {
             if region::precision(region) > region::precision(best) { region } else { best }
@@ -228,8 +230,7 @@ impl Base {
 
     /// Whether every category's list counts now, so that whoever is in none is not in the base.
     pub fn knows_everybody(&self, now: Timestamp) -> bool {
-        let is_line = |number: usize| matches!(self.sources[number], Source::Line(_));
-        (0..self.sources.len()).all(|number| is_line(number) || self.is_fresh(number, now))
+        self.watch_lists().all(|(number, _)| self.is_fresh(number, now))
     }
 
     /// Whether a dataset's answers count now.
@@ -304,12 +305,9 @@ impl Base {
         concerned: &[u32],
         rows: &Rows,
     ) -> Result<(), RowsError> {
-        let covered = |number: u32| {
-            self.sources.iter().any(|source| match source {
-                Source::Watch(list) => list.lists(number) && list.secrets_for.contains(dataset),
-                Source::Line(_) => false,
-            })
-        };
+        let brings = |list: &WatchList| list.secrets_for.contains(dataset);
+        let covered =
+            |number: u32| self.watch_lists().any(|(_, list)| list.lists(number) && brings(list));
         let gone: Vec<u32> = concerned.iter().copied().filter(|&n| !covered(n)).collect();
         let Some((_, line)) = self.line(dataset) else { return Ok(()) };
         let lost = gone.into_iter().filter(|&number| line.subjects.entrust(number, None));

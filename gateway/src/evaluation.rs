@@ -37,6 +37,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) base: &'a Base,
     pub(crate) policy: &'a Policy,
     pub(crate) ledger: &'a Ledger,
+    /// Whose subjects the base has.
+    pub(crate) epoch: u32,
     /// When the base began to be filled.
     pub(crate) begun: Timestamp,
     pub(crate) now: Timestamp,
@@ -74,7 +76,7 @@ impl Evaluation<'_> {
     ) -> HashMap<Subject, Timestamp> {
         let outcomes = outcomes::evaluate(rule, facts);
         let pending_deadline = self.policy.pending_deadline;
-        let moment = Moment { now: self.now, rule, pending_deadline };
+        let moment = Moment { now: self.now, epoch: self.epoch, rule, pending_deadline };
         let settled = self.is_settled(rule);
         let mut still_waiting = HashMap::new();
         for number in self.concerned(rule, &outcomes) {

@@ -1,10 +1,9 @@
 //! Puts the gateway together: stores, links, pipeline, services; serves; drains.
 
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use proto::{
-    scope::Scope,
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, match_service_server::MatchServiceServer,
@@ -13,7 +12,6 @@ use proto::{
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
-    task::JoinSet,
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
@@ -23,22 +21,20 @@ use crate::{
     alerts::Alerts,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
-    config::{Adapter, Config},
-    grants::Grants,
-    link::{Link, Surroundings},
+    config::Config,
+    epoch::{Epoch, LiveEpochs},
+    epoch_run::{EpochRun, Federation},
+    filling::Filling,
     match_service::Matches,
-    pipeline::{Pipeline, Stages},
+    pipeline::Pipeline,
     policy_in_force::PolicyInForce,
-    rows::Rows,
-    status::StatusBoard,
     tls_in_force::TlsInForce,
 };
 
 /// The service whose health says whether the stores take writes; reads go on without.
 pub const STORES: &str = "matching.v1.Stores";
-/// Arrivals that wait for the pipeline: more would only use memory.
-const ARRIVALS: usize = 4;
 const QUESTIONS: usize = 16;
+const ORDERS: usize = 1;
 /// How long open calls may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 const LOOK_AT_STORES: Duration = Duration::from_secs(1);
@@ -48,10 +44,8 @@ pub struct Gateway {
     config: Config,
     clock: Clock,
     register: Register,
-    status: Arc<StatusBoard>,
-    grants: Arc<Grants>,
     policy: Arc<PolicyInForce>,
-    rows: Rows,
+    present: EpochRun,
     alerts: Alerts,
     pipeline: Pipeline,
 }
@@ -62,40 +56,32 @@ impl Gateway {
     /// # Errors
     /// What is wrong, and in which file.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
-        let scope = &config.manifest.scope;
-        let programme = &scope.programme;
+        let programme = &config.manifest.scope.programme;
         let register = Register::new(programme.clone(), config.officers.clone())?;
         let policy = Arc::new(PolicyInForce::read(&config.policy, programme)?);
-        let status = Arc::new(StatusBoard::default());
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
-        let (rows, alerts) = stores(&config.data_dir, scope).await?;
-        for adapter in &config.adapters {
-            let address = adapter.target.address.clone();
-            status.agency(&adapter.agency, |line| line.address = address);
-        }
+        let (epoch, alerts) = stores(&config).await?;
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
-            if let Some(held) = rows.held(&dataset.schema)? {
-                status.dataset(id, |line| {
+            if let Some(held) = epoch.rows.held(&dataset.schema)? {
+                epoch.status.dataset(id, |line| {
                     line.cursor = Some(held.cursor);
                     line.as_of = Some(held.as_of);
                     line.rows = held.rows;
                 });
             }
         }
-        let stages = Stages {
-            scope: config.manifest.scope.clone(),
-            rows: rows.clone(),
-            alerts: alerts.clone(),
-            status: status.clone(),
+        let federation = Federation {
+            adapters: config.adapters.clone(),
+            tls: config.tls.clone(),
             policy: policy.clone(),
             clock: clock.clone(),
         };
-        let pipeline = Pipeline::new(stages).await?;
-        let grants = Arc::new(Grants::default());
-        Ok(Self { config, clock, register, status, grants, policy, rows, alerts, pipeline })
+        let (present, supply) = EpochRun::new(federation, epoch);
+        let pipeline = Pipeline::new(Filling::new(supply)?, alerts.clone()).await?;
+        Ok(Self { config, clock, register, policy, present, alerts, pipeline })
     }
 
     /// The policy, for reloading it on a signal.
@@ -117,38 +103,26 @@ impl Gateway {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
-        let (arrivals, arriving) = mpsc::channel(ARRIVALS);
         let (questions, asked) = mpsc::channel(QUESTIONS);
+        let (_orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
-        let around = Arc::new(Surroundings {
-            manifest: self.config.manifest.clone(),
-            rows: self.rows,
-            status: self.status.clone(),
-            grants: self.grants.clone(),
-            policy: self.policy.clone(),
-            clock: self.clock.clone(),
-            arrivals,
-        });
-        let mut links = links(self.config.adapters, &self.config.tls, &around);
+        let mut present = self.present;
+        present.dial(self.config.manifest);
+        let epochs = Arc::new(LiveEpochs::new(present.epoch().clone()));
         let matches = Matches {
             alerts: self.alerts,
             policy: self.policy.clone(),
-            status: self.status.clone(),
+            epochs: epochs.clone(),
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock.clone(),
             stopping: stopping.clone(),
         };
-        let administration = Administration {
-            manifest: self.config.manifest,
-            status: self.status.clone(),
-            grants: self.grants,
-            policy: self.policy,
-            clock: self.clock,
-        };
-        let mut pipeline = tokio::spawn(self.pipeline.run(arriving, asked));
+        let administration =
+            Administration { epochs: epochs.clone(), policy: self.policy, clock: self.clock };
+        let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let (reporter, health) = tonic_health::server::health_reporter();
-        links.spawn(report_health(reporter, self.status));
+        let reporting = report_health(reporter, epochs);
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
             .build_v1()?;
@@ -169,15 +143,15 @@ impl Gateway {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
             ended = &mut pipeline => ended.context("the pipeline failed")?,
-            Some(ended) = links.join_next() => ended.context("a link failed")?,
+            failed = present.failed() => return Err(failed),
+            () = reporting => {}
             () = shutdown => {
                 stop.send_replace(true);
                 // Whoever does not let go is cut off: every stream is resumable.
                 if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
                     served?;
                 }
-                links.shutdown().await;
-                drop(around);
+                present.stop().await;
                 pipeline.await.context("the pipeline failed")?;
             }
         }
@@ -185,21 +159,17 @@ impl Gateway {
     }
 }
 
-fn links(adapters: Vec<Adapter>, tls: &TlsInForce, around: &Arc<Surroundings>) -> JoinSet<()> {
-    let links =
-        adapters.into_iter().map(|adapter| Link::new(adapter, tls.client(), around.clone()));
-    links.map(|link| Arc::new(link).run()).collect()
-}
-
-async fn stores(data_dir: &Path, scope: &Scope) -> anyhow::Result<(Rows, Alerts)> {
+async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
+    let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
     let name = |file: &str| format!("{} in data_dir {}", file, data_dir.display());
-    let rows = Rows::open(&data_dir.join("rows.redb"), scope).with_context(|| name("rows.redb"))?;
+    let epoch = Epoch::open(data_dir, config.manifest.clone())
+        .with_context(|| name("the store of sealed rows"))?;
     let alerts = Alerts::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
-    Ok((rows, alerts))
+    Ok((epoch, alerts))
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
@@ -207,11 +177,13 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn report_health(reporter: HealthReporter, status: Arc<StatusBoard>) {
+async fn report_health(reporter: HealthReporter, epochs: Arc<LiveEpochs>) {
     reporter.set_serving::<MatchServiceServer<Matches>>().await;
     reporter.set_serving::<AdminServiceServer<Administration>>().await;
     loop {
-        let well = status.read().stores.is_empty();
+        let live = epochs.live();
+        let mut boards = std::iter::once(&live.present).chain(&live.next);
+        let well = boards.all(|epoch| epoch.status.read().stores.is_empty());
         let health = if well { ServingStatus::Serving } else { ServingStatus::NotServing };
         reporter.set_service_status(STORES, health).await;
         tokio::time::sleep(LOOK_AT_STORES).await;

@@ -3,107 +3,81 @@
 //!
 //! The one task that owns the base. Stages do not call each other; this file does.
 
-use std::{sync::Arc, time::Duration};
-
 use jiff::Timestamp;
-use proto::{name::DatasetId, scope::Scope};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::block_in_place,
 };
 
 use crate::{
     alert::{Alert, State},
     alerts::{Alerts, AlertsError},
-    base::Base,
-    clock::{Clock, later},
+    clock::later,
     dry_run::{self, Question},
     evaluation::{Evaluation, FIRST_ARRIVALS, UNKNOWN_FOR, Waits},
+    filling::{Contents, Filling, RETRY},
     ledger::Ledger,
-    link::Arrival,
-    policy::Policy,
-    policy_in_force::PolicyInForce,
-    rows::{Rows, RowsError},
-    status::StatusBoard,
+    successors::{self, Inquiry, Successors},
 };
 
-/// How long until a store that failed is tried again.
-const RETRY: Duration = Duration::from_secs(5);
+/// What the pipeline is told when an epoch follows another.
+pub enum Order {
+    /// Say who must be asked for whose successors.
+    Inquire(oneshot::Sender<Vec<Inquiry>>),
+    /// Go on in the next epoch.
+    Follow(Box<Handover>),
+}
 
-/// What the pipeline works with.
-pub struct Stages {
-    /// The federation's scope.
-    pub scope: Scope,
-    /// Sealed rows.
-    pub rows: Rows,
-    /// Alerts and policy history.
-    pub alerts: Alerts,
-    /// What people are shown.
-    pub status: Arc<StatusBoard>,
-    /// The policy.
-    pub policy: Arc<PolicyInForce>,
-    /// The time.
-    pub clock: Clock,
+/// The next epoch, ready to be evaluated.
+pub struct Handover {
+    /// Its number.
+    pub epoch: u32,
+    /// Its base, filled.
+    pub filling: Filling,
+    /// Who succeeds whom.
+    pub successors: Successors,
+    /// Whether not to wait for agencies that did not answer.
+    pub anyway: bool,
+    /// Gives the base back where the present epoch goes on.
+    pub answer: oneshot::Sender<Result<(), Box<Filling>>>,
 }
 
 /// The pipeline, ready to run.
 pub struct Pipeline {
-    stages: Stages,
-    policy: Arc<Policy>,
-    generation: u64,
-    base: Base,
+    epoch: u32,
+    filling: Filling,
+    alerts: Alerts,
     ledger: Ledger,
     waits: Waits,
     revision: watch::Sender<u64>,
-    /// When the base began to be filled.
-    begun: Timestamp,
     /// When the last evaluation began.
     evaluated: Timestamp,
-    /// Whether the policy history has the policy.
-    recorded: bool,
+    /// The version of the policy that the policy history has.
+    recorded: Option<[u8; 32]>,
     /// When alerts are written again after the store failed.
     retry_at: Option<Timestamp>,
-    /// When sealed rows are read again after the store failed.
-    read_again_at: Option<Timestamp>,
-}
-
-/// Why the pipeline cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Sealed rows.
-    #[error(transparent)]
-    Rows(#[from] RowsError),
-    /// Alerts.
-    #[error(transparent)]
-    Alerts(#[from] AlertsError),
 }
 
 impl Pipeline {
     /// Reads the alerts there are; the base is empty until adapters release subjects.
     ///
     /// # Errors
-    /// [`StartError`] where a store does not answer.
-    pub async fn new(stages: Stages) -> Result<Self, StartError> {
-        let (policy, generation) = stages.policy.current_with_generation();
-        let latest = stages.alerts.latest().await?;
-        let revision = watch::channel(stages.alerts.revision().await?).0;
-        let mut base = Base::new(&stages.scope, policy.catalogue.clone());
-        base.catch_up(&stages.rows)?;
+    /// [`AlertsError`] where the store does not answer.
+    pub async fn new(filling: Filling, alerts: Alerts) -> Result<Self, AlertsError> {
+        let epoch = filling.supply().scope.epoch;
         let mut ledger = Ledger::default();
-        latest.into_iter().for_each(|alert| ledger.put(alert));
+        alerts.latest(epoch).await?.into_iter().for_each(|alert| ledger.put(alert));
+        let revision = watch::channel(alerts.revision().await?).0;
         let mut pipeline = Self {
-            begun: stages.clock.now(),
-            evaluated: Timestamp::MIN,
-            stages,
-            policy,
-            generation,
-            base,
+            epoch,
+            filling,
+            alerts,
             ledger,
             waits: Waits::new(),
             revision,
-            recorded: false,
+            evaluated: Timestamp::MIN,
+            recorded: None,
             retry_at: None,
-            read_again_at: None,
         };
         pipeline.meet_the_alerted();
         Ok(pipeline)
@@ -114,23 +88,28 @@ impl Pipeline {
         self.revision.subscribe()
     }
 
-    /// Runs until the senders are gone.
+    /// What the base has.
+    pub fn contents(&self) -> watch::Receiver<Contents> {
+        self.filling.contents()
+    }
+
+    /// Runs until nobody can send arrivals any more.
     pub async fn run(
         mut self,
-        mut arrivals: mpsc::Receiver<Arrival>,
         mut questions: mpsc::Receiver<Question>,
+        mut orders: mpsc::Receiver<Order>,
     ) {
-        let mut policies = self.stages.policy.subscribe();
+        let mut policies = self.filling.supply().policy.subscribe();
         self.adopt_policy();
         // A deadline may have passed while nobody was running.
         self.evaluate().await;
         loop {
-            let wake = self.next_wake();
+            let (wake, clock) = (self.next_wake(), self.filling.supply().clock.clone());
             tokio::select! {
-                arrival = arrivals.recv() => {
+                arrival = self.filling.arrival() => {
                     let Some(arrival) = arrival else { return };
                     self.take(arrival);
-                    while let Ok(arrival) = arrivals.try_recv() {
+                    while let Some(arrival) = self.filling.waiting_arrival() {
                         self.take(arrival);
                     }
                 }
@@ -138,8 +117,16 @@ impl Pipeline {
                     self.answer(question);
                     continue;
                 }
+                Some(order) = orders.recv() => match order {
+                    Order::Inquire(answer) => {
+                        // Whoever asked may have gone away.
+                        let _ = answer.send(successors::inquiries(self.filling.base(), &self.ledger));
+                        continue;
+                    }
+                    Order::Follow(handover) => self.follow(*handover).await,
+                },
                 () = policies.changed() => self.adopt_policy(),
-                () = self.stages.clock.reach(wake) => {}
+                () = clock.reach(wake) => {}
             }
             self.evaluate().await;
         }
@@ -148,108 +135,88 @@ impl Pipeline {
     /// Subjects with live alerts are part of the base before anybody releases them: an unknown
     /// must find them there.
     fn meet_the_alerted(&mut self) {
-        for alert in self.ledger.live() {
-            self.base.intern(alert.subject);
-        }
+        self.filling.meet(self.ledger.live().map(|alert| alert.subject));
     }
 
-    /// Takes over whatever policy is in force now. Under another catalogue the base begins anew,
-    /// also where the policy is one that was in force before: links release everything again.
     fn adopt_policy(&mut self) {
-        let (policy, generation) = self.stages.policy.current_with_generation();
-        self.recorded &= policy.version == self.policy.version;
-        self.policy = policy;
-        if generation != self.generation {
-            self.generation = generation;
-            self.base = Base::new(&self.stages.scope, self.policy.catalogue.clone());
-            self.begun = self.stages.clock.now();
-            self.waits.clear();
-            self.meet_the_alerted();
-            self.catch_up();
+        if self.filling.adopt_policy() {
+            self.begin_anew();
         }
     }
 
-    /// Reads sealed rows that the store did not give before.
-    fn catch_up(&mut self) {
-        let (base, rows) = (&mut self.base, &self.stages.rows);
-        let result = block_in_place(|| base.catch_up(rows));
-        self.rows_read(result);
-        self.show_all();
-    }
-
-    fn rows_read(&mut self, result: Result<(), RowsError>) {
-        self.read_again_at = None;
-        if let Err(error) = &result {
-            tracing::error!(%error, "sealed rows could not be read; trying again");
-        }
-        if self.base.is_behind() {
-            self.read_again_at = Some(later(self.stages.clock.now(), RETRY));
-        }
-        let result = result.map_err(|error| error.to_string());
-        self.stages.status.store("reading sealed rows", result);
-    }
-
-    /// Puts on the board what the base has of a dataset.
-    fn show(&self, dataset: &DatasetId) {
-        let Some(number) = self.base.catalogue().number(dataset) else { return };
-        let (as_of, listed) = (self.base.as_of(number), self.base.listed(dataset));
-        let unopenable = self.base.unopenable(dataset);
-        self.stages.status.dataset(dataset, |line| {
-            line.as_of = as_of;
-            line.unopenable = unopenable as u64;
-            if let Some(listed) = listed {
-                line.rows = listed as u64;
-            }
-        });
+    fn begin_anew(&mut self) {
+        self.waits.clear();
+        self.meet_the_alerted();
     }
 
     /// First stage: what arrived changes the base.
-    fn take(&mut self, arrival: Arrival) {
-        // What arrives may belong to a policy that came into force this moment.
-        self.adopt_policy();
-        let (base, rows) = (&mut self.base, &self.stages.rows);
-        let result = match arrival {
-            // A stream that was opened under another catalogue; another follows.
-            Arrival::Release { generation, .. } if generation != self.generation => return,
-            Arrival::Release { release, .. } => block_in_place(|| base.release(&release, rows)),
-            Arrival::Rows { dataset, changed } => {
-                block_in_place(|| base.rows_changed(&dataset, &changed, rows))
-            }
-        };
-        if result.is_err() || !self.base.is_behind() {
-            self.rows_read(result);
+    fn take(&mut self, arrival: crate::link::Arrival) {
+        if self.filling.take(arrival) {
+            self.begin_anew();
         }
-        // A release opens rows of every line that it brings secrets for.
-        self.show_all();
     }
 
-    fn show_all(&self) {
-        let catalogue = self.base.catalogue();
-        catalogue.datasets.iter().for_each(|dataset| self.show(&dataset.schema.dataset));
+    /// The next epoch takes the present one's place, in the store and then here; or nothing does.
+    /// A crash before the commit leaves the present epoch as it was, one after it finds the next.
+    async fn follow(&mut self, handover: Handover) {
+        let Handover { epoch, mut filling, successors, anyway, answer } = handover;
+        filling.adopt_policy();
+        let asked = successors.open(successors::inquiries(self.filling.base(), &self.ledger));
+        let current = filling.generation() == self.filling.generation();
+        if !anyway && !(current && asked.is_empty()) {
+            let _ = answer.send(Err(Box::new(filling)));
+            return;
+        }
+        let now = filling.supply().clock.now();
+        let successors = successors.settled(&self.ledger, filling.base());
+        let mut changes =
+            successors::continued(&self.ledger, &successors, (epoch, filling.policy()), now);
+        let revision = self.number(&mut changes);
+        if let Err(error) = self.alerts.change_epoch(epoch, now, &changes).await {
+            self.alerts_failed(&error);
+            let _ = answer.send(Err(Box::new(filling)));
+            return;
+        }
+        let behind = changes.iter().filter(|alert| alert.epoch != epoch).count();
+        tracing::info!(
+            epoch,
+            alerts = changes.len(),
+            behind,
+            revision,
+            "the next epoch is in force"
+        );
+        self.ledger = Ledger::default();
+        changes.retain(|alert| alert.epoch == epoch);
+        changes.into_iter().for_each(|alert| self.ledger.put(alert));
+        (self.epoch, self.filling) = (epoch, filling);
+        self.begin_anew();
+        self.revision.send_replace(revision);
+        let _ = answer.send(Ok(()));
     }
 
     async fn record_policy(&mut self) {
-        if self.recorded {
+        let (policy, now) = (self.filling.policy().clone(), self.filling.supply().clock.now());
+        if self.recorded == Some(policy.version) {
             return;
         }
-        let (policy, now) = (self.policy.clone(), self.stages.clock.now());
-        match self.stages.alerts.policy_in_force(policy.version, &policy.text, now).await {
-            Ok(()) => self.recorded = true,
+        match self.alerts.policy_in_force(policy.version, &policy.text, now).await {
+            Ok(()) => self.recorded = Some(policy.version),
             Err(error) => self.alerts_failed(&error),
         }
     }
 
     fn alerts_failed(&mut self, error: &AlertsError) {
         tracing::error!(%error, "alerts could not be written; trying again");
-        self.stages.status.store("alerts", Err(error.to_string()));
-        self.retry_at = Some(later(self.stages.clock.now(), RETRY));
+        let supply = self.filling.supply();
+        supply.status.store("alerts", Err(error.to_string()));
+        self.retry_at = Some(later(supply.clock.now(), RETRY));
     }
 
     /// Second to fourth stage: rules run, alerts move, changes are written and then told.
     async fn evaluate(&mut self) {
-        let now = self.stages.clock.now();
-        if self.read_again_at.is_some_and(|at| now >= at) {
-            self.catch_up();
+        let now = self.filling.supply().clock.now();
+        if self.filling.read_again_at().is_some_and(|at| now >= at) {
+            self.filling.catch_up();
         }
         if self.retry_at.is_some_and(|at| now < at) {
             return;
@@ -261,17 +228,13 @@ impl Pipeline {
             self.write(changes).await;
         }
         if self.retry_at.is_none() {
-            self.stages.status.store("alerts", Ok(()));
+            self.filling.supply().status.store("alerts", Ok(()));
         }
     }
 
     async fn write(&mut self, mut changes: Vec<Alert>) {
-        let mut revision = *self.revision.borrow();
-        for alert in &mut changes {
-            revision += 1;
-            alert.revision = revision;
-        }
-        match self.stages.alerts.write(&changes).await {
+        let revision = self.number(&mut changes);
+        match self.alerts.write(&changes).await {
             Ok(()) => {
                 tracing::info!(changed = changes.len(), revision, "alerts changed");
                 changes.into_iter().for_each(|alert| self.ledger.put(alert));
@@ -281,13 +244,24 @@ impl Pipeline {
         }
     }
 
+    /// Gives every change the revision that it is told under; the last of them.
+    fn number(&self, changes: &mut [Alert]) -> u64 {
+        let mut revision = *self.revision.borrow();
+        for alert in changes {
+            revision += 1;
+            alert.revision = revision;
+        }
+        revision
+    }
+
     fn changes(&mut self, now: Timestamp) -> Vec<Alert> {
-        self.base.lay_out();
+        self.filling.lay_out();
         let evaluation = Evaluation {
-            base: &self.base,
-            policy: &self.policy,
+            base: self.filling.base(),
+            policy: self.filling.policy(),
             ledger: &self.ledger,
-            begun: self.begun,
+            epoch: self.epoch,
+            begun: self.filling.begun(),
             now,
         };
         evaluation.changes(&mut self.waits)
@@ -302,21 +276,21 @@ impl Pipeline {
         let looked = self.evaluated;
         let waits = self.waits.values().flat_map(|subjects| subjects.values());
         let unknown = waits.map(|since| later(*since, UNKNOWN_FOR)).filter(|at| *at > looked).min();
-        let settled = (!self.waits.is_empty()).then(|| later(self.begun, FIRST_ARRIVALS));
+        let settled = (!self.waits.is_empty()).then(|| later(self.filling.begun(), FIRST_ARRIVALS));
         let pending = self.ledger.live().filter(|alert| alert.state == State::Pending);
         let due = pending.map(|alert| alert.due_at).filter(|at| *at > looked).min();
-        let stale = self.base.next_stale(looked);
-        let times = [unknown, settled, due, stale, self.read_again_at];
+        let stale = self.filling.base().next_stale(looked);
+        let times = [unknown, settled, due, stale, self.filling.read_again_at()];
         times.into_iter().flatten().filter(|at| *at > looked).min()
     }
 
     fn answer(&mut self, question: Question) {
-        if question.generation != self.generation {
+        if question.generation != self.filling.generation() {
             return;
         }
-        self.base.lay_out();
-        let now = self.stages.clock.now();
-        let counts = block_in_place(|| dry_run::count(&self.base, &question, now));
+        self.filling.lay_out();
+        let (base, now) = (self.filling.base(), self.filling.supply().clock.now());
+        let counts = block_in_place(|| dry_run::count(base, &question, now));
         // Whoever asked may have gone away.
         let _ = question.answer.send(counts);
     }

@@ -13,6 +13,7 @@ fn alert(number: u8) -> Alert {
     Alert {
         id: format!("AL-{number:04}-0000-0000"),
         subject: Subject([number; 16]),
+        epoch: 1,
         rule: if number.is_multiple_of(2) { "even".into() } else { "odd".into() },
         occurrence: 1,
         rule_version: [number; 32],
@@ -110,7 +111,7 @@ async fn a_restart_finds_the_last_alert_of_every_subject_and_rule() {
     before.write(&[first, second.clone(), alert(2)]).await.expect("written");
     drop(before);
     let store = store(&directory).await;
-    let mut latest = store.latest().await.expect("read");
+    let mut latest = store.latest(1).await.expect("read");
     latest.sort_by_key(|alert| alert.revision);
     assert_eq!(latest, [alert(2), second]);
     assert_eq!(store.revision().await.expect("read"), 7);

@@ -7,8 +7,9 @@ use gateway::{
     alerts::Alerts,
     clock::Clock,
     dry_run::Question,
+    filling::{Filling, Supply},
     link::Arrival,
-    pipeline::{Pipeline, Stages},
+    pipeline::Pipeline,
     policy_in_force::PolicyInForce,
     rows::Rows,
     status::StatusBoard,
@@ -42,19 +43,21 @@ async fn office(directory: tempfile::TempDir, policy: &str, at: Timestamp) -> Of
     let rows = Rows::open(&directory.path().join("rows.redb"), &scope()).expect("opens");
     let alerts = Alerts::open(&directory.path().join("alerts.sqlite")).await.expect("opens");
     let (clock, shown) = Clock::manual(at);
-    let stages = Stages {
+    let (arrivals, arriving) = mpsc::channel(4);
+    let supply = Supply {
         scope: scope(),
         rows: rows.clone(),
-        alerts: alerts.clone(),
         status: Arc::new(StatusBoard::default()),
         policy: policy.clone(),
         clock: shown,
+        arrivals: arriving,
     };
-    let pipeline = Pipeline::new(stages).await.expect("starts");
+    let filling = Filling::new(supply).expect("the store answers");
+    let pipeline = Pipeline::new(filling, alerts.clone()).await.expect("starts");
     let revision = pipeline.revision();
-    let (arrivals, arriving) = mpsc::channel(4);
     let (questions, asked) = mpsc::channel(4);
-    let running = tokio::spawn(pipeline.run(arriving, asked));
+    let (_orders, ordered) = mpsc::channel(1);
+    let running = tokio::spawn(pipeline.run(asked, ordered));
     let _questions = questions;
     Office { directory, policy, alerts, rows, clock, arrivals, _questions, revision, running }
 }
@@ -113,7 +116,7 @@ impl Office {
     }
 
     async fn only(&self) -> Alert {
-        let mut latest = self.alerts.latest().await.expect("read");
+        let mut latest = self.alerts.latest(1).await.expect("read");
         assert_eq!(latest.len(), 1);
         latest.remove(0)
     }
@@ -132,7 +135,7 @@ async fn an_alert_whose_rule_is_gone_is_withdrawn_and_one_whose_rule_is_back_com
     assert_eq!((raised.state, raised.occurrence), (State::Open, 1));
     office.reload(&SMALL.replace("id = \"first\"", "id = \"second\""));
     office.revision.changed().await.expect("running");
-    let mut latest = office.alerts.latest().await.expect("read");
+    let mut latest = office.alerts.latest(1).await.expect("read");
     latest.sort_by(|a, b| a.rule.cmp(&b.rule));
     let states: Vec<_> = latest.iter().map(|a| (a.rule.as_str(), a.state)).collect();
     assert_eq!(states, [("first", State::Withdrawn), ("second", State::Open)]);

@@ -32,6 +32,8 @@ pub enum Act {
     Stopping {},
     /// The acts of the entries from `first` up to `end`, exclusive, did not come about.
     Failed { first: u64, end: u64 },
+    /// The log can be written again; so many acts did not happen because it could not.
+    LogResumed { acts: u64 },
     /// Another federation manifest is in force.
     ManifestAccepted { manifest: HexBytes<32>, manifest_version: u64 },
     /// Alerts belong to another epoch from now on.
@@ -160,10 +162,11 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 28] = [
+pub const WORDS: [&str; 29] = [
     "started",
     "stopping",
     "failed",
+    "log_resumed",
     "manifest_accepted",
     "epoch_changed",
     "tls_files_read",
@@ -198,6 +201,7 @@ impl Act {
             Self::Started { .. } => "started",
             Self::Stopping {} => "stopping",
             Self::Failed { .. } => "failed",
+            Self::LogResumed { .. } => "log_resumed",
             Self::ManifestAccepted { .. } => "manifest_accepted",
             Self::EpochChanged { .. } => "epoch_changed",
             Self::TlsFilesRead {} => "tls_files_read",

@@ -137,6 +137,7 @@ mod tests {
             },
             Act::Stopping {},
             Act::Failed { first: 3, end: 5 },
+            Act::LogResumed { acts: 2 },
             Act::ManifestAccepted { manifest: digest, manifest_version: 5 },
             Act::EpochChanged { from: 1, to: 2 },
             Act::TlsFilesRead {},

@@ -22,6 +22,22 @@ pub const SALT_GRANT_INFO: &str = "matching.v1 salt grant";
 pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 /// BLAKE3 derive_key context of an alert's id (PROTOCOL.md section 10).
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
+/// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
+pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
+/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.3).
+pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 evaluation proof nonce";
+/// BLAKE3 derive_key context that names a key ceremony (PROTOCOL.md section 15.2).
+pub const CEREMONY: &str = "matching.v1 2026-11-27 key ceremony";
+/// HPKE info of a key contribution (PROTOCOL.md section 15.2).
+pub const CONTRIBUTION_INFO: &str = "matching.v1 key contribution";
+/// Prefix of the bytes a contributor signs (PROTOCOL.md section 15.2).
+pub const CONTRIBUTION_SIGNATURE: &str = "matching.v1 key contribution signature";
+/// BLAKE3 derive_key context of a subset's first seed (PROTOCOL.md section 15.2).
+pub const SEED: &str = "matching.v1 2026-11-27 key seed";
+/// BLAKE3 derive_key context of the next epoch's seed (PROTOCOL.md section 15.2).
+pub const SEED_NEXT: &str = "matching.v1 2026-11-27 next key seed";
+/// BLAKE3 derive_key context of a subset's part of the key (PROTOCOL.md section 15.2).
+pub const KEY_PART: &str = "matching.v1 2026-11-27 key part";
 
 #[cfg(test)]
 mod tests {
@@ -40,12 +56,20 @@ mod tests {
             SALT_GRANT_INFO,
             SALT_GRANT_SIGNATURE,
             ALERT_ID,
+            EVALUATION_SIGNATURE,
+            PROOF_NONCE,
+            CEREMONY,
+            CONTRIBUTION_INFO,
+            CONTRIBUTION_SIGNATURE,
+            SEED,
+            SEED_NEXT,
+            KEY_PART,
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "585f1dda7bde615d09eb2bf1d5fe40126cfe6dd1fcf000fc001e98bcb7b38ab3"
+            "06097d4533641fd9bf05a83199a77f614d6a0e89ee922772d840d9d0cb810e1a"
         );
     }
 }

@@ -12,6 +12,7 @@ pub mod cursor;
 pub mod edge;
 pub mod entry;
 pub mod envelope;
+pub mod evaluation;
 pub mod fault;
 pub mod group;
 pub mod hex_bytes;

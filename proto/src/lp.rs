@@ -29,6 +29,13 @@ impl LengthPrefixed {
         self
     }
 
+    /// Appends a fixed-width number of eight bytes, big-endian.
+    #[must_use]
+    pub fn long_number(mut self, number: u64) -> Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
     /// Appends one byte.
     #[must_use]
     pub fn byte(mut self, byte: u8) -> Self {

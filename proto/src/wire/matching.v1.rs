@@ -946,8 +946,8 @@ pub struct EvaluationRequest {
     /// The agency of the key holder that is asked.
     #[prost(string, tag = "3")]
     pub holder: ::prost::alloc::string::String,
-    /// 1 for the requester's first batch to this holder in this epoch, one more for each further one. The
-    /// same number with the same elements is a replay: free, and answered identically.
+    /// At least 1, and higher for each further batch of the requester to this holder in this epoch. Numbers
+    /// may skip. The same number with the same elements is a replay: free, and answered identically.
     #[prost(uint64, tag = "4")]
     pub number: u64,
     /// 32 bytes each, 1 to 2048 of them.

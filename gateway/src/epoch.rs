@@ -1,0 +1,84 @@
+//! What the gateway has of a live epoch, and which epochs are live: the one in force, and the one
+//! that follows while an epoch change is under way.
+//!
+//! Read by the services. `epoch_change` decides what stands here.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use proto::manifest::Manifest;
+
+use crate::{
+    grants::Grants,
+    rows::{Rows, RowsError},
+    status::StatusBoard,
+};
+
+/// One epoch: handles that may be cloned.
+#[derive(Clone)]
+pub struct Epoch {
+    /// The federation, in this epoch.
+    pub manifest: Manifest,
+    /// Its sealed rows.
+    pub rows: Rows,
+    /// What people are shown of it.
+    pub status: Arc<StatusBoard>,
+    /// Its grants on their way.
+    pub grants: Arc<Grants>,
+}
+
+/// The live epochs at this moment.
+pub struct LiveEpochs(Mutex<Live>);
+
+/// Which they are.
+#[derive(Clone)]
+pub struct Live {
+    /// The one in force.
+    pub present: Epoch,
+    /// The one that follows.
+    pub next: Option<Epoch>,
+}
+
+impl Epoch {
+    /// Opens or makes the epoch's store of sealed rows.
+    ///
+    /// # Errors
+    /// [`RowsError`], also where another process holds the file.
+    pub fn open(data_dir: &Path, manifest: Manifest) -> Result<Self, RowsError> {
+        let rows = Rows::open(&rows_file(data_dir, manifest.scope.epoch), &manifest.scope)?;
+        Ok(Self { manifest, rows, status: Arc::default(), grants: Arc::default() })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.manifest.scope.epoch
+    }
+}
+
+/// Where an epoch's sealed rows are.
+pub fn rows_file(data_dir: &Path, epoch: u32) -> PathBuf {
+    data_dir.join(format!("rows-{epoch}.redb"))
+}
+
+impl LiveEpochs {
+    /// With one epoch.
+    pub fn new(present: Epoch) -> Self {
+        Self(Mutex::new(Live { present, next: None }))
+    }
+
+    /// All of them.
+    pub fn live(&self) -> Live {
+        self.lock().clone()
+    }
+
+    /// The one in force.
+    pub fn present(&self) -> Epoch {
+        self.lock().present.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        self.0.lock().expect("nobody panics while reading the live epochs")
+    }
+}
