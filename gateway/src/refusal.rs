@@ -3,7 +3,12 @@
 use proto::fault::Reason;
 use tonic::Status;
 
-use crate::{alerts::AlertsError, policy::PolicyError, policy_in_force::ReloadError};
+use crate::{
+    alerts::AlertsError,
+    audit::{log::ReadError, recorder::Unrecorded},
+    policy::PolicyError,
+    policy_in_force::ReloadError,
+};
 
 /// A call that cannot be answered.
 #[derive(Debug)]
@@ -25,6 +30,24 @@ pub enum Refusal {
 impl From<AlertsError> for Refusal {
     fn from(error: AlertsError) -> Self {
         Self::Store(error.to_string())
+    }
+}
+
+impl From<Unrecorded> for Refusal {
+    fn from(error: Unrecorded) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Beyond { .. } => Self::Busy(
+                "no checkpoint of the log reaches so far yet: try again in a second; an index \
+                 beyond the end of the log never gets one",
+            ),
+            ReadError::Fault(_) => Self::Store(error.to_string()),
+        }
     }
 }
 

@@ -187,7 +187,7 @@ mod tests {
         ]
     }
 
-    const GOLDEN: &str = "b4dde4010d7f8ecca6f6aad0f34028fef874831df7dbe5d38031b2a49fd27ae8";
+    const GOLDEN: &str = "ac77fce835e76577e81cee611f1f6df9075e21624bbca9d2adc03affc2cdd028";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {

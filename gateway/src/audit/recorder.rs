@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use proto::{
     act::Act,
     entry::{Actor, Entry},
+    note::KeyName,
+    wire,
 };
 
 use super::{
@@ -29,6 +31,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Recorder {
     log: AccessLog,
+    origin: KeyName,
     /// Acts that did not happen since the log could last be written.
     unrecorded: Arc<AtomicU64>,
 }
@@ -52,8 +55,8 @@ impl Draft for Line {
 
 impl Recorder {
     /// Writes to this log.
-    pub fn new(log: AccessLog) -> Self {
-        Self { log, unrecorded: Arc::default() }
+    pub fn new(log: AccessLog, origin: KeyName) -> Self {
+        Self { log, origin, unrecorded: Arc::default() }
     }
 
     /// The log, to read it.
@@ -89,6 +92,11 @@ impl Recorder {
         if let Err(error) = self.record(&Actor::Gateway, act).await {
             tracing::error!(%error, "a failed act is not logged as failed");
         }
+    }
+
+    /// What an answer says of its own entry.
+    pub fn place(&self, index: u64) -> wire::LogPlace {
+        wire::LogPlace { origin: self.origin.to_string(), index }
     }
 
     /// Whether the log took its last entry, and checkpoints follow.
