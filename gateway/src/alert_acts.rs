@@ -1,5 +1,5 @@
-//! What is done with alerts, and what the access log says of each: rules were run and alerts change, a
-//! page is listed, one is read, changes are delivered to who watches.
+//! What is done with alerts, and what the access log says of each: rules were run and alerts change,
+//! alerts go over to another epoch, a page is listed, one is read, changes are delivered.
 
 use proto::{
     act::{Act, AlertState},
@@ -24,6 +24,16 @@ pub struct Run {
     pub changed: Vec<Alert>,
 }
 
+/// A change of the epoch in force and the alerts that change with it.
+pub struct EpochChange {
+    /// The epoch that ends.
+    pub from: u32,
+    /// The one that follows.
+    pub to: u32,
+    /// The alerts as they will be.
+    pub changed: Vec<Alert>,
+}
+
 /// A page of a list.
 pub struct Page(pub Vec<Alert>);
 
@@ -38,6 +48,13 @@ impl Told for Run {
         let (policy, changed) = (HexBytes(self.policy), self.changed.len() as u64);
         let run = Act::RulesRun { policy, epoch: self.epoch, subjects: self.subjects, changed };
         std::iter::once(run).chain(self.changed.iter().map(change)).collect()
+    }
+}
+
+impl Told for EpochChange {
+    fn acts(&self) -> Vec<Act> {
+        let change_of_epoch = Act::EpochChanged { from: self.from, to: self.to };
+        std::iter::once(change_of_epoch).chain(self.changed.iter().map(change)).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use sqlx::{
 
 use crate::{
     alert::{Alert, State},
-    alert_acts::{Delivery, Found, Page, Run},
+    alert_acts::{Delivery, EpochChange, Found, Page, Run},
     audit::logged::{Logged, Unlogged},
 };
 
@@ -160,11 +160,12 @@ impl Alerts {
     ///
     /// # Errors
     /// [`AlertsError`]; then the epoch before stays, with its alerts.
-    pub async fn change_epoch(&self, epoch: u32, from: Timestamp, alerts: &[Alert]) -> Result<()> {
+    pub async fn change_epoch(&self, change: &Logged<EpochChange>, from: Timestamp) -> Result<()> {
+        let EpochChange { to: epoch, changed, .. } = change.what();
         let mut transaction = self.0.begin().await?;
-        put(&mut transaction, alerts).await?;
+        put(&mut transaction, changed).await?;
         sqlx::query("INSERT INTO epoch (number, in_force_from) VALUES ($1, $2)")
-            .bind(i64::from(epoch))
+            .bind(i64::from(*epoch))
             .bind(from.as_second())
             .execute(&mut *transaction)
             .await?;

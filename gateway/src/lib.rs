@@ -6,7 +6,10 @@
 pub mod admin_service;
 pub mod agreement;
 pub mod alert;
+pub mod alert_acts;
 pub mod alerts;
+pub mod audit;
+pub mod audit_service;
 pub mod authorise;
 pub mod base;
 pub mod bitset;
@@ -33,6 +36,7 @@ pub mod households;
 pub mod label;
 mod ledger;
 pub mod link;
+pub mod log_files;
 pub mod match_service;
 pub mod numbers;
 pub mod outcomes;

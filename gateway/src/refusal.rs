@@ -66,6 +66,7 @@ impl From<ReloadError> for Refusal {
             ReloadError::Programme { .. } => {
                 Self::Policy("it is for another programme; the policy in force stays".into())
             }
+            ReloadError::Unrecorded(error) => error.into(),
             ReloadError::Unreadable { .. } => {
                 tracing::error!(%error, "the policy stays as it was");
                 Self::Internal("the policy file cannot be read")

@@ -4,6 +4,8 @@
 //! So that nobody can forget: the services are never given an alert that is not [`Logged`], and the
 //! store takes none.
 
+use std::ops::Range;
+
 use proto::act::Act;
 
 /// What the log has to say before this is shown or done.
@@ -18,7 +20,7 @@ pub struct Unlogged<T>(T);
 /// In the log, durably.
 pub struct Logged<T> {
     what: T,
-    index: u64,
+    entries: Range<u64>,
 }
 
 impl<T: Told> Unlogged<T> {
@@ -31,9 +33,8 @@ impl<T: Told> Unlogged<T> {
         self.0.acts()
     }
 
-    /// Its first entry is at `index`.
-    pub(super) fn logged(self, index: u64) -> Logged<T> {
-        Logged { what: self.0, index }
+    pub(super) fn logged(self, entries: Range<u64>) -> Logged<T> {
+        Logged { what: self.0, entries }
     }
 }
 
@@ -50,6 +51,11 @@ impl<T> Logged<T> {
 
     /// Where its first entry is.
     pub fn index(&self) -> u64 {
-        self.index
+        self.entries.start
+    }
+
+    /// Where all of them are.
+    pub fn entries(&self) -> Range<u64> {
+        self.entries.clone()
     }
 }

@@ -82,7 +82,7 @@ impl Recorder {
         sealed: Unlogged<T>,
     ) -> Result<Logged<T>, Unrecorded> {
         let entries = self.append(by, sealed.acts()).await?;
-        Ok(sealed.logged(entries.start))
+        Ok(sealed.logged(entries))
     }
 
     /// Writes down that acts that were logged did not come about after all. Where that fails, too,
