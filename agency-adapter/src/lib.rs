@@ -41,6 +41,7 @@ pub mod load_error;
 pub mod load_report;
 pub mod load_run;
 mod loading;
+pub mod oprf;
 mod other_ids;
 pub mod parallel;
 mod person_table;

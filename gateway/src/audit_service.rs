@@ -45,13 +45,11 @@ impl AuditService for Audit {
         let request = request.into_inner();
         let checkpoint = self.recorder.log().checkpoint();
         let size = checkpoint.size();
-        let asked = Range { start: moment(request.from, "from")?, end: moment(request.until, "until")? };
+        let asked =
+            Range { start: moment(request.from, "from")?, end: moment(request.until, "until")? };
         let Range { start, end } = self.span(asked, size).await?;
         let first = start.max(request.first).min(end);
-        self.recorder
-            .record(&by, Act::LogRead { first, end })
-            .await
-            .map_err(Refusal::from)?;
+        self.recorder.record(&by, Act::LogRead { first, end }).await.map_err(Refusal::from)?;
         let log = self.recorder.log();
         let inclusion = match first < end {
             true => log.inclusion(first, end).await.map_err(Refusal::from)?,
@@ -202,10 +200,7 @@ fn parsed(entry: &[u8]) -> Result<Entry, Refusal> {
     Entry::parse(entry).map_err(|_| Refusal::Internal("the log has an entry that is none"))
 }
 
-fn moment(
-    at: Option<prost_types::Timestamp>,
-    field: &str,
-) -> Result<Option<Timestamp>, Refusal> {
+fn moment(at: Option<prost_types::Timestamp>, field: &str) -> Result<Option<Timestamp>, Refusal> {
     at.map(|at| Timestamp::new(at.seconds, at.nanos))
         .transpose()
         .map_err(|_| Refusal::Argument(format!("{field} is out of range")))

@@ -248,7 +248,11 @@ async fn report_health(reporter: HealthReporter, epochs: Arc<LiveEpochs>, record
         let live = epochs.live();
         let mut boards = std::iter::once(&live.present).chain(&live.next);
         let well = boards.all(|epoch| epoch.status.read().stores.is_empty());
-        let health = if well && recorder.is_well() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let health = if well && recorder.is_well() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         reporter.set_service_status(STORES, health).await;
         tokio::time::sleep(LOOK_AT_STORES).await;
     }

@@ -33,7 +33,8 @@ pub fn routes(recorder: Recorder) -> Router {
 }
 
 async fn checkpoint(State(recorder): State<Recorder>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, FRESH)];
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, FRESH)];
     (headers, recorder.log().checkpoint().to_string()).into_response()
 }
 

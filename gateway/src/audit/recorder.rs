@@ -110,7 +110,8 @@ impl Recorder {
         loop {
             tokio::time::sleep(TRY_AGAIN).await;
             let acts = self.unrecorded.load(Ordering::Relaxed);
-            if acts > 0 && self.write(&Actor::Gateway, vec![Act::LogResumed { acts }]).await.is_ok() {
+            if acts > 0 && self.write(&Actor::Gateway, vec![Act::LogResumed { acts }]).await.is_ok()
+            {
                 self.unrecorded.fetch_sub(acts, Ordering::Relaxed);
             }
         }

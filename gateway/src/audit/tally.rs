@@ -68,7 +68,8 @@ impl Tally {
     pub fn relayed(&self, batch: &Batch<'_>) {
         let (requester, holder) = (batch.requester.clone(), batch.holder.clone());
         let mut counts = self.counts();
-        let count = counts.entry(Key::Relayed { requester, holder, epoch: batch.epoch }).or_default();
+        let count =
+            counts.entry(Key::Relayed { requester, holder, epoch: batch.epoch }).or_default();
         count.number += 1;
         count.elements += batch.elements;
         count.refused += u64::from(batch.refused);
