@@ -56,12 +56,14 @@ impl AuditService for Audit {
             false => vec![],
         };
         let consistency = log.consistency(end, size).await.map_err(Refusal::from)?;
+        let since_known = self.since(request.known_size, size).await?;
         let span = wire::SearchSpan {
             checkpoint: checkpoint.to_string(),
             first,
             end,
             inclusion: bytes(&inclusion),
             consistency: bytes(&consistency),
+            since_known,
         };
         let span = stream::once(async { Ok(message(Part::Span(span))) });
         Ok(Response::new(Box::pin(span.chain(entries(log.clone(), first..end)))))
@@ -69,10 +71,11 @@ impl AuditService for Audit {
 
     async fn prove(&self, request: Request<wire::ProveRequest>) -> Answer<wire::ProveResponse> {
         let by = caller(&request)?.actor();
-        let index = request.get_ref().index;
+        let wire::ProveRequest { index, known_size } = request.into_inner();
         let entry = self.recorder.log().entry(index).await.map_err(Refusal::from)?;
-        let proof = self.proof(&by, index, entry).await?;
-        Ok(Response::new(wire::ProveResponse { proof }))
+        let (proof, size) = self.proof(&by, index, entry).await?;
+        let since_known = self.since(known_size, size).await?;
+        Ok(Response::new(wire::ProveResponse { proof, since_known }))
     }
 
     async fn get_receipt(
@@ -89,7 +92,7 @@ impl AuditService for Audit {
         if parsed(&entry)?.by() != &by {
             return Err(nobodys.into());
         }
-        let proof = self.proof(&by, index, entry).await?;
+        let (proof, _) = self.proof(&by, index, entry).await?;
         Ok(Response::new(wire::GetReceiptResponse { proof }))
     }
 
@@ -97,27 +100,36 @@ impl AuditService for Audit {
         &self,
         request: Request<wire::GetCheckpointRequest>,
     ) -> Answer<wire::GetCheckpointResponse> {
-        let known = request.get_ref().known_size;
         let checkpoint = self.recorder.log().checkpoint();
-        let consistency = match known <= checkpoint.size() {
-            true => self.recorder.log().consistency(known, checkpoint.size()).await,
-            false => Ok(vec![]),
-        };
-        Ok(Response::new(wire::GetCheckpointResponse {
-            checkpoint: checkpoint.to_string(),
-            consistency: bytes(&consistency.map_err(Refusal::from)?),
-        }))
+        let since_known = self.since(request.get_ref().known_size, checkpoint.size()).await?;
+        let checkpoint = checkpoint.to_string();
+        Ok(Response::new(wire::GetCheckpointResponse { checkpoint, since_known }))
     }
 }
 
 impl Audit {
-    async fn proof(&self, by: &Actor, index: u64, entry: Vec<u8>) -> Result<String, Refusal> {
+    /// How the log goes on from a size that somebody knows.
+    async fn since(&self, known: u64, size: u64) -> Result<Vec<Vec<u8>>, Refusal> {
+        if known >= size {
+            return Ok(vec![]);
+        }
+        Ok(bytes(&self.recorder.log().consistency(known, size).await?))
+    }
+
+    /// The proof of an entry, and the size of the checkpoint in it.
+    async fn proof(
+        &self,
+        by: &Actor,
+        index: u64,
+        entry: Vec<u8>,
+    ) -> Result<(String, u64), Refusal> {
         let log = self.recorder.log();
         let checkpoint = log.checkpoint();
         let path = log.inclusion(index, checkpoint.size()).await?;
         self.recorder.record(by, Act::ReceiptGiven { index }).await?;
+        let size = checkpoint.size();
         let checkpoint = checkpoint.note().clone();
-        Ok(LogProof { extra: Some(entry), index, path, checkpoint }.to_string())
+        Ok((LogProof { extra: Some(entry), index, path, checkpoint }.to_string(), size))
     }
 
     /// The entries of a span of time among the first `size`, and one more on either side where there

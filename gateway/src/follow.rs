@@ -39,7 +39,7 @@ enum End {
     /// Our disk.
     Store(RowsError),
     /// The access log was not written, so nothing was taken over.
-    Unrecorded(Unrecorded),
+    Unrecorded,
     /// The adapter ended the stream, as it does when it restarts.
     Closed,
     /// We are stopping.
@@ -59,8 +59,8 @@ impl From<Status> for End {
 }
 
 impl From<Unrecorded> for End {
-    fn from(error: Unrecorded) -> Self {
-        Self::Unrecorded(error)
+    fn from(_: Unrecorded) -> Self {
+        Self::Unrecorded
     }
 }
 
@@ -85,7 +85,7 @@ impl End {
             Self::Status(status) => words(status),
             Self::Store(RowsError::Overtaken(_)) => "overtaken by another transfer".into(),
             // The engine's words are for the log; the stores' health says that it is our disk.
-            Self::Store(_) | Self::Unrecorded(_) => "our disk did not take it".into(),
+            Self::Store(_) | Self::Unrecorded => "our disk did not take it".into(),
             Self::Closed | Self::Stopping => "the adapter ended the stream".into(),
         }
     }

@@ -24,7 +24,7 @@ use crate::{
     admin_service::Administration,
     agreement,
     alerts::Alerts,
-    audit::{log::AccessLog, recorder::Recorder, tally::Tally},
+    audit::{log::AccessLog, log_key, recorder::Recorder, tally::Tally},
     audit_service::Audit,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
@@ -211,7 +211,7 @@ async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
 
 /// The access log of this programme's gateway.
 fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
-    let origin = log_origin(&config.manifest.scope.programme);
+    let origin = proto::entry::log_origin(&config.manifest.scope.programme);
     let key = log_key::read(&config.data_dir, config.manifest.log())?;
     let log = AccessLog::open(&config.data_dir, origin.clone(), key, clock.clone())?;
     Ok(Recorder::new(log, origin))

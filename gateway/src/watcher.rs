@@ -141,16 +141,19 @@ impl Watcher {
 mod tests {
     use jiff::Timestamp;
     use proto::subject::Subject;
-    use wire::watch_alerts_response::Event;
 
     use super::*;
-    use crate::alert::State;
+    use crate::{
+        alert::{Alert, State},
+        alert_acts::Run,
+        audit::{logged::Unlogged, recorder::tests::recorder},
+    };
 
     fn alert(number: u64) -> Alert {
         let now = Timestamp::UNIX_EPOCH;
         let seed = u8::try_from(number % 251).expect("small");
         Alert {
-            id: format!("AL-{number}"),
+            id: format!("AL-{number:04}-0000-0000"),
             subject: Subject([seed; 16]),
             epoch: 1,
             rule: format!("rule-{number}"),
@@ -171,6 +174,7 @@ mod tests {
     struct Office {
         _directory: tempfile::TempDir,
         alerts: Alerts,
+        recorder: Recorder,
         revision: watch::Sender<u64>,
         stop: watch::Sender<bool>,
     }
@@ -179,16 +183,30 @@ mod tests {
         async fn with(number: u64) -> Self {
             let directory = tempfile::tempdir().expect("a directory");
             let alerts = Alerts::open(&directory.path().join("alerts")).await.expect("opens");
-            let all: Vec<Alert> = (1..=number).map(alert).collect();
-            alerts.write(&all).await.expect("written");
+            let recorder = recorder(directory.path());
             let (revision, stop) = (watch::channel(number).0, watch::channel(false).0);
-            Self { _directory: directory, alerts, revision, stop }
+            let office = Self { _directory: directory, alerts, recorder, revision, stop };
+            office.write((1..=number).map(alert).collect()).await;
+            office
+        }
+
+        async fn write(&self, changed: Vec<Alert>) {
+            let run = Run { policy: [0; 32], epoch: 1, subjects: 1, changed };
+            let run = self.recorder.open(&Actor::Gateway, Unlogged::seal(run)).await;
+            self.alerts.write(&run.expect("logged")).await.expect("written");
         }
 
         fn watcher(&self, region: &str, resume_after: u64) -> Watcher {
             let filter = Filter { regions: vec![region.into()], ..Filter::default() };
             let news = (self.revision.subscribe(), self.stop.subscribe());
-            Watcher::new((self.alerts.clone(), filter), resume_after, news, Clock::system())
+            let logging = (self.recorder.clone(), Actor::Gateway);
+            Watcher::new(
+                (self.alerts.clone(), filter),
+                logging,
+                resume_after,
+                news,
+                Clock::system(),
+            )
         }
     }
 
@@ -216,7 +234,7 @@ mod tests {
         assert_eq!(revisions(&mut later, 3).await, [598, 599, 600]);
         let mut region = office.watcher("3202", 595);
         assert_eq!(revisions(&mut region, 2).await, [597, 599]);
-        office.alerts.write(&[alert(602), alert(601)]).await.expect("written");
+        office.write(vec![alert(602), alert(601)]).await;
         office.revision.send_replace(602);
         assert_eq!(revisions(&mut later, 2).await, [601, 602]);
         assert_eq!(revisions(&mut region, 1).await, [601]);
@@ -228,9 +246,18 @@ mod tests {
         let mut watcher = office.watcher("", 900);
         let Event::Heartbeat(heartbeat) = next(&mut watcher).await else { panic!("an alert") };
         assert_eq!(heartbeat.revision, 3);
-        office.alerts.write(&[alert(4)]).await.expect("written");
+        office.write(vec![alert(4)]).await;
         office.revision.send_replace(4);
         assert_eq!(revisions(&mut watcher, 1).await, [4]);
+    }
+
+    #[tokio::test]
+    async fn without_the_log_a_watcher_is_sent_nothing() {
+        let office = Office::with(3).await;
+        let mut watcher = office.watcher("", 0);
+        office.recorder.log().close().await;
+        let refused = watcher.next().await.expect("not stopping");
+        assert!(matches!(refused, Err(Refusal::Store(_))), "{refused:?}");
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ pub enum Act {
     Started {
         /// BLAKE3 of gateway.toml: officers and roles are in it.
         configuration: HexBytes<32>,
-        /// BLAKE3 of the federation manifest's text.
+        /// SHA-256 of the federation manifest's text: its fingerprint.
         manifest: HexBytes<32>,
         manifest_version: u32,
         policy: HexBytes<32>,

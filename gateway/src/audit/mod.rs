@@ -8,6 +8,7 @@
 pub mod disk;
 mod journal;
 pub mod log;
+pub mod log_key;
 pub mod logged;
 mod opening;
 pub mod recorder;

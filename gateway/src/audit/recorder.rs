@@ -133,3 +133,43 @@ impl Recorder {
         self.log.append(lines.collect()).await
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+
+    use proto::{entry::log_origin, signing::SigningKey};
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    /// Writes to a log below a directory.
+    pub(crate) fn recorder(directory: &Path) -> Recorder {
+        let origin = log_origin(&"demo".parse().expect("a name"));
+        let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
+        let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
+        Recorder::new(log, origin)
+    }
+
+    #[tokio::test]
+    async fn a_recorder_that_cannot_write_says_so_and_opens_nothing() {
+        struct Page;
+        impl Told for Page {
+            fn acts(&self) -> Vec<Act> {
+                vec![Act::AlertsListed { alerts: vec![] }]
+            }
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let recorder = recorder(directory.path());
+        let by = Actor::Officer("li".parse().expect("a name"));
+        let shown = recorder.open(&by, Unlogged::seal(Page)).await.expect("logged");
+        assert_eq!(shown.index(), 0);
+        let entry = Entry::parse(&recorder.log().entry(0).await.expect("read")).expect("an entry");
+        assert_eq!((entry.by(), entry.act()), (&by, &Act::AlertsListed { alerts: vec![] }));
+        assert!(recorder.is_well());
+        recorder.log().close().await;
+        assert!(recorder.open(&by, Unlogged::seal(Page)).await.is_err());
+        assert!(!recorder.is_well());
+    }
+}

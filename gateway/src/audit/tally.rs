@@ -125,3 +125,44 @@ fn entry(key: &Key, Count { number, elements, refused }: Count) -> (Actor, Act) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::entry::Entry;
+
+    use super::*;
+    use crate::audit::recorder::tests::recorder;
+
+    #[tokio::test]
+    async fn many_refused_calls_of_one_officer_are_one_entry_with_their_number() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (recorder, tally) = (recorder(directory.path()), Tally::default());
+        let li = || Actor::Officer("li".parse().expect("a name"));
+        for _ in 0..3 {
+            tally.refused(li(), None, Reason::NotPermitted);
+        }
+        tally.refused(li(), None, Reason::NotFound);
+        let agency: AgencyId = "tax".parse().expect("a name");
+        for refused in [false, true] {
+            let (requester, holder) = (&agency, &agency);
+            tally.relayed(&Batch { requester, holder, epoch: 1, elements: 2048, refused });
+        }
+        tally.log(&recorder).await;
+        let entries = recorder.log().entries(0..9).await.expect("read");
+        let acts: Vec<Act> = entries
+            .iter()
+            .map(|entry| Entry::parse(entry).expect("an entry").act().clone())
+            .collect();
+        let refused = |reason, count| Act::CallsRefused { method: None, reason, count };
+        assert_eq!(acts.len(), 3);
+        assert!(acts.contains(&refused(Reason::NotPermitted, 3)));
+        assert!(acts.contains(&refused(Reason::NotFound, 1)));
+        let relayed = acts.iter().find(|act| act.word() == "evaluations_relayed");
+        assert!(matches!(
+            relayed,
+            Some(Act::EvaluationsRelayed { batches: 2, elements: 4096, refused: 1, .. })
+        ));
+        tally.log(&recorder).await;
+        assert_eq!(recorder.log().size(), 3, "and nothing is counted twice");
+    }
+}
