@@ -13,7 +13,7 @@ use proto::{
 
 use crate::{
     config::{self, Config, ConfigError},
-    derive::{Derivation, SuiteUnavailable},
+    derive::{Derivation, NotComputable},
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
     salts::{OwnSalts, owned},
@@ -28,8 +28,6 @@ pub struct Agency {
     pub manifest: Manifest,
     /// Its private keys.
     pub keys: Keys,
-    /// Derivation in the manifest's scope.
-    pub derivation: Derivation,
     /// The salts it made.
     pub own_salts: OwnSalts,
     /// The grants it issued and accepted.
@@ -68,7 +66,7 @@ pub enum AgencyError {
     },
     /// The suite cannot be computed.
     #[error(transparent)]
-    Suite(#[from] SuiteUnavailable),
+    Suite(#[from] NotComputable),
     /// A configured dataset that the manifest gives to somebody else, or not at all.
     #[error("dataset {dataset}: {problem}")]
     Dataset {
@@ -96,9 +94,9 @@ impl Agency {
         let keys = Keys::read(&config.state_dir)?;
         check_keys(&manifest, &config.agency, &keys.public())?;
         check_datasets(&manifest, config)?;
+        Derivation::computed(&manifest.scope)?;
         Ok(Self {
             id: config.agency.clone(),
-            derivation: Derivation::new(&manifest.scope)?,
             own_salts: OwnSalts::new(&config.state_dir, manifest.scope.epoch),
             grants: Grants::new(&config.state_dir, &config.agency, &manifest.scope),
             manifest,

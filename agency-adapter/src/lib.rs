@@ -22,6 +22,7 @@ pub mod dataset_state;
 mod decoded_text;
 pub mod derive;
 pub mod doctor;
+pub mod evaluated_roots;
 #[cfg(test)]
 mod fixture;
 mod flag_rule;
@@ -53,6 +54,7 @@ pub mod released;
 pub mod released_group;
 mod resident_id;
 pub mod resume;
+pub mod root_cache;
 pub mod salts;
 pub mod sealed_group;
 pub mod sealing;

@@ -12,6 +12,7 @@ use proto::{cursor::Cursor, name::DatasetId, salt::Salt, schema::DatasetKind, su
 
 use crate::{
     agency::{Agency, HeldSalts},
+    derive::Derivation,
     load::Load,
     resume::Resume,
     sealing::fingerprint,
@@ -75,6 +76,7 @@ impl Released {
     pub fn of_load(
         old: Option<&Self>,
         (agency, base, salts): (&Agency, &Salt, &HeldSalts),
+        derivation: &Derivation,
         load: &Load,
         as_of: Timestamp,
     ) -> Result<Self, StoreError> {
@@ -83,10 +85,10 @@ impl Released {
             (dataset.kind == Some(DatasetKind::CrossCheck)).then(|| (id.clone(), salt.clone()))
         });
         let (secrets_for, held): (Vec<DatasetId>, Vec<Salt>) = queried.unzip();
-        let fingerprint = fingerprint(agency.derivation.scope(), &load.schema, base, &held);
+        let fingerprint = fingerprint(&agency.manifest.scope, &load.schema, base, &held);
         let granted: Vec<(DatasetId, Salt)> = secrets_for.iter().cloned().zip(held).collect();
         let people = (load.schema.flags.len(), load.persons.as_slice());
-        let subjects = Subjects::new(&agency.derivation, base, &granted, people);
+        let subjects = Subjects::new(derivation, base, &granted, people);
         Self::next(old, fingerprint, secrets_for, (subjects, as_of))
     }
 
