@@ -7,7 +7,7 @@ use proto::{
     act::Act,
     entry::Actor,
     hex_bytes::HexBytes,
-    transport,
+    quorum, transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
         match_service_server::MatchServiceServer,
@@ -211,7 +211,7 @@ async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
 
 /// The access log of this programme's gateway.
 fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
-    let origin = proto::entry::log_origin(&config.manifest.scope.programme);
+    let origin = quorum::origin(&config.manifest.scope.programme);
     let key = log_key::read(&config.data_dir, config.manifest.log())?;
     let log = AccessLog::open(&config.data_dir, origin.clone(), key, clock.clone())?;
     Ok(Recorder::new(log, origin))

@@ -14,7 +14,8 @@ use gateway::{
 };
 use proto::{
     act::Act,
-    entry::{Actor, Entry, log_origin},
+    entry::{Actor, Entry},
+    quorum,
     signing::SigningKey,
 };
 use zeroize::Zeroizing;
@@ -23,7 +24,7 @@ use crate::fixture::scope;
 
 /// Opens the log below a directory.
 pub fn recorder(directory: &Path) -> Recorder {
-    let origin = log_origin(&scope().programme);
+    let origin = quorum::origin(&scope().programme);
     let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
     let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
     Recorder::new(log, origin)

@@ -6,22 +6,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    act::Act,
-    name::{AgencyId, ProgrammeId},
-    note::KeyName,
-};
+use crate::{act::Act, name::AgencyId};
 
 /// An entry fits into a bundle of C2SP tlog-tiles.
 pub const MAX_ENTRY: usize = 65_535;
 /// The form of entries.
 const VERSION: u8 = 1;
-
-/// The name of the log that a programme's gateway keeps, and of the log's key.
-pub fn log_origin(programme: &ProgrammeId) -> KeyName {
-    let name = format!("{programme}/log");
-    name.parse().expect("a programme's name has no spaces and no '+'")
-}
 
 /// Whose act it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

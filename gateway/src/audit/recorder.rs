@@ -138,7 +138,7 @@ impl Recorder {
 pub(crate) mod tests {
     use std::path::Path;
 
-    use proto::{entry::log_origin, signing::SigningKey};
+    use proto::{quorum, signing::SigningKey};
     use zeroize::Zeroizing;
 
     use super::*;
@@ -146,7 +146,7 @@ pub(crate) mod tests {
 
     /// Writes to a log below a directory.
     pub(crate) fn recorder(directory: &Path) -> Recorder {
-        let origin = log_origin(&"demo".parse().expect("a name"));
+        let origin = quorum::origin(&"demo".parse().expect("a name"));
         let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
         let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
         Recorder::new(log, origin)

@@ -126,8 +126,12 @@ impl<'a> Reading<'a> {
         consistency: &[Hash],
     ) -> Result<Answer, Failure> {
         self.span.verify(&checkpoint.head(), consistency).map_err(Failure::unproven)?;
-        let before = |at: Option<Timestamp>| at.is_some_and(|at| self.chosen.from.is_some_and(|from| at < from));
-        let after = |at: Option<Timestamp>| at.is_some_and(|at| self.chosen.until.is_some_and(|until| at >= until));
+        let before = |at: Option<Timestamp>| {
+            at.is_some_and(|at| self.chosen.from.is_some_and(|from| at < from))
+        };
+        let after = |at: Option<Timestamp>| {
+            at.is_some_and(|at| self.chosen.until.is_some_and(|until| at >= until))
+        };
         if message.first > 0 && !before(self.first_at) {
             return Err(Failure::Unproven("the answer does not begin where it must".into()));
         }

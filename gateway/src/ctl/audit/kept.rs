@@ -99,6 +99,7 @@ fn write(path: &Path, note: &str) -> Result<(), Failure> {
         fs::rename(&new, path)?;
         File::open(directory)?.sync_all()
     };
-    let faulty = |error: io::Error| Failure::State { path: path.into(), problem: error.to_string() };
+    let faulty =
+        |error: io::Error| Failure::State { path: path.into(), problem: error.to_string() };
     written().map_err(faulty)
 }

@@ -1,10 +1,6 @@
 //! `audit search`, `show`, `prove` and `export`: entries, once they are proved.
 
-use proto::{
-    entry::Entry,
-    log_proof::LogProof,
-    wire::ProveRequest,
-};
+use proto::{entry::Entry, log_proof::LogProof, wire::ProveRequest};
 use serde_json::{Value, json};
 
 use super::{
@@ -110,8 +106,7 @@ async fn proved(
     if found.index != index {
         return Err(Failure::Unproven("the proof is of another entry".into()));
     }
-    let checkpoint =
-        auditor.take(&checkpoint.to_string(), &hashes(&response.since_known)?)?;
+    let checkpoint = auditor.take(&checkpoint.to_string(), &hashes(&response.since_known)?)?;
     let witnessed = auditor.witnessed(&checkpoint);
     Ok((found, response.proof, witnessed))
 }

@@ -65,9 +65,8 @@ pub fn what(act: &Act) -> Phrase {
 
 /// About what.
 pub fn about(entry: &Entry, lang: Lang) -> String {
-    let alerts = |count: usize| {
-        format!("{} {}", grouped(count as u64), lang.say(("条预警", "alerts")))
-    };
+    let alerts =
+        |count: usize| format!("{} {}", grouped(count as u64), lang.say(("条预警", "alerts")));
     match entry.act() {
         Act::Started { manifest_version, epoch, .. } => format!(
             "{} {manifest_version}, {} {epoch}",
@@ -77,7 +76,9 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         Act::Failed { first, end } | Act::LogRead { first, end } => {
             format!("{} {}-{}", lang.say(ENTRY), grouped(*first), grouped(end.saturating_sub(1)))
         }
-        Act::LogResumed { acts } => format!("{} {}", grouped(*acts), lang.say(("项操作未能进行", "acts did not happen"))),
+        Act::LogResumed { acts } => {
+            format!("{} {}", grouped(*acts), lang.say(("项操作未能进行", "acts did not happen")))
+        }
         Act::ManifestAccepted { manifest_version, .. } => manifest_version.to_string(),
         Act::EpochChanged { from, to } => format!("{from} -> {to}"),
         Act::PolicyInForce { rules, .. } => {

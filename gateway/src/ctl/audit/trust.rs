@@ -8,6 +8,7 @@ use std::{
 use proto::{
     checkpoint::Checkpoint,
     merkle::Hash,
+    note::NoteKey,
     quorum::{NotCosigned, Quorum},
     signed_manifest::SignedManifest,
 };
@@ -51,12 +52,13 @@ impl Auditor {
     ) -> Result<Self, Failure> {
         let named = manifest.or(config.and_then(|config| config.manifest.as_deref()));
         let quorum = quorum(named.ok_or(Failure::NoManifest)?)?;
-        let file = || {
-            let name = quorum.log().name.as_str().replace('/', "-");
-            let home = home.ok_or_else(|| Failure::Usage("without a home directory --state is needed".into()))?;
-            Ok(home.join(".local/state/gatewayctl").join(format!("{name}.checkpoint")))
+        let path = match (state, home) {
+            (Some(state), _) => state.to_owned(),
+            (None, Some(home)) => kept_below(home, quorum.log()),
+            (None, None) => {
+                return Err(Failure::Usage("without a home directory --state is needed".into()));
+            }
         };
-        let path = state.map_or_else(file, |path| Ok(PathBuf::from(path)))?;
         let kept = Kept::read(path, quorum.log())?;
         Ok(Self { quorum, kept })
     }
@@ -107,6 +109,12 @@ impl Auditor {
             Err(NotCosigned::Checkpoint(error)) => Err(Failure::unproven(error)),
         }
     }
+}
+
+/// Where the checkpoints of a log are kept.
+fn kept_below(home: &Path, log: &NoteKey) -> PathBuf {
+    let name = log.name.as_str().replace('/', "-");
+    home.join(".local/state/gatewayctl").join(format!("{name}.checkpoint"))
 }
 
 /// The keys in a manifest that enough of its own holders signed.

@@ -24,15 +24,18 @@ pub fn verify(source: &Source, auditor: &Auditor, screen: &Screen) -> Result<Str
     let checkpoint = auditor.open(&source.checkpoint()?)?;
     let kept = auditor.kept().checkpoint().map(Checkpoint::head);
     let mut reading = Entries::default();
-    let verified = log_verification::verify(source, &checkpoint.head(), kept.as_ref(), |index, bytes| {
-        reading.take(index, bytes);
-    });
+    let verified =
+        log_verification::verify(source, &checkpoint.head(), kept.as_ref(), |index, bytes| {
+            reading.take(index, bytes);
+        });
     match verified {
         Ok(()) => {}
         Err(TreeFault::Rewritten { .. } | TreeFault::Cut { .. }) => {
             return Err(auditor.kept().contradicted(&checkpoint)?);
         }
-        Err(fault @ TreeFault::Unread { .. }) => return Err(Failure::Unforeseen(fault.to_string())),
+        Err(fault @ TreeFault::Unread { .. }) => {
+            return Err(Failure::Unforeseen(fault.to_string()));
+        }
         Err(fault) => return Err(Failure::unproven(fault)),
     }
     reading.fault.map_or(Ok(()), |fault| Err(Failure::Unproven(fault)))?;
@@ -40,9 +43,8 @@ pub fn verify(source: &Source, auditor: &Auditor, screen: &Screen) -> Result<Str
     auditor.kept().keep(&checkpoint)?;
     let size = checkpoint.size();
     let witnesses = auditor.witnessed(&checkpoint).signed;
-    let json = || {
-        json!({ "entries": size, "witnesses": witnesses, "checkpoint": checkpoint.to_string() })
-    };
+    let json =
+        || json!({ "entries": size, "witnesses": witnesses, "checkpoint": checkpoint.to_string() });
     Ok(screen.answer(json, || screen.lang.say(GOOD).replace("{}", &grouped(size))))
 }
 
