@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use proto::name::{AgencyId, DatasetId};
 
-use crate::lang::Lang;
+use crate::{key_holder::commands::KeyHolderCommand, lang::Lang};
 
 /// Runs inside an agency: reads its files, derives person secrets, and serves sealed rows and
 /// releases to the programme's gateway.
@@ -62,6 +62,9 @@ pub enum Command {
         #[arg(long, required = true, num_args = 1.., value_name = "AGENCY")]
         to: Vec<AgencyId>,
     },
+    /// What only a key holder does: the key ceremony, share keys, usage. 密钥持有方
+    #[command(subcommand)]
+    KeyHolder(KeyHolderCommand),
     /// Print the block for the federation manifest again. 显示公钥
     PublicKeys,
     /// Print a completion script for a shell.

@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     dataset_config::DatasetConfig,
     derive::Derivation,
+    key_holder::check::check_key_holder,
     keys::Keys,
     lang::Lang,
     load::load,
@@ -104,6 +105,7 @@ fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lan
     let expected = Identity { programme, party: Party::Agency(config.agency.clone()) };
     checks.push(check_tls(&config.tls, &expected, clock.now(), lang));
     checks.push(check_clock(&config.manifest, clock.now(), lang));
+    checks.extend(check_key_holder(config, manifest, lang));
     checks
 }
 

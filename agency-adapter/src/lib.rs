@@ -35,6 +35,7 @@ pub mod household_rows;
 mod households;
 pub mod identifier;
 pub mod k_threshold;
+pub mod key_holder;
 pub mod keys;
 pub mod lang;
 pub mod load;

@@ -13,6 +13,7 @@ use agency_adapter::{
     clock::Clock,
     config::Config,
     doctor,
+    key_holder::commands,
     keys::PublicKeys,
     lang::Lang,
     load_run::{self, Outcome},
@@ -93,6 +94,18 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
             if arguments.json {
                 print(&json!({ "dataset": dataset, "to": to, "files": written }).to_string())?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::KeyHolder(command) => {
+            let outcome = commands::run(command, &config()?, &Clock::system(), lang)?;
+            for note in &outcome.notes {
+                writeln!(io::stderr(), "{note}")?;
+            }
+            match (arguments.json, outcome.text.trim_end()) {
+                (true, _) => print(&outcome.json.to_string())?,
+                (false, "") => {}
+                (false, text) => print(text)?,
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -4,8 +4,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use proto::{
     identity::{Identity, Party},
+    scope::Suite,
     transport,
-    wire::{self, adapter_service_server::AdapterServiceServer},
+    wire::{
+        self, adapter_service_server::AdapterServiceServer,
+        key_holder_service_server::KeyHolderServiceServer,
+    },
 };
 use rustls::ServerConfig;
 use tokio::{
@@ -23,6 +27,7 @@ use crate::{
     agency::{Agency, AgencyError},
     clock::Clock,
     config::{Config, ConfigError},
+    key_holder::{holder::KeyHolder, service::Holder},
     publication::{Publication, Reload},
     vectors::{VectorFailure, run_vectors},
     version_log::StoreError,
@@ -87,21 +92,21 @@ pub async fn serve(
     run_vectors()?;
     let agency = Agency::open(&config)?;
     let tls = read_tls(&config, &agency)?;
+    let holds = agency.manifest.scope.suite == Suite::Oprf
+        && agency.manifest.holder_index(&config.agency).is_some();
+    let key_holder =
+        holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let reloads = Reloads {
-        config,
-        publication: publication.clone(),
-        tls: tls_sender,
-        reload,
-        granted: granted.clone(),
-    };
+    let adapter =
+        Adapter { publication: publication.clone(), granted: granted.clone(), stop: stop.clone() };
+    let routes = routes(adapter, key_holder).await?;
+    let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
-    let adapter = Adapter { publication, granted, stop: stop.clone() };
-    let served = listen(adapter, listener, tls, &stop, shutdown).await;
+    let served = listen(routes, listener, tls, &stop, shutdown).await;
     stop.cancel();
     // A long reload is not waited for: its transaction in the store is whole or was never made.
     let _ = tokio::time::timeout(DRAIN, async { (reloads.await, closed.cancelled().await) }).await;
@@ -109,17 +114,16 @@ pub async fn serve(
 }
 
 async fn listen(
-    adapter: Adapter,
+    routes: Routes,
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
     stop: &CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let server =
-        transport::server().add_routes(routes(adapter).await?).serve_with_incoming_shutdown(
-            transport::incoming(listener, tls),
-            stop.clone().cancelled_owned(),
-        );
+    let server = transport::server().add_routes(routes).serve_with_incoming_shutdown(
+        transport::incoming(listener, tls),
+        stop.clone().cancelled_owned(),
+    );
     let mut server = std::pin::pin!(server);
     tokio::select! {
         served = &mut server => return served.map_err(|error| fault(&error)),
@@ -134,7 +138,10 @@ async fn listen(
 }
 
 /// Every service of the adapter, each for the gateway alone: also what only tells that it is there.
-async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
+async fn routes(
+    adapter: Adapter,
+    key_holder: Option<Arc<KeyHolder>>,
+) -> Result<Routes, ServeError> {
     let publication = adapter.publication.clone();
     let gateway_only = move |request: Request<()>| {
         adapter_service::admit(&publication, request.extensions()).map(|()| request)
@@ -145,8 +152,14 @@ async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
         .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
         .build_v1()
         .map_err(|error| fault(&error))?;
+    let holder = key_holder.map(|key_holder| Holder::new(adapter.publication.clone(), key_holder));
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
-    Ok(Routes::new(service)
+    let mut routes = Routes::new(service);
+    if let Some(holder) = holder {
+        let holder = KeyHolderServiceServer::new(holder);
+        routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
+    }
+    Ok(routes
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
 }
@@ -232,10 +245,13 @@ mod tests {
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let adapter = Adapter { publication: Arc::new(publication), granted, stop };
-        let mut routes = routes(adapter).await.expect("built").prepare();
+        let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
+        let routes = routes(adapter, Some(Arc::new(key_holder))).await;
+        let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
+            "/matching.v1.KeyHolderService/Evaluate",
             "/grpc.health.v1.Health/Check",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
@@ -264,7 +280,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 3], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 4], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");
