@@ -43,6 +43,7 @@ pub mod tiled_tree;
 pub mod tls;
 pub mod transport;
 pub mod wire;
+pub mod witness;
 
 /// Golden values of every derivation; an adapter's `doctor` runs them.
 pub const DERIVATION_VECTORS: &str = include_str!("../vectors/derivation.json");
