@@ -121,6 +121,16 @@ impl Config {
     }
 }
 
+/// The data directory that a configuration names: all that is needed before there is a manifest.
+///
+/// # Errors
+/// Names the file and what is wrong in it.
+pub fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
+    let file: File = toml::from_str(&text(path)?)
+        .with_context(|| format!("{} is not a gateway configuration", path.display()))?;
+    Ok(path.parent().unwrap_or(Path::new(".")).join(file.data_dir))
+}
+
 fn text(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
