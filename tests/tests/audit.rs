@@ -13,6 +13,7 @@ use proto::{
     fault::reason_of,
     log_proof::LogProof,
     log_verification,
+    tile::{Tile, TileKind},
     tiled_tree::TreeFault,
     wire::{self, watch_alerts_response::Event},
 };
@@ -140,7 +141,7 @@ async fn promise_6_nothing_is_delivered_that_was_not_logged_first_and_no_entry_i
     tampering_is_found(&world, log.len());
 }
 
-/// Every entry of the files on disk, changed one at a time.
+/// Every entry of the first bundle on disk, changed one at a time.
 fn tampering_is_found(world: &World, entries: usize) {
     let kept = world.deployment.dir.join("gateway/data/log");
     let verified = |directory: &Path| {
@@ -153,10 +154,11 @@ fn tampering_is_found(world: &World, entries: usize) {
     };
     let (size, verified_as_kept) = verified(&kept);
     assert!(verified_as_kept.is_ok() && size >= entries as u64, "{verified_as_kept:?}");
-    let bundle = kept.join("tile/entries/000");
-    let good = std::fs::read(&bundle).expect("a full bundle");
+    let first = Tile::in_tree(TileKind::Entries, 0, size).expect("there are entries");
+    let bundle = kept.join(first.to_string());
+    let good = std::fs::read(&bundle).expect("a bundle");
     let mut place = 0;
-    for index in 0..256 {
+    for index in first.entries() {
         let length = usize::from(u16::from_be_bytes([good[place], good[place + 1]]));
         let mut bad = good.clone();
         bad[place + 2 + length / 2] ^= 1;
