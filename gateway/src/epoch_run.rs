@@ -9,6 +9,7 @@ use proto::manifest::Manifest;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
+    audit::recorder::Recorder,
     clock::Clock,
     config::Adapter,
     epoch::Epoch,
@@ -35,6 +36,8 @@ pub struct Federation {
     pub relay: Arc<Relay>,
     /// The time.
     pub clock: Clock,
+    /// Writes down what is done.
+    pub recorder: Recorder,
 }
 
 /// A running epoch; dropping it ends its links.
@@ -81,6 +84,7 @@ impl EpochRun {
             policy: self.federation.policy.clone(),
             relay: self.federation.relay.clone(),
             clock: self.federation.clock.clone(),
+            recorder: self.federation.recorder.clone(),
             arrivals: self.arrivals.clone(),
         });
         let listed = |adapter: &&Adapter| around.manifest.agency(&adapter.agency).is_some();
