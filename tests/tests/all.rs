@@ -10,6 +10,7 @@ mod descriptions;
 mod fixture;
 mod full_disk;
 mod machines;
+mod manifest;
 mod promises;
 mod random;
 mod recovery;
