@@ -11,6 +11,7 @@ mod fixture;
 mod full_disk;
 mod machines;
 mod manifest;
+mod oprf;
 mod promises;
 mod random;
 mod recovery;
