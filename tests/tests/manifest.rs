@@ -90,7 +90,7 @@ fn on_day_one_agencies_send_blocks_the_keeper_drafts_and_the_holders_sign() {
 fn no_program_goes_by_a_manifest_that_too_few_signed_or_that_is_older() {
     let directory = tempfile::tempdir().expect("a directory");
     let dir = directory.path();
-    let deployment = Deployment::create(dir, SMALL_POLICY, Suite::Oprf, |_| String::new())
+    let deployment = Deployment::create(dir, SMALL_POLICY, Suite::SaltedHash, |_| String::new())
         .expect("a federation");
     let nowhere = "127.0.0.1:1".parse().expect("an address");
     let adapters: BTreeMap<_, _> =
