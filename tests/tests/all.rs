@@ -2,6 +2,7 @@
 
 mod access_log;
 mod architecture;
+mod audit;
 mod canaries;
 mod capability;
 mod certificates;
