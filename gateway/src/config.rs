@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use proto::{
+    hex_bytes::HexBytes,
     identity::{Identity, Party},
     manifest::Manifest,
     name::AgencyId,
@@ -18,6 +19,7 @@ use proto::{
     transport::Target,
 };
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::{
     authorise::Officer,
@@ -30,8 +32,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Holds sealed rows, alerts and policy history.
     pub data_dir: PathBuf,
+    /// BLAKE3 of the configuration file.
+    pub version: HexBytes<32>,
     /// The federation.
     pub manifest: Manifest,
+    /// SHA-256 of the manifest's text.
+    pub manifest_version: HexBytes<32>,
     /// The policy file.
     pub policy: PathBuf,
     /// Our certificate and whom we trust.
@@ -84,11 +90,13 @@ impl Config {
     /// # Errors
     /// Names the file and what is wrong in it.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let file: File = toml::from_str(&text(path)?)
+        let own = text(path)?;
+        let file: File = toml::from_str(&own)
             .with_context(|| format!("{} is not a gateway configuration", path.display()))?;
         let directory = path.parent().unwrap_or(Path::new("."));
         let manifest_path = directory.join(&file.manifest);
-        let manifest = Manifest::parse(&text(&manifest_path)?)
+        let manifest_text = text(&manifest_path)?;
+        let manifest = Manifest::parse(&manifest_text)
             .with_context(|| format!("federation manifest {}", manifest_path.display()))?;
         if manifest.scope.suite != Suite::SaltedHash {
             bail!(
@@ -106,6 +114,8 @@ impl Config {
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
             manifest,
+            manifest_version: HexBytes(Sha256::digest(manifest_text).into()),
+            version: HexBytes(*blake3::hash(own.as_bytes()).as_bytes()),
             tls,
         })
     }

@@ -7,7 +7,7 @@ use gateway::{
     agreement, authorise::Register, clock::Clock, config::Config, gateway::Gateway,
     policy_in_force::PolicyInForce,
 };
-use proto::transport;
+use proto::{act::Act, entry::Actor, transport};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -123,13 +123,17 @@ fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
 }
 
 fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
-    let (policy, tls) = (gateway.policy(), gateway.tls());
+    let (policy, tls, recorder) = (gateway.policy(), gateway.tls(), gateway.recorder());
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            match policy.reload() {
+            match policy.reload(&recorder, &Actor::Gateway).await {
                 Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
                 Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
+            }
+            if let Err(error) = recorder.record(&Actor::Gateway, Act::TlsFilesRead {}).await {
+                tracing::error!(%error, "TLS files not read again; the old ones stay");
+                continue;
             }
             match tls.reload() {
                 Ok(()) => tracing::info!("TLS files read again"),

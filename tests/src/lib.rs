@@ -3,6 +3,7 @@
 pub mod city;
 pub mod deployment;
 pub mod generated;
+pub mod log_reader;
 pub mod oracle;
 pub mod pki;
 pub mod process;
