@@ -18,3 +18,4 @@ mod reload;
 mod siege;
 mod staff;
 mod town;
+mod witnesses;

@@ -19,7 +19,7 @@ use crate::{
     output::{Form, Screen, harmless, write_out},
     resume::{Pace, Resume},
     rules::Names,
-    words::{self, Phrase},
+    words::Phrase,
 };
 
 const LOST: Phrase = ("连接已断开，正在重新连接：", "The connection is lost; connecting again: ");
