@@ -168,7 +168,8 @@ impl Witnesses {
             if !enough {
                 self.lock_board().behind_since.get_or_insert_with(Instant::now);
             }
-            let round = Round { log, quorum: &quorum(), checkpoint: (*checkpoint).clone() };
+            let round =
+                Round { log, quorum: &quorum(), checkpoint: (*checkpoint).clone(), published: 0 };
             let complete = self.ask_all(round, &mut conversations).await;
             if let Some(cosigned) = self.cosigned() {
                 match changes.advance(log, cosigned.size()).await {
@@ -242,6 +243,7 @@ impl Witnesses {
                 }
             }
         }
+        self.publish(&mut round).await;
         while let Some(ended) = showing.join_next().await {
             let Ok((agency, conversation, shown)) = ended else { continue };
             if let Err(problem) = shown {
@@ -287,13 +289,21 @@ impl Witnesses {
         if let Some(problem) = problem.filter(|problem| before.as_ref() != Some(problem)) {
             tracing::warn!(%agency, %problem, "a witness did not cosign");
         }
-        if well && let Ok(cosigned) = round.quorum.verify(round.checkpoint.clone()) {
-            self.publish(cosigned).await;
+        if well && round.published == 0 {
+            self.publish(round).await;
         }
         well
     }
 
-    async fn publish(&self, cosigned: Cosigned) {
+    /// Publishes the round's checkpoint, where the quorum has cosigned it: once when it has, and once
+    /// with all cosignatures.
+    async fn publish(&self, round: &mut Round<'_>) {
+        let cosigners = round.quorum.cosigners(&round.checkpoint).len();
+        let Ok(cosigned) = round.quorum.verify(round.checkpoint.clone()) else { return };
+        if cosigners == round.published {
+            return;
+        }
+        round.published = cosigners;
         let (file, bytes) = (self.file.clone(), cosigned.checkpoint().to_string());
         let write = move || replace(&LocalDisk, &file, bytes.as_bytes());
         match tokio::task::spawn_blocking(write).await {
@@ -319,6 +329,8 @@ struct Round<'a> {
     log: &'a AccessLog,
     quorum: &'a Quorum,
     checkpoint: Checkpoint,
+    /// How many cosignatures the published one has.
+    published: usize,
 }
 
 impl Board {
