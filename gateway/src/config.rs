@@ -16,12 +16,13 @@ use proto::{
     manifest::Manifest,
     name::AgencyId,
     scope::Suite,
+    signed_manifest::SignedManifest,
     transport::Target,
 };
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::{
+    accepted_manifest,
     authorise::Officer,
     tls_in_force::{TlsFiles, TlsInForce},
 };
@@ -36,8 +37,8 @@ pub struct Config {
     pub version: HexBytes<32>,
     /// The federation.
     pub manifest: Manifest,
-    /// SHA-256 of the manifest's text.
-    pub manifest_version: HexBytes<32>,
+    /// The same as its holders signed it.
+    pub signed: SignedManifest,
     /// The policy file.
     pub policy: PathBuf,
     /// Our certificate and whom we trust.
@@ -95,9 +96,9 @@ impl Config {
             .with_context(|| format!("{} is not a gateway configuration", path.display()))?;
         let directory = path.parent().unwrap_or(Path::new("."));
         let manifest_path = directory.join(&file.manifest);
-        let manifest_text = text(&manifest_path)?;
-        let manifest = Manifest::parse(&manifest_text)
-            .with_context(|| format!("federation manifest {}", manifest_path.display()))?;
+        let data_dir = directory.join(file.data_dir);
+        let signed = accepted_manifest::read(&manifest_path, &data_dir)?;
+        let manifest = signed.manifest().clone();
         if manifest.scope.suite != Suite::SaltedHash {
             bail!(
                 "federation manifest {} names a suite that this version does not have: it has \
@@ -109,16 +110,26 @@ impl Config {
         let tls = Arc::new(tls);
         Ok(Self {
             listen: file.listen,
-            data_dir: directory.join(file.data_dir),
+            data_dir,
+            signed,
             policy: directory.join(file.policy),
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
             manifest,
-            manifest_version: HexBytes(Sha256::digest(manifest_text).into()),
             version: HexBytes(*blake3::hash(own.as_bytes()).as_bytes()),
             tls,
         })
     }
+}
+
+/// The data directory that a configuration names: all that is needed before there is a manifest.
+///
+/// # Errors
+/// Names the file and what is wrong in it.
+pub fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
+    let file: File = toml::from_str(&text(path)?)
+        .with_context(|| format!("{} is not a gateway configuration", path.display()))?;
+    Ok(path.parent().unwrap_or(Path::new(".")).join(file.data_dir))
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {

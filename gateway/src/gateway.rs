@@ -22,6 +22,7 @@ use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    accepted_manifest,
     admin_service::Administration,
     agreement,
     alerts::Alerts,
@@ -83,6 +84,7 @@ impl Gateway {
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
+        accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let (epoch, alerts) = stores(&config).await?;
         let recorder = recorder(&config, &clock)?;
         let started = started(&config, &policy.current(), alerts.revision().await?);
@@ -246,7 +248,7 @@ fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
 fn started(config: &Config, policy: &Policy, revision: u64) -> Act {
     Act::Started {
         configuration: config.version,
-        manifest: config.manifest_version,
+        manifest: HexBytes(config.signed.fingerprint()),
         manifest_version: config.manifest.version,
         policy: HexBytes(policy.version),
         epoch: config.manifest.scope.epoch,

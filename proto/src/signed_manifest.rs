@@ -131,8 +131,7 @@ impl SignedManifest {
     /// # Errors
     /// [`SignedManifestError`].
     pub fn parse(text: &str) -> Result<Self, SignedManifestError> {
-        let has_signatures =
-            text.rsplit_once("\n\n").is_some_and(|(_, end)| end.starts_with('\u{2014}'));
+        let has_signatures = body_of(text) != text;
         let note = if has_signatures { Note::parse(text)? } else { Note::new(text)? };
         Ok(Self { manifest: Manifest::parse(note.text())?, note })
     }
@@ -258,6 +257,14 @@ impl SignedManifest {
             })
         };
         of.holders().agencies.iter().filter(signed).cloned().collect()
+    }
+}
+
+/// The text of a signed manifest, or of one that nobody has signed yet.
+pub fn body_of(text: &str) -> &str {
+    match text.rfind("\n\n\u{2014}") {
+        Some(end) if !text[end + 2..].contains("\n\n") => &text[..=end],
+        _ => text,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod log_reader;
 pub mod oracle;
 pub mod pki;
 pub mod process;
+pub mod shared_key;
 pub mod source_files;
 pub mod staff_client;
 pub mod tap;

@@ -52,11 +52,11 @@ async fn nothing_is_shown(machines: &mut Machines, known: &str) {
     }
 }
 
-/// The revisions that a watcher was sent, all of them before the disk was full.
-async fn watched_before(watched: &mut tonic::Streaming<wire::WatchAlertsResponse>) -> Vec<u64> {
+/// The revisions that a watcher is sent until nothing more comes.
+async fn revisions(stream: &mut tonic::Streaming<wire::WatchAlertsResponse>) -> Vec<u64> {
     let mut told = vec![];
     let quiet = Duration::from_millis(500);
-    while let Ok(Some(Ok(event))) = tokio::time::timeout(quiet, watched.next()).await {
+    while let Ok(Some(Ok(event))) = tokio::time::timeout(quiet, stream.next()).await {
         if let Some(wire::watch_alerts_response::Event::Alert(alert)) = event.event {
             told.push(alert.revision);
         }
@@ -91,22 +91,24 @@ async fn on_a_full_disk_nobody_is_shown_what_is_not_logged_and_room_is_enough_to
     let process = machines.gateway.id();
     let request = wire::WatchAlertsRequest { filter: None, resume_after: 0 };
     let watched = machines.desk.matches.watch_alerts(request).await.expect("watching");
-    let mut watched = watched.into_inner();
+    let mut stream = watched.into_inner();
 
     machines.gateway.fill_disk(true).await.expect("full");
     machines.write(true);
     machines.hang_up().await;
     health_becomes(&machines, ServingStatus::NotServing).await;
     nothing_is_shown(&mut machines, &known).await;
-    let told = watched_before(&mut watched).await;
+    let told = revisions(&mut stream).await;
 
     machines.gateway.fill_disk(false).await.expect("room");
     machines.come_to(true, &[]).await;
     health_becomes(&machines, ServingStatus::Serving).await;
     assert_eq!(machines.gateway.id(), process, "nobody had to start it again");
-    let now: Vec<u64> =
-        machines.desk.alerts().await.expect("alerts").iter().map(|a| a.revision).collect();
-    assert!(now.iter().any(|revision| !told.contains(revision)), "changes came after all");
+    let resume_after = told.last().copied().unwrap_or_default();
+    let request = wire::WatchAlertsRequest { filter: None, resume_after };
+    let again = machines.desk.matches.watch_alerts(request).await.expect("watching");
+    let later = revisions(&mut again.into_inner()).await;
+    assert!(!later.is_empty() && later.iter().all(|r| *r > resume_after), "changes came after all");
     resumed(&machines).await;
     for line in machines.admin.datasets().await.expect("lines") {
         assert_eq!((&*line.problem, line.unopenable), ("", 0), "{}", line.dataset);

@@ -148,6 +148,15 @@ impl Recorder {
         }
     }
 
+    /// The same for what is not about to happen: a count of what came to pass.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]; it is to be tried again.
+    pub(super) async fn note(&self, by: &Actor, act: Act) -> Result<(), Unrecorded> {
+        self.write(by, vec![act]).await?;
+        Ok(())
+    }
+
     async fn append(&self, by: &Actor, acts: Vec<Act>) -> Result<Range<u64>, Unrecorded> {
         let count = acts.len() as u64;
         let written = self.write(by, acts).await;

@@ -93,7 +93,7 @@ impl Tally {
         let counts = std::mem::take(&mut *self.counts());
         for (key, count) in counts {
             let (by, act) = entry(&key, count);
-            if recorder.record(&by, act).await.is_err() {
+            if recorder.note(&by, act).await.is_err() {
                 let mut counts = self.counts();
                 let kept = counts.entry(key).or_default();
                 kept.number += count.number;
