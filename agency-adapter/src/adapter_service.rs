@@ -18,10 +18,11 @@ use crate::{
     clock,
     dataset_state::{Content, DatasetState},
     grants::GrantsError,
-    group_source::{ReleasedSource, SealedSource},
+    group_source::{ReleasedSource, SealedSource, Source},
     group_stream::{self, GroupStream},
     publication::Publication,
     refusal, vectors,
+    witness::cosigning::Witness,
 };
 
 /// Grants in one delivery; far more than there are datasets.
@@ -33,8 +34,8 @@ pub struct Adapter {
     pub publication: Arc<Publication>,
     /// Told when a grant was accepted that was not held before.
     pub granted: Arc<Notify>,
-    /// Ends the streams.
-    pub stop: CancellationToken,
+    /// Says whether anything is served, and remembers what was.
+    pub witness: Arc<Witness>,
 }
 
 #[tonic::async_trait]
@@ -83,8 +84,8 @@ impl AdapterService for Adapter {
         self.accept_scope(request.scope)?;
         let dataset = self.dataset(&request.dataset, DatasetKind::CrossCheck)?;
         let after = cursor(request.after)?;
-        let source = SealedSource::new(self.publication.clone(), dataset, self.publication.scope());
-        let signals = (self.publication.changes(), self.stop.clone());
+        let signals = (self.publication.changes(), self.pass()?);
+        let source = SealedSource::new(self.source(dataset));
         group_stream::start(source, after, signals).await.map(Response::new)
     }
 
@@ -98,9 +99,8 @@ impl AdapterService for Adapter {
         self.accept_scope(request.scope)?;
         let dataset = self.dataset(&request.dataset, DatasetKind::Watch)?;
         let after = cursor(request.after)?;
-        let source =
-            ReleasedSource::new(self.publication.clone(), dataset, self.publication.scope());
-        let signals = (self.publication.changes(), self.stop.clone());
+        let signals = (self.publication.changes(), self.pass()?);
+        let source = ReleasedSource::new(self.source(dataset));
         group_stream::start(source, after, signals).await.map(Response::new)
     }
 }
@@ -114,6 +114,17 @@ impl Adapter {
 
     fn accept_scope(&self, scope: Option<wire::Scope>) -> Result<(), Status> {
         self.publication.scope().accept(scope).map_err(|error| refusal::scope(&error))
+    }
+
+    /// What is being served ends when the token is cancelled.
+    fn pass(&self) -> Result<CancellationToken, Status> {
+        self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))
+    }
+
+    fn source(&self, dataset: DatasetId) -> Source {
+        let publication = self.publication.clone();
+        let scope = publication.scope();
+        Source { publication, witness: self.witness.clone(), dataset, scope }
     }
 
     fn dataset(&self, name: &str, kind: DatasetKind) -> Result<DatasetId, Status> {

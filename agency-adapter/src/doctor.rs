@@ -25,6 +25,7 @@ use crate::{
     lang::Lang,
     load::load,
     vectors::run_vectors,
+    witness::status::WitnessStatus,
 };
 
 /// More refused rows than one in so many are worth a warning.
@@ -72,6 +73,7 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
     }
     if let Ok(agency) = Agency::open(&config) {
         checks.extend(check_salts(&config, &agency, lang));
+        checks.push(check_witness(&config, &agency, (clock, lang)));
     }
     for dataset in &config.datasets {
         let mut progress = |done, all| progress(&dataset.id, done, all);
@@ -107,6 +109,13 @@ fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lan
     checks.push(check_clock(&config.manifest, clock.now(), lang));
     checks.extend(check_key_holder(config, manifest, lang));
     checks
+}
+
+fn check_witness(config: &Config, agency: &Agency, (clock, lang): (&Clock, Lang)) -> Check {
+    match WitnessStatus::read(config, agency, clock.now()) {
+        Ok(status) => status.check(lang),
+        Err(error) => Check::failure("witness", error.to_string()),
+    }
 }
 
 fn check_source(

@@ -68,3 +68,4 @@ pub mod vectors;
 pub mod version_head;
 pub mod version_log;
 pub mod version_reading;
+pub mod witness;

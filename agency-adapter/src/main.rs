@@ -8,8 +8,9 @@ use std::{
 };
 
 use agency_adapter::{
+    agency::Agency,
     check,
-    cli::{Arguments, Command},
+    cli::{Arguments, Command, WitnessCommand},
     clock::Clock,
     config::Config,
     doctor,
@@ -18,6 +19,7 @@ use agency_adapter::{
     lang::Lang,
     load_run::{self, Outcome},
     server, setup,
+    witness::status::{self, WitnessStatus},
 };
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
@@ -132,6 +134,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
             Ok(exit(!check::any_failure(&checks)))
         }
+        Command::Witness { command } => witness(arguments, *command, &config()?, lang),
         Command::Serve => serve(config()?),
     }
 }
@@ -159,6 +162,27 @@ fn print_keys(
         print(keys.manifest_block(&config.agency).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn witness(
+    arguments: &Arguments,
+    command: WitnessCommand,
+    config: &Config,
+    lang: Lang,
+) -> anyhow::Result<ExitCode> {
+    let now = Clock::system().now();
+    if let WitnessCommand::Resume { .. } = command {
+        let reported = status::resume(config, now)?;
+        let word = lang.pick("项分叉证据标记为已报告", "forks marked as reported");
+        writeln!(io::stderr(), "{reported} {word}")?;
+    }
+    let status = WitnessStatus::read(config, &Agency::open(config)?, now)?;
+    if arguments.json {
+        print(&serde_json::to_string_pretty(&status)?)?;
+    } else {
+        print(&status.text(lang))?;
+    }
+    Ok(exit(status.is_well()))
 }
 
 fn report(arguments: &Arguments, outcomes: &[Outcome], lang: Lang) -> anyhow::Result<ExitCode> {

@@ -7,6 +7,7 @@ use crate::{
     key_holder::{account::AccountError, holder::Refusal},
     resume::FromTheFuture,
     version_log::StoreError,
+    witness::{acts::ActsError, cosigning::Refused, gate::Stopped},
 };
 
 /// The caller is not the programme's gateway.
@@ -48,6 +49,34 @@ pub fn store(error: &StoreError) -> Status {
     tracing::error!(problem = %error, "reading the version store failed");
     Reason::StoreUnavailable
         .status("the adapter's version store failed: its IT department finds why in its log")
+}
+
+/// There is evidence of a fork.
+pub fn stopped(stopped: &Stopped) -> Status {
+    Reason::LogForked.status(stopped.to_string())
+}
+
+/// The witness does not cosign, or take in what it is shown.
+pub fn witness(refused: &Refused) -> Status {
+    match refused {
+        Refused::Stopped(reason) => stopped(reason),
+        Refused::Fault(fault) => {
+            tracing::error!(problem = %fault, "the witness's files failed");
+            Reason::StoreUnavailable
+                .status("the adapter's witness failed: its IT department finds why in its log")
+        }
+        Refused::Checkpoint(_) | Refused::OldSize | Refused::Proof | Refused::Entry { .. } => {
+            tracing::warn!(problem = %refused, "the witness refused");
+            argument(refused)
+        }
+    }
+}
+
+/// What is to be served cannot be remembered.
+pub fn acts(error: &ActsError) -> Status {
+    tracing::error!(problem = %error, "nothing is served that cannot be remembered");
+    Reason::StoreUnavailable
+        .status("the adapter's state directory failed: its IT department finds why in its log")
 }
 
 /// As many requests as can be at work are at work.

@@ -9,6 +9,7 @@ use proto::{
     wire::{
         self, adapter_service_server::AdapterServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
+        witness_service_server::WitnessServiceServer,
     },
 };
 use rustls::ServerConfig;
@@ -31,12 +32,18 @@ use crate::{
     publication::{Publication, Reload},
     vectors::{VectorFailure, run_vectors},
     version_log::StoreError,
+    witness::{
+        cosigning::{Witness, WitnessFault},
+        service::{Witnessing, complain},
+    },
 };
 
 /// How long open streams may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
+/// The largest showing of log entries.
+const LARGEST_SHOWING: usize = 4 << 20;
 
 /// Why the adapter does not serve. All of it is ours to mend.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +70,9 @@ pub enum ServeError {
     /// The version store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The witness's files.
+    #[error(transparent)]
+    Witness(#[from] WitnessFault),
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -96,13 +106,14 @@ pub async fn serve(
         && agency.manifest.holder_index(&config.agency).is_some();
     let key_holder =
         holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
+    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
     let publication = Publication::open(config.clone(), agency, clock)?;
     let publication = Arc::new(publication);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
-    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let adapter =
-        Adapter { publication: publication.clone(), granted: granted.clone(), stop: stop.clone() };
+    tokio::spawn(complain(witness.clone(), stop.clone()));
+    let adapter = Adapter { publication: publication.clone(), granted: granted.clone(), witness };
     let routes = routes(adapter, key_holder).await?;
     let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
@@ -152,9 +163,13 @@ async fn routes(
         .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
         .build_v1()
         .map_err(|error| fault(&error))?;
-    let holder = key_holder.map(|key_holder| Holder::new(adapter.publication.clone(), key_holder));
+    let (publication, witness) = (adapter.publication.clone(), adapter.witness.clone());
+    let holder =
+        key_holder.map(|key_holder| Holder::new(publication.clone(), key_holder, witness.clone()));
+    let witnessing = WitnessServiceServer::new(Witnessing { publication, witness });
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
-    let mut routes = Routes::new(service);
+    let mut routes =
+        Routes::new(service).add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING));
     if let Some(holder) = holder {
         let holder = KeyHolderServiceServer::new(holder);
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
@@ -244,7 +259,9 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        let adapter = Adapter { publication: Arc::new(publication), granted, stop };
+        let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
+        let witness = Arc::new(witness);
+        let adapter = Adapter { publication: Arc::new(publication), granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
         let routes = routes(adapter, Some(Arc::new(key_holder))).await;
         let mut routes = routes.expect("built").prepare();
@@ -252,6 +269,8 @@ mod tests {
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.KeyHolderService/Evaluate",
+            "/matching.v1.WitnessService/AddCheckpoint",
+            "/matching.v1.WitnessService/ShowEntries",
             "/grpc.health.v1.Health/Check",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
@@ -280,7 +299,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 4], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 6], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

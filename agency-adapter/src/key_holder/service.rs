@@ -12,7 +12,12 @@ use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::holder::KeyHolder;
-use crate::{adapter_service::admit, publication::Publication, refusal};
+use crate::{
+    adapter_service::admit,
+    publication::Publication,
+    refusal,
+    witness::{cosigning::Witness, own_act::OwnAct},
+};
 
 /// Requests that wait for a processor, at most. The gateway sends no more than it has in flight.
 const WAITING: usize = 64;
@@ -21,6 +26,7 @@ const WAITING: usize = 64;
 pub struct Holder {
     publication: Arc<Publication>,
     key_holder: Arc<KeyHolder>,
+    witness: Arc<Witness>,
     /// One batch keeps one processor busy.
     processors: Arc<Semaphore>,
     places: Arc<Semaphore>,
@@ -28,11 +34,16 @@ pub struct Holder {
 
 impl Holder {
     /// Evaluates on all processors.
-    pub fn new(publication: Arc<Publication>, key_holder: Arc<KeyHolder>) -> Self {
+    pub fn new(
+        publication: Arc<Publication>,
+        key_holder: Arc<KeyHolder>,
+        witness: Arc<Witness>,
+    ) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             publication,
             key_holder,
+            witness,
             processors: Arc::new(Semaphore::new(processors)),
             places: Arc::new(Semaphore::new(processors + WAITING)),
         }
@@ -46,21 +57,25 @@ impl KeyHolderService for Holder {
         request: Request<wire::EvaluationRequest>,
     ) -> Result<Response<wire::Evaluation>, Status> {
         admit(&self.publication, request.extensions())?;
+        self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))?;
         let request =
             EvaluationRequest::try_from(request.into_inner()).map_err(refusal::argument)?;
         let place = self.places.clone().try_acquire_owned().map_err(|_| refusal::busy())?;
         let processor = self.processors.clone().acquire_owned().await;
         let processor = processor.map_err(|_| refusal::internal())?;
         let (agency, key_holder) = (self.publication.agency(), self.key_holder.clone());
+        let witness = self.witness.clone();
         let answer = move || {
             // Held to the end of the work, also where the gateway has stopped waiting for it.
             let _held = (place, processor);
-            key_holder.answer(&agency.manifest, &request)
+            let answer = key_holder.answer(&agency.manifest, &request);
+            let evaluation = answer.map_err(|refused| refusal::evaluation(&refused))?;
+            let epoch = request.scope.epoch;
+            let (requester, holder) = (request.requester.clone(), request.holder.clone());
+            let act = OwnAct::Evaluations { epoch, requester, holder };
+            witness.note(act).map_err(|error| refusal::acts(&error))?;
+            Ok(Response::new((&evaluation).into()))
         };
-        match tokio::task::spawn_blocking(answer).await {
-            Ok(Ok(evaluation)) => Ok(Response::new((&evaluation).into())),
-            Ok(Err(refused)) => Err(refusal::evaluation(&refused)),
-            Err(_) => Err(refusal::internal()),
-        }
+        tokio::task::spawn_blocking(answer).await.map_err(|_| refusal::internal())?
     }
 }
