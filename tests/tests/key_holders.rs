@@ -124,8 +124,10 @@ async fn connect(
         trust: pki.trust_pem().as_bytes(),
         revoked: None,
     });
-    let identity =
-        Identity { programme: "demo".parse().expect("a name"), party: Party::Agency(agency("tax")) };
+    let identity = Identity {
+        programme: "demo".parse().expect("a name"),
+        party: Party::Agency(agency("tax")),
+    };
     let target = Target { address: address.to_string(), server_name: "localhost".into(), identity };
     let channel = transport::connect(target, tls.expect("usable").client).await;
     KeyHolderServiceClient::new(channel.expect("connected"))
