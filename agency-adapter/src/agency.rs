@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 
 use proto::{
-    manifest::{Manifest, ManifestError},
+    manifest::Manifest,
     name::{AgencyId, DatasetId},
     salt::Salt,
     schema::DatasetKind,
 };
 
 use crate::{
-    config::{self, Config, ConfigError},
+    accepted_manifest::{self, AcceptedManifestError},
+    config::Config,
     derive::{Derivation, NotComputable},
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
@@ -37,12 +38,9 @@ pub struct Agency {
 /// Why the adapter cannot act for its agency. Each says how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum AgencyError {
-    /// A file that cannot be read.
+    /// There is no manifest to go by.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The manifest is not good.
-    #[error("the federation manifest is not usable: {0}")]
-    Manifest(#[from] ManifestError),
+    Manifest(#[from] AcceptedManifestError),
     /// Keys are missing or unusable.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -85,12 +83,23 @@ pub struct HeldSalts {
 }
 
 impl Agency {
-    /// Reads manifest, keys and state, and checks them against the configuration.
+    /// Reads manifest, keys and state, checks them against the configuration, and keeps the manifest
+    /// as the last one accepted.
     ///
     /// # Errors
     /// [`AgencyError`].
     pub fn open(config: &Config) -> Result<Self, AgencyError> {
-        let manifest = read_manifest(config)?;
+        let signed = accepted_manifest::read(config)?;
+        let agency = Self::of(config, signed.manifest().clone())?;
+        accepted_manifest::remember(&signed, &config.state_dir)?;
+        Ok(agency)
+    }
+
+    /// The same with a manifest that was read already; nothing is written.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub fn of(config: &Config, manifest: Manifest) -> Result<Self, AgencyError> {
         let keys = Keys::read(&config.state_dir)?;
         check_keys(&manifest, &config.agency, &keys.public())?;
         check_datasets(&manifest, config)?;
@@ -170,15 +179,12 @@ impl HeldSalts {
     }
 }
 
-/// Reads the configured manifest.
+/// The configured manifest, which may be gone by. Nothing is written.
 ///
 /// # Errors
-/// [`AgencyError::Config`] or [`AgencyError::Manifest`].
+/// [`AgencyError::Manifest`].
 pub fn read_manifest(config: &Config) -> Result<Manifest, AgencyError> {
-    let bytes = config::contents(&config.manifest)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| ManifestError::Form("it is not UTF-8 text".to_owned()))?;
-    Ok(Manifest::parse(&text)?)
+    Ok(accepted_manifest::read(config)?.manifest().clone())
 }
 
 /// Compares the manifest's keys for `agency` with the own ones.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use proto::name::{AgencyId, DatasetId};
 
-use crate::{key_holder::commands::KeyHolderCommand, lang::Lang};
+use crate::{
+    key_holder::commands::KeyHolderCommand, lang::Lang, manifest_command::ManifestCommand,
+};
 
 /// Runs inside an agency: reads its files, derives person secrets, and serves sealed rows and
 /// releases to the programme's gateway.
@@ -62,6 +64,9 @@ pub enum Command {
         #[arg(long, required = true, num_args = 1.., value_name = "AGENCY")]
         to: Vec<AgencyId>,
     },
+    /// Draft, sign, verify, show and compare federation manifests. 联合清单
+    #[command(subcommand)]
+    Manifest(ManifestCommand),
     /// What only a key holder does: the key ceremony, share keys, usage. 密钥持有方
     #[command(subcommand)]
     KeyHolder(KeyHolderCommand),

@@ -3,6 +3,7 @@
 //!
 //! The only package in which an identifier exists.
 
+pub mod accepted_manifest;
 pub mod adapter_service;
 pub mod agency;
 mod cell;
@@ -43,6 +44,10 @@ pub mod load_error;
 pub mod load_report;
 pub mod load_run;
 mod loading;
+pub mod manifest_change;
+pub mod manifest_command;
+pub mod manifest_draft;
+pub mod manifest_view;
 pub mod oprf;
 mod other_ids;
 pub mod parallel;

@@ -18,7 +18,7 @@ use agency_adapter::{
     keys::PublicKeys,
     lang::Lang,
     load_run::{self, Outcome},
-    server, setup,
+    manifest_command, server, setup,
     witness::status::{self, WitnessStatus},
 };
 use anyhow::Context;
@@ -136,7 +136,24 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Witness { command } => witness(arguments, *command, &config()?, lang),
         Command::Serve => serve(config()?),
+        Command::Manifest(command) => {
+            let mut confirm = |shown: &str| confirmed(shown, lang);
+            let reply = manifest_command::run(command, &arguments.config, lang, &mut confirm)?;
+            let text = if arguments.json { reply.json.to_string() } else { reply.text };
+            print(text.trim_end())?;
+            Ok(exit(reply.good))
+        }
     }
+}
+
+/// Shows what is to be signed, and whether whoever is at the terminal typed yes.
+fn confirmed(shown: &str, lang: Lang) -> bool {
+    let question = lang.pick("签名请输入 yes：", "type yes to sign this: ");
+    let mut answer = String::new();
+    write!(io::stderr(), "{shown}\n{question}").is_ok()
+        && io::stdin().is_terminal()
+        && io::stdin().read_line(&mut answer).is_ok()
+        && answer.trim() == "yes"
 }
 
 fn init(arguments: &Arguments, config: &Config, lang: Lang) -> anyhow::Result<ExitCode> {

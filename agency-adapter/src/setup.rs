@@ -8,7 +8,8 @@ use proto::{
 };
 
 use crate::{
-    agency::{self, Agency, AgencyError},
+    accepted_manifest::{self, AcceptedManifestError},
+    agency::{Agency, AgencyError},
     config::Config,
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
@@ -65,13 +66,16 @@ pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
     } else {
         lang.pick(format!("{state} 中已有密钥，未作改动"), format!("the keys in {state} were kept"))
     }];
-    match agency::read_manifest(config) {
-        Ok(manifest) => notes.push(make_salts(config, &manifest, lang)?),
-        Err(AgencyError::Config(missing)) => notes.push(lang.pick(
+    match accepted_manifest::read(config) {
+        Ok(signed) => {
+            accepted_manifest::remember(&signed, &config.state_dir).map_err(AgencyError::from)?;
+            notes.push(make_salts(config, signed.manifest(), lang)?);
+        }
+        Err(AcceptedManifestError::Unreadable(missing)) => notes.push(lang.pick(
             format!("尚无联合清单（{missing}）。收到清单后请再次运行 init，生成盐值"),
             format!("no federation manifest yet ({missing}): run init again when it has arrived, to make the salts"),
         )),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(AgencyError::from(error).into()),
     }
     let keys = keys.public();
     Ok(Initialised { keys, block: keys.manifest_block(&config.agency), notes })

@@ -16,6 +16,7 @@ use tokio::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    accepted_manifest,
     admin_service::Administration,
     agreement,
     alerts::Alerts,
@@ -62,6 +63,7 @@ impl Gateway {
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
+        accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let (epoch, alerts) = stores(&config).await?;
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;

@@ -35,6 +35,7 @@ pub mod salt;
 pub mod schema;
 pub mod scope;
 pub mod sealed_row;
+pub mod signed_manifest;
 pub mod signing;
 pub mod subject;
 pub mod tile;
