@@ -9,7 +9,6 @@ mod demo;
 mod descriptions;
 mod fixture;
 mod full_disk;
-mod key_holders;
 mod machines;
 mod promises;
 mod random;
