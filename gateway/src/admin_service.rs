@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::{
+    act::Act,
     name::{AgencyId, DatasetId},
     schema::DatasetKind,
     wire,
@@ -11,6 +12,8 @@ use tonic::{Request, Response, Status};
 use wire::admin_service_server::AdminService;
 
 use crate::{
+    audit::recorder::Recorder,
+    authorise::caller,
     catalogue::{Catalogue, CatalogueDataset},
     clock::{Clock, later},
     epoch::LiveEpochs,
@@ -28,6 +31,8 @@ pub struct Administration {
     pub policy: Arc<PolicyInForce>,
     /// The time.
     pub clock: Clock,
+    /// Writes down who asks.
+    pub recorder: Recorder,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -36,9 +41,10 @@ type Answer<T> = Result<Response<T>, Status>;
 impl AdminService for Administration {
     async fn list_agencies(
         &self,
-        _: Request<wire::ListAgenciesRequest>,
+        request: Request<wire::ListAgenciesRequest>,
     ) -> Answer<wire::ListAgenciesResponse> {
         let board = self.epochs.present().status.read();
+        self.record(&request, Act::AgenciesListed { count: board.agencies.len() as u64 }).await?;
         let agencies = board.agencies.iter().map(|(agency, line)| wire::AgencyStatus {
             agency: agency.to_string(),
             address: line.address.clone(),
@@ -52,36 +58,39 @@ impl AdminService for Administration {
 
     async fn list_datasets(
         &self,
-        _: Request<wire::ListDatasetsRequest>,
+        request: Request<wire::ListDatasetsRequest>,
     ) -> Answer<wire::ListDatasetsResponse> {
         let (policy, present) = (self.policy.current(), self.epochs.present());
         let board = present.status.read();
         let datasets = policy.catalogue.datasets.iter();
         let datasets = datasets.map(|dataset| self.dataset(dataset, &board));
-        let datasets = datasets.chain(strangers(&policy.catalogue, &board)).collect();
+        let datasets: Vec<_> = datasets.chain(strangers(&policy.catalogue, &board)).collect();
+        self.record(&request, Act::DatasetsListed { count: datasets.len() as u64 }).await?;
         let scope = Some((&present.manifest.scope).into());
         Ok(Response::new(wire::ListDatasetsResponse { scope, datasets }))
     }
 
     async fn list_grants(
         &self,
-        _: Request<wire::ListGrantsRequest>,
+        request: Request<wire::ListGrantsRequest>,
     ) -> Answer<wire::ListGrantsResponse> {
-        let grants =
-            self.epochs.present().grants.list().into_iter().map(|line| wire::GrantStatus {
-                dataset: line.dataset.to_string(),
-                owner: line.owner.to_string(),
-                grantee: line.grantee.to_string(),
-                problem: line.problem,
-            });
+        let grants = self.epochs.present().grants.list();
+        self.record(&request, Act::GrantsListed { count: grants.len() as u64 }).await?;
+        let grants = grants.into_iter().map(|line| wire::GrantStatus {
+            dataset: line.dataset.to_string(),
+            owner: line.owner.to_string(),
+            grantee: line.grantee.to_string(),
+            problem: line.problem,
+        });
         Ok(Response::new(wire::ListGrantsResponse { grants: grants.collect() }))
     }
 
     async fn reload_policy(
         &self,
-        _: Request<wire::ReloadPolicyRequest>,
+        request: Request<wire::ReloadPolicyRequest>,
     ) -> Answer<wire::ReloadPolicyResponse> {
-        let policy = self.policy.reload().map_err(Refusal::from)?;
+        let by = caller(&request)?.actor();
+        let policy = self.policy.reload(&self.recorder, &by).await.map_err(Refusal::from)?;
         Ok(Response::new(wire::ReloadPolicyResponse {
             policy_version: policy.version.to_vec(),
             rules: u32::try_from(policy.rules.len()).unwrap_or(u32::MAX),
@@ -90,6 +99,12 @@ impl AdminService for Administration {
 }
 
 impl Administration {
+    async fn record<T: Sync>(&self, request: &Request<T>, act: Act) -> Result<(), Refusal> {
+        let by = caller(request)?.actor();
+        self.recorder.record(&by, act).await?;
+        Ok(())
+    }
+
     fn dataset(&self, dataset: &CatalogueDataset, board: &Board) -> wire::DatasetStatus {
         let line = board.datasets.get(&dataset.schema.dataset).cloned().unwrap_or_default();
         let kind = match dataset.schema.kind {
