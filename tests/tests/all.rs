@@ -21,3 +21,4 @@ mod reload;
 mod siege;
 mod staff;
 mod town;
+mod witnesses;
