@@ -20,3 +20,4 @@ mod reload;
 mod siege;
 mod staff;
 mod town;
+mod witnesses;
