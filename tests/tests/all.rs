@@ -8,6 +8,7 @@ mod capability;
 mod certificates;
 mod demo;
 mod descriptions;
+mod evaluation;
 mod fixture;
 mod full_disk;
 mod machines;
