@@ -1,5 +1,6 @@
 //! What the tests and the demo share: a synthetic city, its oracle, and a federation to run it in.
 
+pub mod ceremony;
 pub mod city;
 pub mod deployment;
 pub mod generated;
