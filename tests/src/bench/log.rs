@@ -1,4 +1,4 @@
-//! The access log (PROTOCOL.md section 17.3): appending beside a bare loop that writes and syncs the
+//! The access log (PROTOCOL.md section 17.7): appending beside a bare loop that writes and syncs the
 //! same bytes, and verification beside hashing the same bytes.
 
 use std::{
