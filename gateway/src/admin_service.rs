@@ -52,6 +52,8 @@ impl AdminService for Administration {
             since: line.since.map(timestamp),
             problem: line.problem.clone(),
             datasets: line.datasets,
+            evaluations_carried: line.evaluations_carried,
+            evaluations_refused: line.evaluations_refused,
         });
         Ok(Response::new(wire::ListAgenciesResponse { agencies: agencies.collect() }))
     }
