@@ -10,6 +10,7 @@ mod demo;
 mod descriptions;
 mod fixture;
 mod full_disk;
+mod key_holders;
 mod machines;
 mod oprf;
 mod promises;
