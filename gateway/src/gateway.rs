@@ -7,7 +7,8 @@ use proto::{
     act::Act,
     entry::Actor,
     hex_bytes::HexBytes,
-    quorum, transport,
+    quorum::{self, Quorum},
+    transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
         match_service_server::MatchServiceServer,
@@ -25,7 +26,13 @@ use crate::{
     admin_service::Administration,
     agreement,
     alerts::Alerts,
-    audit::{log::AccessLog, log_key, recorder::Recorder, tally::Tally},
+    audit::{
+        log::AccessLog,
+        log_key,
+        recorder::Recorder,
+        tally::Tally,
+        witnesses::{Witnesses, last_cosigned},
+    },
     audit_service::Audit,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
@@ -35,6 +42,7 @@ use crate::{
     filling::Filling,
     log_files,
     match_service::Matches,
+    metrics::{self, Metered},
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
@@ -43,6 +51,9 @@ use crate::{
 
 /// The service whose health says whether the stores take writes; reads go on without.
 pub const STORES: &str = "matching.v1.Stores";
+/// The service whose health says whether the quorum of witnesses keeps up with the log; the log goes on
+/// without.
+pub const WITNESSES: &str = "matching.v1.Witnesses";
 const QUESTIONS: usize = 16;
 const ORDERS: usize = 1;
 /// How long open calls may take to end.
@@ -56,6 +67,7 @@ pub struct Gateway {
     register: Register,
     policy: Arc<PolicyInForce>,
     recorder: Recorder,
+    tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
     pipeline: Pipeline,
@@ -78,6 +90,7 @@ impl Gateway {
         let recorder = recorder(&config, &clock)?;
         let started = started(&config, &policy.current(), alerts.revision().await?);
         recorder.record(&Actor::Gateway, started).await?;
+        let tally = Arc::new(Tally::default());
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {
@@ -95,11 +108,12 @@ impl Gateway {
             relay: Arc::default(),
             clock: clock.clone(),
             recorder: recorder.clone(),
+            tally: tally.clone(),
         };
         let (present, supply) = EpochRun::new(federation, epoch);
         let pipeline =
             Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
-        Ok(Self { config, clock, register, policy, recorder, present, alerts, pipeline })
+        Ok(Self { config, clock, register, policy, recorder, tally, present, alerts, pipeline })
     }
 
     /// The policy, for reloading it on a signal.
@@ -132,7 +146,7 @@ impl Gateway {
         let mut present = self.present;
         present.dial(self.config.manifest);
         let epochs = Arc::new(LiveEpochs::new(present.epoch().clone()));
-        let (recorder, tally) = (self.recorder, Arc::new(Tally::default()));
+        let (recorder, tally) = (self.recorder, self.tally);
         let matches = Matches {
             alerts: self.alerts,
             recorder: recorder.clone(),
@@ -149,27 +163,27 @@ impl Gateway {
             clock: self.clock,
             recorder: recorder.clone(),
         };
-        let audit = Audit { recorder: recorder.clone() };
+        let metered = Metered {
+            epochs: epochs.clone(),
+            policy: administration.policy.clone(),
+            clock: administration.clock.clone(),
+            alerts: matches.alerts.clone(),
+            recorder: recorder.clone(),
+            tally: tally.clone(),
+        };
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reporting = report_health(reporter, epochs, recorder.clone());
+        let reporting = report_health(reporter, epochs.clone(), recorder.clone());
+        let quorum = || Quorum::of_manifest(&epochs.present().manifest);
         let logging = async {
-            tokio::join!(recorder.resume(), tally.keep_logging(&recorder));
+            let witnessing = recorder.witnesses().collect(recorder.log(), quorum);
+            tokio::join!(recorder.resume(), tally.keep_logging(&recorder), witnessing);
         };
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
-            .build_v1()?;
-        let matches =
-            MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
-        let services = Routes::new(health)
-            .add_service(reflection)
-            .add_service(matches)
-            .add_service(AdminServiceServer::new(administration))
-            .add_service(AuditServiceServer::new(audit));
-        let served = services.into_axum_router().merge(log_files::routes(recorder.clone()));
+        let files = log_files::routes(recorder.clone()).merge(metrics::routes(metered));
+        let services = services(matches, administration, &recorder)?.add_service(health);
         let server = transport::server()
             .layer(AuthoriseLayer(self.register, tally.clone()))
-            .add_routes(Routes::from(served))
+            .add_routes(services.into_axum_router().merge(files).into())
             .serve_with_incoming_shutdown(
                 transport::incoming(listener, self.config.tls.server()),
                 stopped(stopping.clone()),
@@ -199,6 +213,23 @@ impl Gateway {
     }
 }
 
+/// What staff and auditors may call, and its description.
+fn services(
+    matches: Matches,
+    administration: Administration,
+    recorder: &Recorder,
+) -> anyhow::Result<Routes> {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
+        .build_v1()?;
+    let matches =
+        MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
+    Ok(Routes::new(reflection)
+        .add_service(matches)
+        .add_service(AdminServiceServer::new(administration))
+        .add_service(AuditServiceServer::new(Audit { recorder: recorder.clone() })))
+}
+
 async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
@@ -217,7 +248,9 @@ fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
     let origin = quorum::origin(&config.manifest.scope.programme);
     let key = log_key::read(&config.data_dir, config.manifest.log())?;
     let log = AccessLog::open(&config.data_dir, origin.clone(), key, clock.clone())?;
-    Ok(Recorder::new(log, origin))
+    let last = last_cosigned(&config.data_dir, &log, &Quorum::of_manifest(&config.manifest))?;
+    let witnesses = Arc::new(Witnesses::new(&config.data_dir, last));
+    Ok(Recorder::new(log, origin, witnesses))
 }
 
 fn started(config: &Config, policy: &Policy, revision: u64) -> Act {
@@ -257,6 +290,11 @@ async fn report_health(reporter: HealthReporter, epochs: Arc<LiveEpochs>, record
             ServingStatus::NotServing
         };
         reporter.set_service_status(STORES, health).await;
+        let health = match recorder.witnesses().is_well() {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        };
+        reporter.set_service_status(WITNESSES, health).await;
         tokio::time::sleep(LOOK_AT_STORES).await;
     }
 }

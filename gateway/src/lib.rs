@@ -39,6 +39,7 @@ mod ledger;
 pub mod link;
 pub mod log_files;
 pub mod match_service;
+pub mod metrics;
 pub mod numbers;
 pub mod outcomes;
 pub mod pipeline;

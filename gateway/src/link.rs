@@ -29,7 +29,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 use crate::{
-    audit::recorder::Recorder,
+    audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
     description::{self, Description},
@@ -88,6 +88,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Writes down what is taken over and what is carried.
     pub recorder: Recorder,
+    /// Counts the batches of evaluations that are carried.
+    pub tally: Arc<Tally>,
     /// To the pipeline.
     pub arrivals: mpsc::Sender<Arrival>,
 }
@@ -185,6 +187,8 @@ impl Link {
         if self.around.manifest.scope.suite == Suite::Oprf {
             relaying.spawn(relay::carry(self.clone(), channel.clone()));
         }
+        let witnesses = self.around.recorder.witnesses();
+        let _witness = witnesses.connect(&self.adapter.agency, channel.clone());
         let mut client = AdapterServiceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
