@@ -11,6 +11,7 @@ mod descriptions;
 mod fixture;
 mod full_disk;
 mod machines;
+mod manifest;
 mod oprf;
 mod promises;
 mod random;
