@@ -11,6 +11,7 @@ mod descriptions;
 mod evaluation;
 mod fixture;
 mod full_disk;
+mod key_holders;
 mod machines;
 mod manifest;
 mod oprf;
