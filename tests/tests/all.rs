@@ -2,6 +2,7 @@
 
 mod access_log;
 mod architecture;
+mod brute_force;
 mod canaries;
 mod capability;
 mod certificates;
@@ -10,6 +11,7 @@ mod descriptions;
 mod fixture;
 mod full_disk;
 mod machines;
+mod offline_trial;
 mod oprf;
 mod promises;
 mod random;
