@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use proto::{
+    act::Act,
     name::{AgencyId, DatasetId},
+    quorum::Quorum,
     schema::DatasetKind,
     wire,
 };
@@ -11,6 +13,8 @@ use tonic::{Request, Response, Status};
 use wire::admin_service_server::AdminService;
 
 use crate::{
+    audit::recorder::Recorder,
+    authorise::caller,
     catalogue::{Catalogue, CatalogueDataset},
     clock::{Clock, later},
     epoch::LiveEpochs,
@@ -28,6 +32,8 @@ pub struct Administration {
     pub policy: Arc<PolicyInForce>,
     /// The time.
     pub clock: Clock,
+    /// Writes down who asks.
+    pub recorder: Recorder,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -36,9 +42,11 @@ type Answer<T> = Result<Response<T>, Status>;
 impl AdminService for Administration {
     async fn list_agencies(
         &self,
-        _: Request<wire::ListAgenciesRequest>,
+        request: Request<wire::ListAgenciesRequest>,
     ) -> Answer<wire::ListAgenciesResponse> {
         let board = self.epochs.present().status.read();
+        self.record(&request, Act::AgenciesListed { count: board.agencies.len() as u64 }).await?;
+        let witnesses = self.recorder.witnesses().board();
         let agencies = board.agencies.iter().map(|(agency, line)| wire::AgencyStatus {
             agency: agency.to_string(),
             address: line.address.clone(),
@@ -46,42 +54,50 @@ impl AdminService for Administration {
             since: line.since.map(timestamp),
             problem: line.problem.clone(),
             datasets: line.datasets,
+            evaluations_carried: line.evaluations_carried,
+            evaluations_refused: line.evaluations_refused,
+            witness_problem: witnesses.problems.get(agency).cloned().unwrap_or_default(),
         });
-        Ok(Response::new(wire::ListAgenciesResponse { agencies: agencies.collect() }))
+        let agencies = agencies.collect();
+        let witnesses = Some(self.witnesses());
+        Ok(Response::new(wire::ListAgenciesResponse { agencies, witnesses }))
     }
 
     async fn list_datasets(
         &self,
-        _: Request<wire::ListDatasetsRequest>,
+        request: Request<wire::ListDatasetsRequest>,
     ) -> Answer<wire::ListDatasetsResponse> {
         let (policy, present) = (self.policy.current(), self.epochs.present());
         let board = present.status.read();
         let datasets = policy.catalogue.datasets.iter();
         let datasets = datasets.map(|dataset| self.dataset(dataset, &board));
-        let datasets = datasets.chain(strangers(&policy.catalogue, &board)).collect();
+        let datasets: Vec<_> = datasets.chain(strangers(&policy.catalogue, &board)).collect();
+        self.record(&request, Act::DatasetsListed { count: datasets.len() as u64 }).await?;
         let scope = Some((&present.manifest.scope).into());
         Ok(Response::new(wire::ListDatasetsResponse { scope, datasets }))
     }
 
     async fn list_grants(
         &self,
-        _: Request<wire::ListGrantsRequest>,
+        request: Request<wire::ListGrantsRequest>,
     ) -> Answer<wire::ListGrantsResponse> {
-        let grants =
-            self.epochs.present().grants.list().into_iter().map(|line| wire::GrantStatus {
-                dataset: line.dataset.to_string(),
-                owner: line.owner.to_string(),
-                grantee: line.grantee.to_string(),
-                problem: line.problem,
-            });
+        let grants = self.epochs.present().grants.list();
+        self.record(&request, Act::GrantsListed { count: grants.len() as u64 }).await?;
+        let grants = grants.into_iter().map(|line| wire::GrantStatus {
+            dataset: line.dataset.to_string(),
+            owner: line.owner.to_string(),
+            grantee: line.grantee.to_string(),
+            problem: line.problem,
+        });
         Ok(Response::new(wire::ListGrantsResponse { grants: grants.collect() }))
     }
 
     async fn reload_policy(
         &self,
-        _: Request<wire::ReloadPolicyRequest>,
+        request: Request<wire::ReloadPolicyRequest>,
     ) -> Answer<wire::ReloadPolicyResponse> {
-        let policy = self.policy.reload().map_err(Refusal::from)?;
+        let by = caller(&request)?.actor();
+        let policy = self.policy.reload(&self.recorder, &by).await.map_err(Refusal::from)?;
         Ok(Response::new(wire::ReloadPolicyResponse {
             policy_version: policy.version.to_vec(),
             rules: u32::try_from(policy.rules.len()).unwrap_or(u32::MAX),
@@ -90,6 +106,27 @@ impl AdminService for Administration {
 }
 
 impl Administration {
+    async fn record<T: Sync>(&self, request: &Request<T>, act: Act) -> Result<(), Refusal> {
+        let by = caller(request)?.actor();
+        self.recorder.record(&by, act).await?;
+        Ok(())
+    }
+
+    fn witnesses(&self) -> wire::LogWitnesses {
+        let witnesses = self.recorder.witnesses();
+        let cosigned = witnesses.cosigned();
+        let needed = Quorum::of_manifest(&self.epochs.present().manifest).needed();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        wire::LogWitnesses {
+            log_size: self.recorder.log().size(),
+            cosigned_size: cosigned.as_ref().map_or(0, |cosigned| cosigned.size()),
+            cosigned_at: cosigned.map(|cosigned| timestamp(cosigned.at())),
+            connected: number(witnesses.connected()),
+            needed: number(needed),
+            well: witnesses.is_well(),
+        }
+    }
+
     fn dataset(&self, dataset: &CatalogueDataset, board: &Board) -> wire::DatasetStatus {
         let line = board.datasets.get(&dataset.schema.dataset).cloned().unwrap_or_default();
         let kind = match dataset.schema.kind {

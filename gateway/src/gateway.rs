@@ -4,15 +4,21 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use proto::{
+    act::Act,
+    entry::Actor,
+    hex_bytes::HexBytes,
+    quorum::{self, Quorum},
     transport,
     wire::{
-        self, admin_service_server::AdminServiceServer, match_service_server::MatchServiceServer,
+        self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
+        match_service_server::MatchServiceServer,
     },
 };
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
 };
+use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
@@ -20,20 +26,34 @@ use crate::{
     admin_service::Administration,
     agreement,
     alerts::Alerts,
+    audit::{
+        log::AccessLog,
+        log_key,
+        recorder::Recorder,
+        tally::Tally,
+        witnesses::{Witnesses, last_cosigned},
+    },
+    audit_service::Audit,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
     config::Config,
     epoch::{Epoch, LiveEpochs},
     epoch_run::{EpochRun, Federation},
     filling::Filling,
+    log_files,
     match_service::Matches,
+    metrics::{self, Metered},
     pipeline::Pipeline,
+    policy::Policy,
     policy_in_force::PolicyInForce,
     tls_in_force::TlsInForce,
 };
 
 /// The service whose health says whether the stores take writes; reads go on without.
 pub const STORES: &str = "matching.v1.Stores";
+/// The service whose health says whether the quorum of witnesses keeps up with the log; the log goes on
+/// without.
+pub const WITNESSES: &str = "matching.v1.Witnesses";
 const QUESTIONS: usize = 16;
 const ORDERS: usize = 1;
 /// How long open calls may take to end.
@@ -46,6 +66,7 @@ pub struct Gateway {
     clock: Clock,
     register: Register,
     policy: Arc<PolicyInForce>,
+    recorder: Recorder,
     present: EpochRun,
     alerts: Alerts,
     pipeline: Pipeline,
@@ -65,6 +86,9 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let (epoch, alerts) = stores(&config).await?;
+        let recorder = recorder(&config, &clock)?;
+        let started = started(&config, &policy.current(), alerts.revision().await?);
+        recorder.record(&Actor::Gateway, started).await?;
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {
@@ -79,16 +103,24 @@ impl Gateway {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
+            relay: Arc::default(),
             clock: clock.clone(),
+            recorder: recorder.clone(),
         };
         let (present, supply) = EpochRun::new(federation, epoch);
-        let pipeline = Pipeline::new(Filling::new(supply)?, alerts.clone()).await?;
-        Ok(Self { config, clock, register, policy, present, alerts, pipeline })
+        let pipeline =
+            Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
+        Ok(Self { config, clock, register, policy, recorder, present, alerts, pipeline })
     }
 
     /// The policy, for reloading it on a signal.
     pub fn policy(&self) -> Arc<PolicyInForce> {
         self.policy.clone()
+    }
+
+    /// Who writes the access log, for what is done on a signal.
+    pub fn recorder(&self) -> Recorder {
+        self.recorder.clone()
     }
 
     /// The TLS files, for reading them again on a signal.
@@ -111,8 +143,10 @@ impl Gateway {
         let mut present = self.present;
         present.dial(self.config.manifest);
         let epochs = Arc::new(LiveEpochs::new(present.epoch().clone()));
+        let (recorder, tally) = (self.recorder, Arc::new(Tally::default()));
         let matches = Matches {
             alerts: self.alerts,
+            recorder: recorder.clone(),
             policy: self.policy.clone(),
             epochs: epochs.clone(),
             revision: self.pipeline.revision(),
@@ -120,22 +154,46 @@ impl Gateway {
             clock: self.clock.clone(),
             stopping: stopping.clone(),
         };
-        let administration =
-            Administration { epochs: epochs.clone(), policy: self.policy, clock: self.clock };
+        let administration = Administration {
+            epochs: epochs.clone(),
+            policy: self.policy,
+            clock: self.clock,
+            recorder: recorder.clone(),
+        };
+        let audit = Audit { recorder: recorder.clone() };
+        let metered = Metered {
+            epochs: epochs.clone(),
+            policy: administration.policy.clone(),
+            clock: administration.clock.clone(),
+            alerts: matches.alerts.clone(),
+            recorder: recorder.clone(),
+            tally: tally.clone(),
+        };
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reporting = report_health(reporter, epochs);
+        let reporting = report_health(reporter, epochs.clone(), recorder.clone());
+        let quorum = || Quorum::of_manifest(&epochs.present().manifest);
+        let logging = async {
+            let witnessing = recorder.witnesses().collect(recorder.log(), quorum);
+            tokio::join!(recorder.resume(), tally.keep_logging(&recorder), witnessing);
+        };
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
             .build_v1()?;
-        let server = transport::server()
-            .layer(AuthoriseLayer(self.register))
-            .add_service(health)
+        let matches =
+            MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
+        let services = Routes::new(health)
             .add_service(reflection)
-            .add_service(
-                MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE),
-            )
+            .add_service(matches)
             .add_service(AdminServiceServer::new(administration))
+            .add_service(AuditServiceServer::new(audit));
+        let served = services
+            .into_axum_router()
+            .merge(log_files::routes(recorder.clone()))
+            .merge(metrics::routes(metered));
+        let server = transport::server()
+            .layer(AuthoriseLayer(self.register, tally.clone()))
+            .add_routes(Routes::from(served))
             .serve_with_incoming_shutdown(
                 transport::incoming(listener, self.config.tls.server()),
                 stopped(stopping.clone()),
@@ -147,7 +205,9 @@ impl Gateway {
             ended = &mut pipeline => ended.context("the pipeline failed")?,
             failed = present.failed() => return Err(failed),
             () = reporting => {}
+            () = logging => {}
             () = shutdown => {
+                stopping_is_logged(&recorder).await;
                 stop.send_replace(true);
                 // Whoever does not let go is cut off: every stream is resumable.
                 if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
@@ -155,8 +215,10 @@ impl Gateway {
                 }
                 present.stop().await;
                 pipeline.await.context("the pipeline failed")?;
+                tally.log(&recorder).await;
             }
         }
+        recorder.log().close().await;
         Ok(())
     }
 }
@@ -174,20 +236,58 @@ async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
     Ok((epoch, alerts))
 }
 
+/// The access log of this programme's gateway.
+fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
+    let origin = quorum::origin(&config.manifest.scope.programme);
+    let key = log_key::read(&config.data_dir, config.manifest.log())?;
+    let log = AccessLog::open(&config.data_dir, origin.clone(), key, clock.clone())?;
+    let last = last_cosigned(&config.data_dir, &log, &Quorum::of_manifest(&config.manifest))?;
+    let witnesses = Arc::new(Witnesses::new(&config.data_dir, last));
+    Ok(Recorder::new(log, origin, witnesses))
+}
+
+fn started(config: &Config, policy: &Policy, revision: u64) -> Act {
+    Act::Started {
+        configuration: config.version,
+        manifest: HexBytes(config.signed.fingerprint()),
+        manifest_version: config.manifest.version,
+        policy: HexBytes(policy.version),
+        epoch: config.manifest.scope.epoch,
+        revision,
+    }
+}
+
+/// Whoever stops the gateway does so also where that cannot be logged.
+async fn stopping_is_logged(recorder: &Recorder) {
+    if let Err(error) = recorder.record(&Actor::Gateway, Act::Stopping {}).await {
+        tracing::error!(%error, "that the gateway stops is not logged");
+    }
+}
+
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // A sender that is gone has stopped, too.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn report_health(reporter: HealthReporter, epochs: Arc<LiveEpochs>) {
+async fn report_health(reporter: HealthReporter, epochs: Arc<LiveEpochs>, recorder: Recorder) {
     reporter.set_serving::<MatchServiceServer<Matches>>().await;
     reporter.set_serving::<AdminServiceServer<Administration>>().await;
+    reporter.set_serving::<AuditServiceServer<Audit>>().await;
     loop {
         let live = epochs.live();
         let mut boards = std::iter::once(&live.present).chain(&live.next);
         let well = boards.all(|epoch| epoch.status.read().stores.is_empty());
-        let health = if well { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let health = if well && recorder.is_well() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         reporter.set_service_status(STORES, health).await;
+        let health = match recorder.witnesses().is_well() {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        };
+        reporter.set_service_status(WITNESSES, health).await;
         tokio::time::sleep(LOOK_AT_STORES).await;
     }
 }

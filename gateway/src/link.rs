@@ -10,10 +10,13 @@ use std::{
 };
 
 use proto::{
+    act::Act,
     cursor::Cursor,
+    entry::Actor,
     manifest::Manifest,
     name::DatasetId,
     schema::DatasetSchema,
+    scope::Suite,
     transport::{self, MAX_MESSAGE},
     wire::{self, adapter_service_client::AdapterServiceClient},
 };
@@ -26,12 +29,14 @@ use tokio::{
 use tonic::transport::Channel;
 
 use crate::{
+    audit::recorder::Recorder,
     clock::Clock,
     config::Adapter,
     description::{self, Description},
     follow,
     grants::Grants,
     policy_in_force::PolicyInForce,
+    relay::{self, Relay},
     rows::{Changed, Rows},
     status::StatusBoard,
     sync::VerifiedRelease,
@@ -77,8 +82,12 @@ pub struct Surroundings {
     pub grants: Arc<Grants>,
     /// The catalogue that descriptions must agree with.
     pub policy: Arc<PolicyInForce>,
+    /// The key holders that are connected.
+    pub relay: Arc<Relay>,
     /// The time.
     pub clock: Clock,
+    /// Writes down what is taken over and what is carried.
+    pub recorder: Recorder,
     /// To the pipeline.
     pub arrivals: mpsc::Sender<Arrival>,
 }
@@ -171,6 +180,13 @@ impl Link {
 
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
+        let _connected = self.around.relay.connect(&self.adapter.agency, channel.clone());
+        let mut relaying = JoinSet::new();
+        if self.around.manifest.scope.suite == Suite::Oprf {
+            relaying.spawn(relay::carry(self.clone(), channel.clone()));
+        }
+        let witnesses = self.around.recorder.witnesses();
+        let _witness = witnesses.connect(&self.adapter.agency, channel.clone());
         let mut client = AdapterServiceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
@@ -237,9 +253,20 @@ impl Link {
         if grants.is_empty() || !delivered.is_due(&grants, now) {
             return Ok(());
         }
+        let carried = Act::GrantsCarried {
+            grantee: self.adapter.agency.clone(),
+            epoch: self.around.manifest.scope.epoch,
+            datasets: grants.iter().filter_map(|grant| grant.dataset.parse().ok()).collect(),
+        };
+        let index = self.around.recorder.record(&Actor::Gateway, carried).await;
+        let index = index.map_err(|error| error.to_string())?;
         let scope = Some((&self.around.manifest.scope).into());
         let request = wire::DeliverGrantsRequest { scope, grants: grants.clone() };
-        let answer = within(client.deliver_grants(request)).await?;
+        let answer = within(client.deliver_grants(request)).await;
+        if answer.is_err() {
+            self.around.recorder.failed(index..index + 1).await;
+        }
+        let answer = answer?;
         self.around.grants.answered(&self.adapter.agency, &grants, &answer.refused);
         // A refused one is offered again: what the grantee lacked may have come meanwhile.
         let settled = answer.refused.is_empty();

@@ -64,16 +64,19 @@ pub struct Staff {
 }
 
 /// Sees all alerts.
-pub const CITY_DESK: Staff =
-    Staff { id: "city-desk", roles: &["caseworker", "auditor"], region: "" };
+pub const CITY_DESK: Staff = Staff { id: "city-desk", roles: &["caseworker"], region: "" };
 /// Sees one street's alerts.
 pub const STREET_WORKER: Staff = Staff { id: "li-na", roles: &["caseworker"], region: "320104002" };
 /// Runs the gateway.
 pub const ADMINISTRATOR: Staff = Staff { id: "admin", roles: &["administrator"], region: "" };
 /// Writes rules.
 pub const ANALYST: Staff = Staff { id: "analyst", roles: &["analyst"], region: "" };
+/// Watches over who is connected and who was granted what.
+pub const SECURITY: Staff = Staff { id: "security", roles: &["security"], region: "" };
+/// Reads the access log.
+pub const AUDITOR: Staff = Staff { id: "auditor", roles: &["auditor"], region: "" };
 /// Everybody.
-pub const STAFF: [Staff; 4] = [CITY_DESK, STREET_WORKER, ADMINISTRATOR, ANALYST];
+pub const STAFF: [Staff; 6] = [CITY_DESK, STREET_WORKER, ADMINISTRATOR, ANALYST, SECURITY, AUDITOR];
 
 #[derive(Deserialize)]
 struct PolicyIds {

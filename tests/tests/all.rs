@@ -2,6 +2,7 @@
 
 mod access_log;
 mod architecture;
+mod audit;
 mod brute_force;
 mod canaries;
 mod capability;
@@ -11,6 +12,7 @@ mod descriptions;
 mod fixture;
 mod full_disk;
 mod machines;
+mod manifest;
 mod offline_trial;
 mod oprf;
 mod promises;
@@ -21,3 +23,4 @@ mod reload;
 mod siege;
 mod staff;
 mod town;
+mod witnesses;

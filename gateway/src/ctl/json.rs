@@ -36,14 +36,20 @@ pub fn alert(alert: &wire::Alert) -> Value {
         "due_at": rfc3339(alert.due_at.as_ref()),
         "assist": alert.assist,
         "revision": alert.revision,
+        "witnessed": alert.witnessed,
     })
 }
 
-/// A `ListAlertsResponse`, of all the pages read.
-pub fn alerts(response: &wire::ListAlertsResponse) -> Value {
+fn place(place: &wire::LogPlace) -> Value {
+    json!({ "origin": place.origin, "index": place.index })
+}
+
+/// A `ListAlertsResponse`, of all the pages read, and the place of each page's entry in the log.
+pub fn alerts(response: &wire::ListAlertsResponse, logged: &[wire::LogPlace]) -> Value {
     json!({
         "alerts": response.alerts.iter().map(alert).collect::<Value>(),
         "next_page_token": response.next_page_token,
+        "logged": logged.iter().map(place).collect::<Value>(),
     })
 }
 
@@ -55,6 +61,7 @@ pub fn explained_alert(response: &wire::GetAlertResponse) -> Value {
         "rule_label": label(response.rule_label.as_ref()),
         "situation_label": label(response.situation_label.as_ref()),
         "assist": measures(&response.assist),
+        "logged": response.logged.as_ref().map(place),
     })
 }
 
@@ -127,9 +134,23 @@ pub fn agencies(response: &wire::ListAgenciesResponse) -> Value {
             "since": rfc3339(status.since.as_ref()),
             "problem": status.problem,
             "datasets": status.datasets,
+            "evaluations_carried": status.evaluations_carried,
+            "evaluations_refused": status.evaluations_refused,
+            "witness_problem": status.witness_problem,
         })
     };
-    json!({ "agencies": response.agencies.iter().map(agency).collect::<Value>() })
+    let witnesses = response.witnesses.as_ref().map(|witnesses| {
+        json!({
+            "log_size": witnesses.log_size,
+            "cosigned_size": witnesses.cosigned_size,
+            "cosigned_at": rfc3339(witnesses.cosigned_at.as_ref()),
+            "connected": witnesses.connected,
+            "needed": witnesses.needed,
+            "well": witnesses.well,
+        })
+    });
+    let agencies = response.agencies.iter().map(agency).collect::<Value>();
+    json!({ "agencies": agencies, "witnesses": witnesses })
 }
 
 /// A `ListDatasetsResponse`.
@@ -192,13 +213,14 @@ mod tests {
             raised_at: Some(prost_types::Timestamp { seconds: 0, nanos: 0 }),
             assist: vec!["dibao_application".into()],
             revision: 7,
+            witnessed: true,
             ..Default::default()
         };
         let expected = json!({
             "id": "a-1", "rule": "illness-uncovered", "rule_version": "ab01", "situation": "",
             "state": "ALERT_STATE_OPEN", "region": "", "subject": "",
             "raised_at": "1970-01-01T00:00:00Z", "changed_at": null, "due_at": null,
-            "assist": ["dibao_application"], "revision": 7,
+            "assist": ["dibao_application"], "revision": 7, "witnessed": true,
         });
         assert_eq!(alert(&message), expected);
     }
@@ -211,8 +233,8 @@ mod tests {
 
     #[test]
     fn empty_lists_are_arrays_and_absent_messages_null() {
-        let empty = alerts(&wire::ListAlertsResponse::default());
-        assert_eq!(empty, json!({ "alerts": [], "next_page_token": "" }));
+        let empty = alerts(&wire::ListAlertsResponse::default(), &[]);
+        assert_eq!(empty, json!({ "alerts": [], "next_page_token": "", "logged": [] }));
         assert_eq!(evaluation(&wire::EvaluateRuleResponse::default())["base"], Value::Null);
         let none = datasets(&wire::ListDatasetsResponse::default());
         assert_eq!(none, json!({ "scope": null, "datasets": [] }));

@@ -2067,6 +2067,9 @@ pub struct SearchRequest {
     /// No entry before this index: where an answer that broke off goes on.
     #[prost(uint64, tag = "3")]
     pub first: u64,
+    /// The size of the last checkpoint that who asks has verified; 0 for none.
+    #[prost(uint64, tag = "4")]
+    pub known_size: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SearchResponse {
@@ -2101,6 +2104,9 @@ pub struct SearchSpan {
     /// RFC 6962 consistency proof from `end` entries to the checkpoint's. 32 bytes each.
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// The same from `known_size` entries; none where the checkpoint is not larger.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EntryRun {
@@ -2111,12 +2117,18 @@ pub struct EntryRun {
 pub struct ProveRequest {
     #[prost(uint64, tag = "1")]
     pub index: u64,
+    /// As in SearchRequest.
+    #[prost(uint64, tag = "2")]
+    pub known_size: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProveResponse {
     /// C2SP tlog-proof, with the entry as its extra data.
     #[prost(string, tag = "1")]
     pub proof: ::prost::alloc::string::String,
+    /// As in SearchSpan, to the checkpoint in the proof.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetReceiptRequest {
@@ -2140,10 +2152,9 @@ pub struct GetCheckpointResponse {
     /// A signed checkpoint.
     #[prost(string, tag = "1")]
     pub checkpoint: ::prost::alloc::string::String,
-    /// RFC 6962 consistency proof from `known_size` entries. 32 bytes each; none where the checkpoint is
-    /// not larger.
+    /// As in SearchSpan.
     #[prost(bytes = "vec", repeated, tag = "2")]
-    pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 /// Generated client implementations.
 pub mod audit_service_client {
@@ -2761,6 +2772,9 @@ pub struct Alert {
     /// Grows with every change to any alert; a resume token for WatchAlerts.
     #[prost(uint64, tag = "12")]
     pub revision: u64,
+    /// Whether the quorum of witnesses has cosigned the log with the entry of the last change in it.
+    #[prost(bool, tag = "13")]
+    pub witnessed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AlertFilter {
@@ -3634,6 +3648,28 @@ pub struct ListAgenciesRequest {}
 pub struct ListAgenciesResponse {
     #[prost(message, repeated, tag = "1")]
     pub agencies: ::prost::alloc::vec::Vec<AgencyStatus>,
+    #[prost(message, optional, tag = "2")]
+    pub witnesses: ::core::option::Option<LogWitnesses>,
+}
+/// How it stands with the access log and its witnesses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogWitnesses {
+    /// Entries in the log.
+    #[prost(uint64, tag = "1")]
+    pub log_size: u64,
+    /// Entries in the last checkpoint that the quorum cosigned, and when it did; absent before the first.
+    #[prost(uint64, tag = "2")]
+    pub cosigned_size: u64,
+    #[prost(message, optional, tag = "3")]
+    pub cosigned_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint32, tag = "4")]
+    pub connected: u32,
+    /// The quorum.
+    #[prost(uint32, tag = "5")]
+    pub needed: u32,
+    /// Whether the quorum keeps up with the log.
+    #[prost(bool, tag = "6")]
+    pub well: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AgencyStatus {
@@ -3650,6 +3686,15 @@ pub struct AgencyStatus {
     pub problem: ::prost::alloc::string::String,
     #[prost(uint32, tag = "6")]
     pub datasets: u32,
+    /// Identifiers whose evaluations were carried to a key holder and back for this agency since the
+    /// gateway started, and those for which a holder or the gateway refused. PROTOCOL.md section 15.4.
+    #[prost(uint64, tag = "7")]
+    pub evaluations_carried: u64,
+    #[prost(uint64, tag = "9")]
+    pub evaluations_refused: u64,
+    /// Why it did not cosign the log's last checkpoint although it is connected; empty where it did.
+    #[prost(string, tag = "8")]
+    pub witness_problem: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDatasetsRequest {}
