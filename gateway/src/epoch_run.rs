@@ -9,7 +9,7 @@ use proto::manifest::Manifest;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
-    audit::recorder::Recorder,
+    audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
     epoch::Epoch,
@@ -38,6 +38,8 @@ pub struct Federation {
     pub clock: Clock,
     /// Writes down what is done.
     pub recorder: Recorder,
+    /// Counts what is logged in numbers.
+    pub tally: Arc<Tally>,
 }
 
 /// A running epoch; dropping it ends its links.
@@ -85,6 +87,7 @@ impl EpochRun {
             relay: self.federation.relay.clone(),
             clock: self.federation.clock.clone(),
             recorder: self.federation.recorder.clone(),
+            tally: self.federation.tally.clone(),
             arrivals: self.arrivals.clone(),
         });
         let listed = |adapter: &&Adapter| around.manifest.agency(&adapter.agency).is_some();

@@ -29,7 +29,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 use crate::{
-    audit::recorder::Recorder,
+    audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
     description::{self, Description},
@@ -88,6 +88,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Writes down what is taken over and what is carried.
     pub recorder: Recorder,
+    /// Counts the batches of evaluations that are carried.
+    pub tally: Arc<Tally>,
     /// To the pipeline.
     pub arrivals: mpsc::Sender<Arrival>,
 }
