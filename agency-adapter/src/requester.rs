@@ -1,5 +1,5 @@
 //! Has identifiers evaluated: blinds a batch, asks as many key holders as it takes, verifies what each
-//! answers, asks another where one fails, and combines (PROTOCOL.md sections 15.1 and 15.5).
+//! answers, asks another where one fails, and combines (PROTOCOL.md sections 15.1 and 15.7).
 //!
 //! The arithmetic is `oprf`'s, the way to the holders `carrier`'s. Which identifiers, and where roots are
 //! kept, is `evaluating`'s business.

@@ -1,5 +1,5 @@
 //! RequesterService: the gateway holds a stream open, over which this agency's evaluation requests go
-//! out and answers come back (PROTOCOL.md section 15.4). Nobody else may call.
+//! out and answers come back (PROTOCOL.md section 15.6). Nobody else may call.
 
 use std::sync::Arc;
 

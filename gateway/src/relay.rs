@@ -1,5 +1,5 @@
 //! Evaluations on their way: what an adapter asks of key holders, which are adapters too, and their
-//! answers (PROTOCOL.md section 15.4).
+//! answers (PROTOCOL.md section 15.6).
 //!
 //! Sees blinded elements and proofs, and keeps and logs nothing but counts. Connections are `link`'s.
 //! Whether a request is signed, numbered and within its quota is the holder's business; whether an
