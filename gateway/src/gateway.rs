@@ -67,6 +67,7 @@ pub struct Gateway {
     register: Register,
     policy: Arc<PolicyInForce>,
     recorder: Recorder,
+    tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
     pipeline: Pipeline,
@@ -89,6 +90,7 @@ impl Gateway {
         let recorder = recorder(&config, &clock)?;
         let started = started(&config, &policy.current(), alerts.revision().await?);
         recorder.record(&Actor::Gateway, started).await?;
+        let tally = Arc::new(Tally::default());
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {
@@ -103,13 +105,15 @@ impl Gateway {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
+            relay: Arc::default(),
             clock: clock.clone(),
             recorder: recorder.clone(),
+            tally: tally.clone(),
         };
         let (present, supply) = EpochRun::new(federation, epoch);
         let pipeline =
             Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
-        Ok(Self { config, clock, register, policy, recorder, present, alerts, pipeline })
+        Ok(Self { config, clock, register, policy, recorder, tally, present, alerts, pipeline })
     }
 
     /// The policy, for reloading it on a signal.
@@ -142,7 +146,7 @@ impl Gateway {
         let mut present = self.present;
         present.dial(self.config.manifest);
         let epochs = Arc::new(LiveEpochs::new(present.epoch().clone()));
-        let (recorder, tally) = (self.recorder, Arc::new(Tally::default()));
+        let (recorder, tally) = (self.recorder, self.tally);
         let matches = Matches {
             alerts: self.alerts,
             recorder: recorder.clone(),
@@ -159,7 +163,6 @@ impl Gateway {
             clock: self.clock,
             recorder: recorder.clone(),
         };
-        let audit = Audit { recorder: recorder.clone() };
         let metered = Metered {
             epochs: epochs.clone(),
             policy: administration.policy.clone(),
@@ -176,23 +179,11 @@ impl Gateway {
             let witnessing = recorder.witnesses().collect(recorder.log(), quorum);
             tokio::join!(recorder.resume(), tally.keep_logging(&recorder), witnessing);
         };
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
-            .build_v1()?;
-        let matches =
-            MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
-        let services = Routes::new(health)
-            .add_service(reflection)
-            .add_service(matches)
-            .add_service(AdminServiceServer::new(administration))
-            .add_service(AuditServiceServer::new(audit));
-        let served = services
-            .into_axum_router()
-            .merge(log_files::routes(recorder.clone()))
-            .merge(metrics::routes(metered));
+        let files = log_files::routes(recorder.clone()).merge(metrics::routes(metered));
+        let services = services(matches, administration, &recorder)?.add_service(health);
         let server = transport::server()
             .layer(AuthoriseLayer(self.register, tally.clone()))
-            .add_routes(Routes::from(served))
+            .add_routes(services.into_axum_router().merge(files).into())
             .serve_with_incoming_shutdown(
                 transport::incoming(listener, self.config.tls.server()),
                 stopped(stopping.clone()),
@@ -220,6 +211,23 @@ impl Gateway {
         recorder.log().close().await;
         Ok(())
     }
+}
+
+/// What staff and auditors may call, and its description.
+fn services(
+    matches: Matches,
+    administration: Administration,
+    recorder: &Recorder,
+) -> anyhow::Result<Routes> {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
+        .build_v1()?;
+    let matches =
+        MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
+    Ok(Routes::new(reflection)
+        .add_service(matches)
+        .add_service(AdminServiceServer::new(administration))
+        .add_service(AuditServiceServer::new(Audit { recorder: recorder.clone() })))
 }
 
 async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
