@@ -14,9 +14,10 @@ use proto::{
 use crate::{
     accepted_manifest::{self, AcceptedManifestError},
     config::Config,
-    derive::{Derivation, NotComputable},
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
+    oprf::ShareKeysError,
+    pinned_holders::PinnedHolders,
     salts::{OwnSalts, owned},
     secret_file::SecretFileError,
 };
@@ -27,6 +28,8 @@ pub struct Agency {
     pub id: AgencyId,
     /// The federation.
     pub manifest: Manifest,
+    /// Who evaluates roots; nobody with a suite that computes them.
+    pub key_holders: Option<PinnedHolders>,
     /// Its private keys.
     pub keys: Keys,
     /// The salts it made.
@@ -62,9 +65,9 @@ pub enum AgencyError {
         /// Which key.
         field: &'static str,
     },
-    /// The suite cannot be computed.
-    #[error(transparent)]
-    Suite(#[from] NotComputable),
+    /// The share keys of suite `oprf` do not belong to one key.
+    #[error("the federation manifest is not usable: {0}")]
+    ShareKeys(#[from] ShareKeysError),
     /// A configured dataset that the manifest gives to somebody else, or not at all.
     #[error("dataset {dataset}: {problem}")]
     Dataset {
@@ -103,9 +106,9 @@ impl Agency {
         let keys = Keys::read(&config.state_dir)?;
         check_keys(&manifest, &config.agency, &keys.public())?;
         check_datasets(&manifest, config)?;
-        Derivation::computed(&manifest.scope)?;
         Ok(Self {
             id: config.agency.clone(),
+            key_holders: PinnedHolders::new(&manifest)?,
             own_salts: OwnSalts::new(&config.state_dir, manifest.scope.epoch),
             grants: Grants::new(&config.state_dir, &config.agency, &manifest.scope),
             manifest,

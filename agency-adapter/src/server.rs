@@ -9,6 +9,7 @@ use proto::{
     wire::{
         self, adapter_service_server::AdapterServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
+        requester_service_server::RequesterServiceServer,
         witness_service_server::WitnessServiceServer,
     },
 };
@@ -28,8 +29,11 @@ use crate::{
     agency::{Agency, AgencyError},
     clock::Clock,
     config::{Config, ConfigError},
+    evaluating,
     key_holder::{holder::KeyHolder, service::Holder},
     publication::{Publication, Reload},
+    requester_service::Requests,
+    secret_file::SecretFileError,
     vectors::{VectorFailure, run_vectors},
     version_log::StoreError,
     witness::{
@@ -42,6 +46,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
+/// Larger than any answer to an evaluation request.
+const LARGEST_ANSWER: usize = 128 << 10;
 /// The largest showing of log entries.
 const LARGEST_SHOWING: usize = 4 << 20;
 
@@ -70,6 +76,9 @@ pub enum ServeError {
     /// The version store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The numbers of evaluation requests.
+    #[error(transparent)]
+    Numbers(#[from] SecretFileError),
     /// The witness's files.
     #[error(transparent)]
     Witness(#[from] WitnessFault),
@@ -112,9 +121,11 @@ pub async fn serve(
     let publication = Arc::new(publication);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
+    let carrier = evaluating::start(&publication, &config.state_dir, &stop)?;
     tokio::spawn(complain(witness.clone(), stop.clone()));
     let adapter = Adapter { publication: publication.clone(), granted: granted.clone(), witness };
-    let routes = routes(adapter, key_holder).await?;
+    let requests = Requests { carrier, stop: stop.clone() };
+    let routes = routes(adapter, key_holder, requests).await?;
     let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
     let served = listen(routes, listener, tls, &stop, shutdown).await;
@@ -152,6 +163,7 @@ async fn listen(
 async fn routes(
     adapter: Adapter,
     key_holder: Option<Arc<KeyHolder>>,
+    requests: Requests,
 ) -> Result<Routes, ServeError> {
     let publication = adapter.publication.clone();
     let gateway_only = move |request: Request<()>| {
@@ -174,7 +186,9 @@ async fn routes(
         let holder = KeyHolderServiceServer::new(holder);
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
     }
+    let requests = RequesterServiceServer::new(requests).max_decoding_message_size(LARGEST_ANSWER);
     Ok(routes
+        .add_service(InterceptedService::new(requests, gateway_only.clone()))
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
 }
@@ -259,16 +273,18 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let requests = Requests { carrier: Arc::default(), stop: stop.clone() };
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
         let adapter = Adapter { publication: Arc::new(publication), granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
-        let routes = routes(adapter, Some(Arc::new(key_holder))).await;
+        let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
         let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.KeyHolderService/Evaluate",
+            "/matching.v1.RequesterService/Evaluations",
             "/matching.v1.WitnessService/AddCheckpoint",
             "/matching.v1.WitnessService/ShowEntries",
             "/grpc.health.v1.Health/Check",
@@ -299,7 +315,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 6], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 7], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

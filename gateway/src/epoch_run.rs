@@ -16,6 +16,7 @@ use crate::{
     filling::Supply,
     link::{Arrival, Link, Surroundings},
     policy_in_force::PolicyInForce,
+    relay::Relay,
     tls_in_force::TlsInForce,
 };
 
@@ -31,6 +32,8 @@ pub struct Federation {
     pub tls: Arc<TlsInForce>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
+    /// The key holders that are connected.
+    pub relay: Arc<Relay>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is done.
@@ -81,6 +84,7 @@ impl EpochRun {
             status: self.epoch.status.clone(),
             grants: self.epoch.grants.clone(),
             policy: self.federation.policy.clone(),
+            relay: self.federation.relay.clone(),
             clock: self.federation.clock.clone(),
             recorder: self.federation.recorder.clone(),
             tally: self.federation.tally.clone(),

@@ -105,6 +105,7 @@ impl Gateway {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
+            relay: Arc::default(),
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),

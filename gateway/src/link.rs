@@ -16,6 +16,7 @@ use proto::{
     manifest::Manifest,
     name::DatasetId,
     schema::DatasetSchema,
+    scope::Suite,
     transport::{self, MAX_MESSAGE},
     wire::{self, adapter_service_client::AdapterServiceClient},
 };
@@ -35,6 +36,7 @@ use crate::{
     follow,
     grants::Grants,
     policy_in_force::PolicyInForce,
+    relay::{self, Relay},
     rows::{Changed, Rows},
     status::StatusBoard,
     sync::VerifiedRelease,
@@ -80,6 +82,8 @@ pub struct Surroundings {
     pub grants: Arc<Grants>,
     /// The catalogue that descriptions must agree with.
     pub policy: Arc<PolicyInForce>,
+    /// The key holders that are connected.
+    pub relay: Arc<Relay>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is taken over and what is carried.
@@ -178,6 +182,11 @@ impl Link {
 
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
+        let _connected = self.around.relay.connect(&self.adapter.agency, channel.clone());
+        let mut relaying = JoinSet::new();
+        if self.around.manifest.scope.suite == Suite::Oprf {
+            relaying.spawn(relay::carry(self.clone(), channel.clone()));
+        }
         let witnesses = self.around.recorder.witnesses();
         let _witness = witnesses.connect(&self.adapter.agency, channel.clone());
         let mut client = AdapterServiceClient::new(channel)
