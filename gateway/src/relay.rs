@@ -33,6 +33,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, transport::Channel};
 
 use crate::{
+    audit::tally::Batch,
     follow,
     link::{Backoff, Link},
 };
@@ -171,7 +172,13 @@ async fn answer(link: Arc<Link>, request: wire::EvaluationRequest) -> wire::Eval
     let (holder, number) = (request.holder.clone(), request.number);
     let elements = request.elements.len() as u64 / 32;
     let outcome = match admit(&around.manifest, agency, request) {
-        Ok(request) => around.relay.bring(request).await,
+        Ok(request) => {
+            let (holder, epoch) = (request.holder.clone(), request.scope.epoch);
+            let outcome = around.relay.bring(request).await;
+            let (requester, refused) = (agency, outcome.is_err());
+            around.tally.relayed(&Batch { requester, holder: &holder, epoch, elements, refused });
+            outcome
+        }
         Err(refusal) => Err(refusal),
     };
     let outcome = match outcome {
