@@ -22,6 +22,7 @@ use crate::{
     requester::{Requester, Stalled},
     root_supply::{RootSupply, Wanted},
     secret_file::SecretFileError,
+    witness::cosigning::Witness,
 };
 
 /// Batches under way: while the holders work on some, others are blinded and verified here.
@@ -40,12 +41,14 @@ type Batch = Arc<[Identifier]>;
 pub fn start(
     publication: &Arc<Publication>,
     state_dir: &Path,
+    witness: &Arc<Witness>,
     stop: &CancellationToken,
 ) -> Result<Arc<Carrier>, SecretFileError> {
     let carrier = Arc::new(Carrier::default());
     let numbers = Arc::new(RequestNumbers::open(state_dir)?);
     let publication = publication.clone();
-    let evaluating = Evaluating { publication, carrier: carrier.clone(), numbers };
+    let witness = witness.clone();
+    let evaluating = Evaluating { publication, carrier: carrier.clone(), numbers, witness };
     tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
     Ok(carrier)
 }
@@ -58,6 +61,8 @@ pub struct Evaluating {
     pub carrier: Arc<Carrier>,
     /// The numbers of this agency's requests.
     pub numbers: Arc<RequestNumbers>,
+    /// Remembers what was evaluated.
+    pub witness: Arc<Witness>,
 }
 
 /// One dataset's people on their way.
@@ -101,7 +106,8 @@ impl Evaluating {
 
     fn requester(&self, supply: &RootSupply) -> Arc<Requester> {
         let ways = (self.carrier.clone(), self.numbers.clone());
-        Arc::new(Requester::new(self.publication.agency(), supply.holders().clone(), ways))
+        let (agency, holders) = (self.publication.agency(), supply.holders().clone());
+        Arc::new(Requester::new(agency, holders, ways, self.witness.clone()))
     }
 
     async fn publish(&self, fetch: Fetch<'_>) {

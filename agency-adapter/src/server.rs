@@ -121,10 +121,10 @@ pub async fn serve(
     let publication = Arc::new(publication);
     let closed = publication.closed();
     let (tls_sender, tls) = watch::channel(tls);
-    let carrier = evaluating::start(&publication, &config.state_dir, &stop)?;
+    let carrier = evaluating::start(&publication, &config.state_dir, &witness, &stop)?;
     tokio::spawn(complain(witness.clone(), stop.clone()));
+    let requests = Requests { carrier, witness: witness.clone() };
     let adapter = Adapter { publication: publication.clone(), granted: granted.clone(), witness };
-    let requests = Requests { carrier, stop: stop.clone() };
     let routes = routes(adapter, key_holder, requests).await?;
     let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
@@ -273,9 +273,9 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let publication = fixture::open(&config, &clock);
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        let requests = Requests { carrier: Arc::default(), stop: stop.clone() };
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
+        let requests = Requests { carrier: Arc::default(), witness: witness.clone() };
         let adapter = Adapter { publication: Arc::new(publication), granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
         let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;

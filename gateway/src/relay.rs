@@ -172,13 +172,7 @@ async fn answer(link: Arc<Link>, request: wire::EvaluationRequest) -> wire::Eval
     let (holder, number) = (request.holder.clone(), request.number);
     let elements = request.elements.len() as u64 / 32;
     let outcome = match admit(&around.manifest, agency, request) {
-        Ok(request) => {
-            let (holder, epoch) = (request.holder.clone(), request.scope.epoch);
-            let outcome = around.relay.bring(request).await;
-            let (requester, refused) = (agency, outcome.is_err());
-            around.tally.relayed(&Batch { requester, holder: &holder, epoch, elements, refused });
-            outcome
-        }
+        Ok(request) => carried(link.clone(), request).await,
         Err(refusal) => Err(refusal),
     };
     let outcome = match outcome {
@@ -194,6 +188,27 @@ async fn answer(link: Arc<Link>, request: wire::EvaluationRequest) -> wire::Eval
         }
     };
     wire::EvaluationAnswer { holder, number, outcome: Some(outcome) }
+}
+
+/// Brings a request to its holder and counts it for the access log: also where the requester is gone
+/// meanwhile, since the holder expects to find it there.
+async fn carried(
+    link: Arc<Link>,
+    request: EvaluationRequest,
+) -> Result<wire::Evaluation, EvaluationRefusal> {
+    let carrying = tokio::spawn(async move {
+        let (requester, holder) = (request.requester.clone(), request.holder.clone());
+        let (epoch, elements) = (request.scope.epoch, request.elements().len() as u64);
+        let outcome = link.around.relay.bring(request).await;
+        let refused = outcome.is_err();
+        let batch = Batch { requester: &requester, holder: &holder, epoch, elements, refused };
+        link.around.tally.relayed(&batch);
+        outcome
+    });
+    carrying.await.unwrap_or_else(|_| {
+        let message = "the gateway lost the request".to_owned();
+        Err(EvaluationRefusal { reason: Reason::Internal, message })
+    })
 }
 
 /// Lets a request through that is of the agency whose stream it came on, for a key holder of the

@@ -355,12 +355,17 @@ async fn the_auditors_first_day_as_the_program_has_it() {
     };
     world.until(verify, |(code, ..)| *code == Some(0)).await.expect("the log is whole");
 
-    let search = ["audit", "search", "--officer", "city-desk", "--alert", &alert];
-    let (code, out, err) = ctl(&world, &AUDITOR, &[&search[..], &keys].concat()).await;
-    assert!(
-        code == Some(0) && out.contains("alerts listed") && out.contains("Proved"),
-        "{out}{err}"
-    );
+    // What was just shown is found once witnesses have cosigned it.
+    let search = || {
+        let search = ["audit", "search", "--officer", "city-desk", "--alert", &alert];
+        let arguments = [&search[..], &keys].concat();
+        let world = &world;
+        async move { Ok(ctl(world, &AUDITOR, &arguments).await) }
+    };
+    let found = |(code, out, _): &(Option<i32>, String, String)| {
+        *code == Some(0) && out.contains("alerts listed") && out.contains("Proved")
+    };
+    world.until(search, found).await.expect("who looked is found");
     let json = ["--json", "audit", "search", "--action", "started"];
     let (_, out, err) = ctl(&world, &AUDITOR, &[&json[..], &keys].concat()).await;
     let found: serde_json::Value =

@@ -1,4 +1,4 @@
-//! The journal: entries in the order of their indices, durable before their callers are answered.
+//! The journal (PROTOCOL.md section 17.7): entries in the order of their indices, durable before their callers are answered.
 //!
 //! A segment is a file of frames and is named after its first entry's index. A frame is one batch
 //! and is written and synced once. What `sealing` has put into tiles is not needed here any more.
