@@ -45,6 +45,10 @@ pub struct Passed {
 /// Changes something on its way.
 pub type Change<T> = Arc<dyn Fn(T) -> T + Send + Sync>;
 
+/// Changes a key holder's answer to a request.
+pub type Answering =
+    Arc<dyn Fn(&wire::EvaluationRequest, wire::Evaluation) -> wire::Evaluation + Send + Sync>;
+
 /// What is done to what passes; nothing, unless it is set.
 #[derive(Default, Clone)]
 pub struct Tampering {
@@ -56,6 +60,8 @@ pub struct Tampering {
     pub rows: Option<Change<Vec<wire::SyncFrame>>>,
     /// To each group of released subjects.
     pub subjects: Option<Change<Vec<wire::ReleaseFrame>>>,
+    /// To each evaluation, where the adapter is a key holder's.
+    pub evaluate: Option<Answering>,
 }
 
 /// A tap that runs until it is dropped.
@@ -253,9 +259,12 @@ impl KeyHolderService for Between {
     ) -> Result<Response<wire::Evaluation>, Status> {
         let request = request.into_inner();
         evaluated(&self.passed, &request);
-        let answer = self.key_holder.clone().evaluate(request).await?;
-        evaluated(&self.passed, answer.get_ref());
-        Ok(answer)
+        let mut answer = self.key_holder.clone().evaluate(request.clone()).await?.into_inner();
+        if let Some(change) = self.tampering().evaluate {
+            answer = change(&request, answer);
+        }
+        evaluated(&self.passed, &answer);
+        Ok(Response::new(answer))
     }
 }
 
