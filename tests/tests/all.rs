@@ -3,6 +3,7 @@
 mod access_log;
 mod architecture;
 mod audit;
+mod brute_force;
 mod canaries;
 mod capability;
 mod certificates;
@@ -14,6 +15,7 @@ mod full_disk;
 mod key_holders;
 mod machines;
 mod manifest;
+mod offline_trial;
 mod oprf;
 mod promises;
 mod random;
