@@ -3,6 +3,7 @@
 //! One benchmark is one subcommand and one file. Goals are ratios of things measured in one run, since
 //! absolute times differ from machine to machine.
 
+mod evaluate;
 mod log;
 mod oprf;
 mod report;
@@ -25,6 +26,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Benchmark {
+    /// A whole dataset under suite oprf, end to end, beside the same under suite salted-hash.
+    Evaluate(evaluate::Arguments),
     /// The access log: appending beside writing and syncing, verification beside hashing.
     Log(log::Arguments),
     /// The function of suite oprf: what requester and holder add to the bare group operations.
@@ -34,6 +37,9 @@ enum Benchmark {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let printed = match &arguments.benchmark {
+        Benchmark::Evaluate(benchmark) => {
+            evaluate::run(benchmark).and_then(|report| report.print(arguments.json))
+        }
         Benchmark::Log(benchmark) => log::run(benchmark).and_then(|r| r.print(arguments.json)),
         Benchmark::Oprf(benchmark) => oprf::run(benchmark).and_then(|r| r.print(arguments.json)),
     };

@@ -66,6 +66,9 @@ impl Report {
         for Measured { what, value, unit } in &self.measured {
             writeln!(out, "{what:width$} {value:>10.2} {unit}")?;
         }
+        if self.compared.is_empty() {
+            return Ok(());
+        }
         writeln!(
             out,
             "\n{:width$} {:>10} {:>10} {:>7} {:>7}",
