@@ -29,6 +29,7 @@ pub mod scope;
 pub mod sealed_row;
 pub mod signing;
 pub mod subject;
+pub mod succession;
 pub mod tile;
 pub mod tiled_tree;
 pub mod tls;
