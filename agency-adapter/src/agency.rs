@@ -200,6 +200,9 @@ pub fn check_keys(
     if listed.hpke_key.to_bytes() != keys.hpke {
         return Err(other("hpke_key"));
     }
+    if listed.witness_key != keys.witness {
+        return Err(other("witness_key"));
+    }
     Ok(())
 }
 

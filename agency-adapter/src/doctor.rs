@@ -135,8 +135,10 @@ fn check_source(
 mod tests {
     use std::fs;
 
+    use proto::{manifest_file::EntryKind, scope::Suite};
+
     use super::*;
-    use crate::check::Verdict;
+    use crate::{check::Verdict, fixture};
 
     const CONFIG: &str = r#"
 agency = "aid"
@@ -169,12 +171,10 @@ trust = "trust.pem"
         assert_eq!(verdict(&checks, "manifest"), Some(Verdict::Failure));
 
         let config = Config::read(&path).expect("good");
-        let block = crate::setup::init(&config, Lang::En).expect("made").block;
-        let manifest = format!(
-            "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n{block}\
-             [[dataset]]\nid = \"base\"\nowner = \"aid\"\nkind = \"base\"\n"
-        );
-        fs::write(&config.manifest, &manifest).expect("written");
+        let keys = crate::setup::init(&config, Lang::En).expect("made").keys;
+        let base = ("base", "aid", EntryKind::Base);
+        let mut manifest = fixture::manifest(&[("aid", keys)], &[base]);
+        fs::write(&config.manifest, manifest.to_string()).expect("written");
         let checks = examine();
         assert_eq!(verdict(&checks, "keys"), Some(Verdict::Ok));
         assert_eq!(verdict(&checks, "tls"), Some(Verdict::Failure));
@@ -186,8 +186,8 @@ trust = "trust.pem"
         let failures = checks.iter().filter(|check| check.verdict == Verdict::Failure);
         assert_eq!(failures.map(|check| check.subject.as_str()).collect::<Vec<_>>(), ["tls"]);
 
-        let oprf = manifest.replace("salted-hash", "oprf");
-        fs::write(&config.manifest, oprf).expect("written");
+        manifest.suite = Suite::Oprf;
+        fs::write(&config.manifest, manifest.to_string()).expect("written");
         assert_eq!(verdict(&examine(), "manifest"), Some(Verdict::Failure));
     }
 }

@@ -3,6 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use proto::{
+    envelope::EnvelopeKey,
+    manifest_file::{DatasetEntry, EntryKind, ManifestFile},
     name::DatasetId,
     salt::Salt,
     schema::{DatasetKind, DatasetSchema, FlagKind, FlagSchema, FlagValue, HouseholdSchema},
@@ -15,6 +17,7 @@ use crate::{
     config::Config,
     derive::Derivation,
     identifier::{Identifier, IdentifierType, canonicalise},
+    keys::PublicKeys,
     load::Person,
     publication::Publication,
 };
@@ -92,26 +95,43 @@ pub fn person(number: u32, flag: u8) -> Person {
     Person { identifier, region: 0, flags, household, household_complete: true }
 }
 
+/// The example of a manifest, with these keys in place of its agencies' own, and these datasets.
+pub fn manifest(
+    agencies: &[(&str, PublicKeys)],
+    datasets: &[(&str, &str, EntryKind)],
+) -> ManifestFile {
+    let example = include_str!("../../proto/vectors/federation.toml");
+    let mut file = ManifestFile::parse(example).expect("good");
+    for (id, keys) in agencies {
+        let listed = file.agencies.iter_mut().find(|agency| agency.id.as_str() == *id);
+        let listed = listed.expect("the example lists it");
+        listed.signing_key = keys.signing;
+        listed.hpke_key = EnvelopeKey::from_bytes(&keys.hpke).expect("a key");
+        listed.witness_key = keys.witness;
+    }
+    let entry = |(id, owner, kind): &(&str, &str, EntryKind)| DatasetEntry {
+        id: name(id),
+        owner: owner.parse().expect("a name"),
+        kind: *kind,
+    };
+    file.datasets = datasets.iter().map(entry).collect();
+    file
+}
+
 /// An agency that has run `init`: its directory, its file of people, its configuration, and a clock.
 pub fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("adapter.toml"), CONFIG).expect("written");
     let config = Config::read(&directory.path().join("adapter.toml")).expect("good");
     let init = || crate::setup::init(&config, crate::lang::Lang::En).expect("made");
-    let own = init().block;
-    let other = own.replace("aid", "police");
-    let dataset = |id, owner, kind| {
-        format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n")
-    };
     let datasets = [
-        dataset("base", "aid", "base"),
-        dataset("unemployed", "aid", "watch"),
-        dataset("residents", "aid", "cross_check"),
-        dataset("cars", "police", "cross_check"),
+        ("base", "aid", EntryKind::Base),
+        ("unemployed", "aid", EntryKind::Watch),
+        ("residents", "aid", EntryKind::CrossCheck),
+        ("cars", "police", EntryKind::CrossCheck),
     ];
-    let head = "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n";
-    let manifest = format!("{head}{own}{other}{}", datasets.concat());
-    fs::write(&config.manifest, manifest).expect("written");
+    let manifest = manifest(&[("aid", init().keys)], &datasets);
+    fs::write(&config.manifest, manifest.to_string()).expect("written");
     init();
     let people = directory.path().join("people.csv");
     fs::write(&people, "id,house\n320102198001010016,7\n32010419550615003X,7\n").expect("ok");

@@ -249,7 +249,10 @@ fn read_file(path: &Path) -> Result<Option<SaltGrant>, GrantsError> {
 
 #[cfg(test)]
 mod tests {
+    use proto::manifest_file::EntryKind;
+
     use super::*;
+    use crate::fixture;
 
     struct Party {
         keys: Keys,
@@ -269,17 +272,10 @@ mod tests {
     }
 
     fn manifest(parties: [(&str, &Party); 2]) -> Manifest {
-        let agencies: String = parties
-            .iter()
-            .map(|(id, party)| party.keys.public().manifest_block(&id.parse().expect("a name")))
-            .collect();
-        let dataset = |id, owner, kind| {
-            format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n")
-        };
-        let (base, cars) =
-            (dataset("base", "aid", "base"), dataset("cars", "police", "cross_check"));
-        let head = "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n";
-        Manifest::parse(&format!("{head}{agencies}{base}{cars}")).expect("good")
+        let keys = parties.map(|(id, party)| (id, party.keys.public()));
+        let datasets =
+            [("base", "aid", EntryKind::Base), ("cars", "police", EntryKind::CrossCheck)];
+        fixture::manifest(&keys, &datasets).check().expect("good")
     }
 
     fn cars() -> DatasetId {

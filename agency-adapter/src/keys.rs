@@ -1,4 +1,5 @@
-//! This agency's two key pairs: one signs grants, to the other salts are encrypted.
+//! This agency's three key pairs: one signs grants and manifests, to one salts are encrypted, and one
+//! cosigns the log.
 
 use std::path::Path;
 
@@ -10,12 +11,14 @@ use proto::{
 
 use crate::secret_file::{self, SecretFileError};
 
-/// Both private keys.
+/// The private keys.
 pub struct Keys {
-    /// Signs salt grants.
+    /// Signs salt grants, evaluation requests and, a holder's, manifests.
     pub signing: SigningKey,
     /// Opens salt grants.
     pub hpke: EnvelopePrivateKey,
+    /// Cosigns the log's checkpoints.
+    pub witness: SigningKey,
 }
 
 /// Why there are no keys.
@@ -34,9 +37,10 @@ pub enum KeysError {
 
 const SIGNING: &str = "signing.key";
 const HPKE: &str = "hpke.key";
+const WITNESS: &str = "witness.key";
 
 impl Keys {
-    /// Reads both from the state directory.
+    /// Reads them from the state directory.
     ///
     /// # Errors
     /// [`KeysError`].
@@ -44,28 +48,32 @@ impl Keys {
         let read = |name| {
             secret_file::read(&state_dir.join("keys").join(name))?.ok_or(KeysError::Missing(name))
         };
-        let (signing, hpke) = (read(SIGNING)?, read(HPKE)?);
         Ok(Self {
-            signing: SigningKey::from_seed(&signing),
-            hpke: EnvelopePrivateKey::from_bytes(&hpke),
+            signing: SigningKey::from_seed(&read(SIGNING)?),
+            hpke: EnvelopePrivateKey::from_bytes(&read(HPKE)?),
+            witness: SigningKey::from_seed(&read(WITNESS)?),
         })
     }
 
-    /// Makes what is missing, then reads both. Says whether it made any.
+    /// Makes what is missing, then reads all. Says whether it made any.
     ///
     /// # Errors
     /// [`KeysError`].
     pub fn create(state_dir: &Path) -> Result<(Self, bool), KeysError> {
         let mut made = false;
-        for name in [SIGNING, HPKE] {
+        for name in [SIGNING, HPKE, WITNESS] {
             made |= secret_file::create(&state_dir.join("keys").join(name))?;
         }
         Ok((Self::read(state_dir)?, made))
     }
 
-    /// Both public keys: what the federation manifest must say of this agency.
+    /// The public keys: what the federation manifest must say of this agency.
     pub fn public(&self) -> PublicKeys {
-        PublicKeys { signing: self.signing.verifying_key(), hpke: self.hpke.public().to_bytes() }
+        PublicKeys {
+            signing: self.signing.verifying_key(),
+            hpke: self.hpke.public().to_bytes(),
+            witness: self.witness.verifying_key(),
+        }
     }
 }
 
@@ -76,15 +84,17 @@ pub struct PublicKeys {
     pub signing: VerifyingKey,
     /// X25519.
     pub hpke: [u8; 32],
+    /// Ed25519.
+    pub witness: VerifyingKey,
 }
 
 impl PublicKeys {
     /// The block that the federation manifest must hold for `agency`.
     pub fn manifest_block(&self, agency: &AgencyId) -> String {
+        let [signing, hpke, witness] = [self.signing.0, self.hpke, self.witness.0].map(hex::encode);
         format!(
-            "[[agency]]\nid = \"{agency}\"\nsigning_key = \"{}\"\nhpke_key = \"{}\"\n",
-            hex::encode(self.signing.0),
-            hex::encode(self.hpke)
+            "[[agency]]\nid = \"{agency}\"\nsigning_key = \"{signing}\"\nhpke_key = \"{hpke}\"\n\
+             witness_key = \"{witness}\"\n"
         )
     }
 }

@@ -137,8 +137,10 @@ fn print_keys(
     keys: &PublicKeys,
 ) -> anyhow::Result<ExitCode> {
     if arguments.json {
-        let [signing, hpke] = [keys.signing.0, keys.hpke].map(hex::encode);
-        let keys = json!({ "id": config.agency, "signing_key": signing, "hpke_key": hpke });
+        let [signing, hpke, witness] = [keys.signing.0, keys.hpke, keys.witness.0].map(hex::encode);
+        let keys = json!({
+            "id": config.agency, "signing_key": signing, "hpke_key": hpke, "witness_key": witness,
+        });
         print(&keys.to_string())?;
     } else {
         print(keys.manifest_block(&config.agency).trim_end())?;

@@ -53,6 +53,8 @@ fn faults(manifest: &Manifest, policy: &Policy, dialled: &[AgencyId]) -> Vec<Str
 
 #[cfg(test)]
 mod tests {
+    use proto::manifest_file::{DatasetEntry, EntryKind, ManifestFile};
+
     use super::*;
 
     const POLICY: &str = r#"
@@ -88,36 +90,37 @@ mod tests {
         en = ""
     "#;
 
-    fn manifest(datasets: &[(&str, &str, &str)]) -> Manifest {
-        let mut text =
-            "version = 1\nprogramme = \"demo\"\nepoch = 1\nsuite = \"salted-hash\"\n".to_owned();
-        for agency in ["aid", "tax", "fire"] {
-            let (signing, hpke) = ("11".repeat(32), "22".repeat(32));
-            text += &format!(
-                "[[agency]]\nid = \"{agency}\"\nsigning_key = \"{signing}\"\nhpke_key = \"{hpke}\"\n"
-            );
-        }
-        for (id, owner, kind) in datasets {
-            text +=
-                &format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n");
-        }
-        Manifest::parse(&text).expect("good")
+    fn manifest(datasets: &[(&str, &str, EntryKind)]) -> Manifest {
+        let example = include_str!("../../proto/vectors/federation.toml");
+        let mut file = ManifestFile::parse(example).expect("good");
+        let entry = |(id, owner, kind): &(&str, &str, EntryKind)| DatasetEntry {
+            id: id.parse().expect("a name"),
+            owner: owner.parse().expect("a name"),
+            kind: *kind,
+        };
+        file.datasets = datasets.iter().map(entry).collect();
+        file.check().expect("good")
     }
 
     #[test]
     fn what_can_never_arrive_is_told() {
         let policy = Policy::parse(POLICY).expect("good");
-        let dialled = ["aid", "tax", "fire"].map(|id| id.parse().expect("a name"));
-        let base = ("base", "aid", "base");
-        let (benefits, income) = (("benefits", "aid", "watch"), ("income", "tax", "cross_check"));
-        let fitting = manifest(&[base, benefits, income, ("cars", "tax", "cross_check")]);
+        let dialled = ["aid", "tax", "police"].map(|id| id.parse().expect("a name"));
+        let base = ("base", "aid", EntryKind::Base);
+        let (benefits, income) =
+            (("benefits", "aid", EntryKind::Watch), ("income", "tax", EntryKind::CrossCheck));
+        let fitting = manifest(&[base, benefits, income, ("cars", "tax", EntryKind::CrossCheck)]);
         assert_eq!(faults(&fitting, &policy, &dialled[..2]), Vec::<String>::new());
 
         let told = faults(&fitting, &policy, &dialled[..1]).join("\n");
         assert!(told.contains("income") && told.contains("no [[adapter]]"), "{told}");
         let told = faults(&fitting, &policy, &dialled).join("\n");
-        assert!(told.contains("fire owns no dataset") && told.lines().count() == 1, "{told}");
-        let other = manifest(&[base, ("benefits", "tax", "watch"), ("cars", "tax", "watch")]);
+        assert!(told.contains("police owns no dataset") && told.lines().count() == 1, "{told}");
+        let other = manifest(&[
+            base,
+            ("benefits", "tax", EntryKind::Watch),
+            ("cars", "tax", EntryKind::Watch),
+        ]);
         let told = faults(&other, &policy, &dialled[..2]).join("\n");
         assert!(told.contains("benefits is aid's, and tax's"), "{told}");
         assert!(told.contains("income is not in the federation manifest"), "{told}");

@@ -6,19 +6,8 @@ use proto::{manifest::Manifest, schema::DatasetKind, wire};
 use crate::fixture::{SMALL, schema, scope};
 
 fn manifest() -> Manifest {
-    let mut text =
-        "version = 1\nprogramme = \"small\"\nepoch = 1\nsuite = \"salted-hash\"\n".to_owned();
-    for agency in ["aid", "police"] {
-        let (signing, hpke) = ("11".repeat(32), "22".repeat(32));
-        text += &format!(
-            "[[agency]]\nid = \"{agency}\"\nsigning_key = \"{signing}\"\nhpke_key = \"{hpke}\"\n"
-        );
-    }
-    let datasets =
-        [("base", "aid", "base"), ("ill", "aid", "watch"), ("cars", "police", "cross_check")];
-    for (id, owner, kind) in datasets {
-        text += &format!("[[dataset]]\nid = \"{id}\"\nowner = \"{owner}\"\nkind = \"{kind}\"\n");
-    }
+    let example = include_str!("../../proto/vectors/federation.toml");
+    let text = example.replace("\"demo\"", "\"small\"").replace("\"benefits\"", "\"ill\"");
     Manifest::parse(&text).expect("good")
 }
 

@@ -7,12 +7,16 @@ use hpke::{
     Deserializable, Kem as _, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305,
     kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal,
 };
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use crate::signing::InvalidKey;
 
 type Kem = X25519HkdfSha256;
 
-/// A recipient's public key, 32 bytes, known to be a point HPKE accepts.
-#[derive(Clone, PartialEq, Eq)]
+/// A recipient's public key, 32 bytes, known to be a point HPKE accepts; in files 64 hex digits.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EnvelopeKey(<Kem as hpke::Kem>::PublicKey);
 
 /// A recipient's private key.
@@ -61,6 +65,21 @@ impl EnvelopeKey {
         )
         .map_err(|_| EnvelopeError)?;
         Ok(Envelope { encapsulated_key: encapsulated_key.to_bytes().to_vec(), ciphertext })
+    }
+}
+
+impl TryFrom<String> for EnvelopeKey {
+    type Error = InvalidKey;
+
+    fn try_from(text: String) -> Result<Self, InvalidKey> {
+        let bytes = hex::decode(text).map_err(|_| InvalidKey)?;
+        Self::from_bytes(&bytes).map_err(|_| InvalidKey)
+    }
+}
+
+impl From<EnvelopeKey> for String {
+    fn from(key: EnvelopeKey) -> String {
+        hex::encode(key.to_bytes())
     }
 }
 

@@ -19,6 +19,8 @@ pub mod log_proof;
 pub mod log_verification;
 pub mod lp;
 pub mod manifest;
+pub mod manifest_file;
+mod manifest_rules;
 pub mod merkle;
 pub mod name;
 pub mod note;

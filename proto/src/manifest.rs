@@ -1,37 +1,105 @@
-//! The federation manifest: agencies, their keys, and who owns which dataset.
+//! The federation manifest: agencies, their keys, who owns which dataset, who holds the key's shares
+//! (PROTOCOL.md section 14).
 //!
-//! It reaches every party as a file; nothing in it is ever learnt from a peer.
+//! Owns its parts. Its text is `manifest_file`'s, what must hold between the parts `manifest_rules`';
+//! who must have signed it, and which one may follow which, is `signed_manifest`'s.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU8};
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     envelope::EnvelopeKey,
-    name::{AgencyId, DatasetId, ProgrammeId},
+    manifest_file::{ManifestFile, day, hex_keys},
+    name::{AgencyId, DatasetId},
     schema::DatasetKind,
-    scope::{Scope, Suite},
+    scope::Scope,
     signing::VerifyingKey,
 };
 
-/// The manifest, checked.
-#[derive(Debug, Clone)]
+/// There are as many seeds as subsets of holders: more holders than these would have too many.
+pub const MAX_HOLDERS: usize = 16;
+
+/// The manifest, checked. One of its epochs is the selected one; at first the present.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// What every message must be scoped to.
+    /// What every message must be scoped to: programme, suite, and the selected epoch.
     pub scope: Scope,
     /// Grows with every change.
     pub version: u32,
-    agencies: BTreeMap<AgencyId, Agency>,
-    datasets: BTreeMap<DatasetId, Dataset>,
+    pub(crate) holders: Holders,
+    /// The selected one, then all.
+    pub(crate) epoch: Epoch,
+    pub(crate) epochs: Vec<Epoch>,
+    pub(crate) log: LogTrust,
+    pub(crate) officers_authority: String,
+    pub(crate) agencies: BTreeMap<AgencyId, Agency>,
+    pub(crate) datasets: BTreeMap<DatasetId, Dataset>,
 }
 
-/// An agency's keys.
-#[derive(Debug, Clone)]
+/// Who signs the manifest; with suite oprf each also holds one share of the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holders {
+    /// So many must sign, and so many shares make the key: more than half.
+    pub threshold: NonZeroU8,
+    /// A holder's index is its position, from 1; so they are never reordered.
+    pub agencies: Vec<AgencyId>,
+    /// How the shares were made; with suite oprf only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceremony: Option<Ceremony>,
+}
+
+/// How the shares were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ceremony {
+    /// By all holders; nobody ever had the whole key.
+    Distributed,
+    /// By one party that had the whole key. For a demo.
+    TrustedDealer,
+}
+
+/// A key period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// Its number; the next has a greater one.
+    pub number: u32,
+    /// After this day everybody deletes what belongs to the epoch.
+    #[serde(with = "day")]
+    pub until: Date,
+    /// With suite oprf the public key of every holder's share, in the order of holders.
+    #[serde(with = "hex_keys", default, skip_serializing_if = "Vec::is_empty")]
+    pub share_keys: Vec<[u8; 32]>,
+}
+
+/// How the gateway's log is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogTrust {
+    /// Signs its checkpoints.
+    pub key: VerifyingKey,
+    /// So many witnesses must cosign.
+    pub quorum: NonZeroU8,
+}
+
+/// An agency's keys, and how much it may ask of the key holders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Agency {
-    /// Signs grants.
+    /// Its name.
+    pub id: AgencyId,
+    /// Signs grants, evaluation requests and, a holder's, manifests.
     pub signing_key: VerifyingKey,
     /// Salts are granted to it.
     pub hpke_key: EnvelopeKey,
+    /// Cosigns the log's checkpoints.
+    pub witness_key: VerifyingKey,
+    /// So many identifiers a holder evaluates for it in an epoch; with suite oprf only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quota: u64,
 }
 
 /// A dataset's owner; `kind` is absent for `base`, which has a salt and no rows.
@@ -52,18 +120,18 @@ pub enum ManifestError {
     /// Something that must be unique occurs twice.
     #[error("{what} {name} occurs twice")]
     Twice {
-        /// `agency` or `dataset`.
+        /// `agency`, `dataset` or `holder`.
         what: &'static str,
         /// Its name.
         name: String,
     },
-    /// A key is not 64 hex digits or not a usable key.
-    #[error("agency {agency}: {field} is not a usable key of 64 hex digits")]
-    Key {
-        /// Whose.
-        agency: AgencyId,
-        /// Which.
-        field: &'static str,
+    /// Two parties with one key: one of them could act for both.
+    #[error("the {first} and the {second} are the same key: each must be a key of its own")]
+    SameKey {
+        /// `signing_key of AGENCY` and so on.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// An owner that is no agency of the manifest.
     #[error("dataset {dataset} belongs to {owner}, which the manifest does not list as an agency")]
@@ -76,82 +144,59 @@ pub enum ManifestError {
     /// The dataset `base` is missing, or another dataset is of kind base.
     #[error("exactly one dataset must be of kind \"base\", and it must be named \"base\"")]
     Base,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u32,
-    programme: ProgrammeId,
-    epoch: u32,
-    suite: Suite,
-    #[serde(rename = "agency")]
-    agencies: Vec<FileAgency>,
-    #[serde(rename = "dataset")]
-    datasets: Vec<FileDataset>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileAgency {
-    id: AgencyId,
-    signing_key: String,
-    hpke_key: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileDataset {
-    id: DatasetId,
-    owner: AgencyId,
-    kind: FileKind,
-}
-
-#[derive(Serialize, Deserialize, PartialEq, Eq, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum FileKind {
-    Base,
-    Watch,
-    CrossCheck,
+    /// A holder that is no agency of the manifest.
+    #[error("[holders] names {0}, which the manifest does not list as an agency")]
+    Holder(AgencyId),
+    /// Numbers that do not fit each other, or the suite.
+    #[error("{0}")]
+    Rule(String),
 }
 
 impl Manifest {
-    /// Reads a manifest's TOML text.
+    /// Reads a manifest's TOML text. Nothing is said about who signed it.
     ///
     /// # Errors
     /// [`ManifestError`], naming what is wrong.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let file: File =
-            toml::from_str(text).map_err(|error| ManifestError::Form(error.to_string()))?;
-        let mut agencies = BTreeMap::new();
-        for agency in file.agencies {
-            let id = agency.id.clone();
-            if agencies.insert(id.clone(), agency.check()?).is_some() {
-                return Err(ManifestError::Twice { what: "agency", name: id.to_string() });
-            }
-        }
-        let mut datasets = BTreeMap::new();
-        for FileDataset { id, owner, kind } in file.datasets {
-            if !agencies.contains_key(&owner) {
-                return Err(ManifestError::Owner { dataset: id, owner });
-            }
-            if (kind == FileKind::Base) != (id == DatasetId::base()) {
-                return Err(ManifestError::Base);
-            }
-            let kind = match kind {
-                FileKind::Base => None,
-                FileKind::Watch => Some(DatasetKind::Watch),
-                FileKind::CrossCheck => Some(DatasetKind::CrossCheck),
-            };
-            if datasets.insert(id.clone(), Dataset { owner, kind }).is_some() {
-                return Err(ManifestError::Twice { what: "dataset", name: id.to_string() });
-            }
-        }
-        if !datasets.contains_key(&DatasetId::base()) {
-            return Err(ManifestError::Base);
-        }
-        let scope = Scope { programme: file.programme, epoch: file.epoch, suite: file.suite };
-        Ok(Self { scope, version: file.version, agencies, datasets })
+        ManifestFile::parse(text)?.check()
+    }
+
+    /// The same manifest with another of its epochs selected.
+    pub fn in_epoch(&self, number: u32) -> Option<Self> {
+        let epoch = self.epochs.iter().find(|epoch| epoch.number == number)?.clone();
+        let scope = Scope { epoch: number, ..self.scope.clone() };
+        Some(Self { scope, epoch, ..self.clone() })
+    }
+
+    /// The selected epoch.
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// The present epoch, and the next while an epoch change is under way.
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
+    /// Who signs, and who holds shares.
+    pub fn holders(&self) -> &Holders {
+        &self.holders
+    }
+
+    /// A holder's index, from 1.
+    pub fn holder_index(&self, agency: &AgencyId) -> Option<NonZeroU8> {
+        let position = self.holders.agencies.iter().position(|holder| holder == agency)?;
+        u8::try_from(position + 1).ok().and_then(NonZeroU8::new)
+    }
+
+    /// How the gateway's log is checked.
+    pub fn log(&self) -> &LogTrust {
+        &self.log
+    }
+
+    /// Whom officers' certificates must come from, PEM.
+    pub fn officers_authority(&self) -> &str {
+        &self.officers_authority
     }
 
     /// An agency's keys.
@@ -175,54 +220,6 @@ impl Manifest {
     }
 }
 
-impl FileAgency {
-    fn check(&self) -> Result<Agency, ManifestError> {
-        let fault = |field| ManifestError::Key { agency: self.id.clone(), field };
-        let bytes = |text: &str| <[u8; 32]>::try_from(hex::decode(text).ok()?).ok();
-        let signing_key = bytes(&self.signing_key).ok_or_else(|| fault("signing_key"))?;
-        let hpke_key = bytes(&self.hpke_key)
-            .and_then(|bytes| EnvelopeKey::from_bytes(&bytes).ok())
-            .ok_or_else(|| fault("hpke_key"))?;
-        Ok(Agency { signing_key: VerifyingKey(signing_key), hpke_key })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn manifest(owner: &str, key: &str, base: &str) -> String {
-        format!(
-            r#"
-version = 1
-programme = "demo"
-epoch = 1
-suite = "salted-hash"
-[[agency]]
-id = "aid"
-signing_key = "{key}"
-hpke_key = "{}"
-[[dataset]]
-id = "{base}"
-owner = "{owner}"
-kind = "base"
-"#,
-            "22".repeat(32)
-        )
-    }
-
-    #[test]
-    fn a_manifest_says_what_is_wrong_with_it() {
-        let key = "11".repeat(32);
-        let good = Manifest::parse(&manifest("aid", &key, "base")).expect("good");
-        assert_eq!(good.dataset(&DatasetId::base()).map(|d| d.kind), Some(None));
-        let problem = |text: &str| Manifest::parse(text).err().map(|e| e.to_string());
-        let text = problem(&manifest("police", &key, "base")).expect("refused");
-        assert!(text.contains("base belongs to police"), "{text}");
-        let text = problem(&manifest("aid", "11", "base")).expect("refused");
-        assert!(text.contains("signing_key"), "{text}");
-        assert_eq!(Manifest::parse(&manifest("aid", &key, "b")).err(), Some(ManifestError::Base));
-        let text = problem("version = 1\nprogramm = 2").expect("refused");
-        assert!(text.contains("line 2"), "{text}");
-    }
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -3,14 +3,21 @@
 use std::fmt;
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// An agency's signing key. Its seed is 32 bytes.
 pub struct SigningKey(Ed25519KeyPair);
 
-/// The public half, 32 bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The public half, 32 bytes; in files 64 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct VerifyingKey(pub [u8; 32]);
+
+/// Not a public key as files hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a public key is 64 hex digits; this is not one")]
+pub struct InvalidKey;
 
 /// The signature is not the key's over these bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +52,22 @@ impl VerifyingKey {
         UnparsedPublicKey::new(&ED25519, &self.0)
             .verify(message, signature)
             .map_err(|_| BadSignature)
+    }
+}
+
+impl TryFrom<String> for VerifyingKey {
+    type Error = InvalidKey;
+
+    fn try_from(text: String) -> Result<Self, InvalidKey> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| InvalidKey)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl From<VerifyingKey> for String {
+    fn from(key: VerifyingKey) -> String {
+        hex::encode(key.0)
     }
 }
 

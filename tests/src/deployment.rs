@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
+    num::NonZeroU8,
     path::{Path, PathBuf},
 };
 
@@ -14,15 +15,20 @@ use agency_adapter::{
     identifier::{IdentifierType, canonicalise},
     keys::Keys,
     salts::{OwnSalts, owned},
+    secret_file,
 };
 use anyhow::Context;
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use proto::{
-    manifest::Manifest,
+    envelope::EnvelopeKey,
+    manifest::{Agency, Epoch, Holders, LogTrust, Manifest},
+    manifest_file::{DatasetEntry, EntryKind, ManifestFile, Officers},
     name::{AgencyId, DatasetId},
     person_secret::{LookupTag, PersonSecret},
     salt::Salt,
     schema::DatasetKind,
+    scope::Suite,
+    signing::{SigningKey, VerifyingKey},
     subject::Subject,
 };
 use serde::Deserialize;
@@ -103,10 +109,10 @@ impl Deployment {
         let ids: PolicyIds = toml::from_str(policy).context("the policy's ids")?;
         fs::create_dir_all(dir)?;
         fs::write(dir.join("policy.toml"), policy)?;
-        let manifest_text = manifest(dir, &ids)?;
-        fs::write(dir.join("federation.toml"), &manifest_text)?;
         let pki = Pki::new(&ids.programme.id);
-        let manifest = Manifest::parse(&manifest_text)?;
+        let manifest = manifest(dir, &ids, &pki)?;
+        fs::write(dir.join("federation.toml"), manifest.to_string())?;
+        let manifest = manifest.check()?;
         let mut households = vec![];
         for dataset in &ids.dataset {
             if let Some(Household { datasets }) = &dataset.household {
@@ -278,27 +284,54 @@ impl Deployment {
     }
 }
 
+/// The first agencies hold the manifest: more than half of them sign it.
+const HOLDERS: usize = 3;
+
 const TLS: &str = "certificate = \"tls/certificate.pem\"\nkey = \"tls/key.pem\"\n\
                    trust = \"tls/trust.pem\"\nrevoked = \"tls/revoked.pem\"\n";
 
 /// Makes every agency's keys and the manifest that lists them.
-fn manifest(dir: &Path, ids: &PolicyIds) -> anyhow::Result<String> {
-    let mut text = format!(
-        "version = 1\nprogramme = \"{}\"\nepoch = 1\nsuite = \"salted-hash\"\n",
-        ids.programme.id
-    );
+fn manifest(dir: &Path, ids: &PolicyIds, pki: &Pki) -> anyhow::Result<ManifestFile> {
+    let mut agencies = vec![];
     for Id { id } in &ids.agency {
         let (keys, _) = Keys::create(&dir.join(id).join("state"))?;
-        text += &keys.public().manifest_block(&id.parse()?);
+        let keys = keys.public();
+        agencies.push(Agency {
+            id: id.parse()?,
+            signing_key: keys.signing,
+            hpke_key: EnvelopeKey::from_bytes(&keys.hpke)?,
+            witness_key: keys.witness,
+            quota: 0,
+        });
     }
-    let first = &ids.agency.first().context("a policy lists agencies")?.id;
-    text += &format!("[[dataset]]\nid = \"base\"\nowner = \"{first}\"\nkind = \"base\"\n");
+    let first = agencies.first().context("a policy lists agencies")?.id.clone();
+    let base = DatasetEntry { id: DatasetId::base(), owner: first, kind: EntryKind::Base };
+    let mut datasets = vec![base];
     for OwnedDataset { id, agency, kind, .. } in &ids.dataset {
         let kind = match kind {
-            DatasetKind::Watch => "watch",
-            DatasetKind::CrossCheck => "cross_check",
+            DatasetKind::Watch => EntryKind::Watch,
+            DatasetKind::CrossCheck => EntryKind::CrossCheck,
         };
-        text += &format!("[[dataset]]\nid = \"{id}\"\nowner = \"{agency}\"\nkind = \"{kind}\"\n");
+        datasets.push(DatasetEntry { id: id.parse()?, owner: agency.parse()?, kind });
     }
-    Ok(text)
+    let holders: Vec<_> = agencies.iter().take(HOLDERS).map(|agency| agency.id.clone()).collect();
+    let threshold = NonZeroU8::MIN.saturating_add(u8::try_from(holders.len() / 2)?);
+    Ok(ManifestFile {
+        version: 1,
+        programme: ids.programme.id.parse()?,
+        suite: Suite::SaltedHash,
+        holders: Holders { threshold, agencies: holders, ceremony: None },
+        epochs: vec![Epoch { number: 1, until: date(2036, 12, 31), share_keys: vec![] }],
+        log: LogTrust { key: log_key(&dir.join("gateway/data/log.key"))?, quorum: threshold },
+        officers: Officers { authority: pki.trust_pem().to_owned() },
+        agencies,
+        datasets,
+    })
+}
+
+/// Makes the key of the gateway's log.
+fn log_key(path: &Path) -> anyhow::Result<VerifyingKey> {
+    secret_file::create(path)?;
+    let seed = secret_file::read(path)?.context("it was made")?;
+    Ok(SigningKey::from_seed(&seed).verifying_key())
 }
