@@ -12,6 +12,7 @@ use proto::{
 };
 
 use crate::{
+    clock::Clock,
     config::{self, Config, ConfigError},
     derive::{Derivation, SuiteUnavailable},
     grants::{Grants, GrantsError},
@@ -66,9 +67,15 @@ pub enum AgencyError {
         /// Which key.
         field: &'static str,
     },
+    /// The operating system.
+    #[error(transparent)]
+    System(#[from] SecretFileError),
     /// The suite cannot be computed.
     #[error(transparent)]
     Suite(#[from] SuiteUnavailable),
+    /// Not an epoch of the manifest, or no longer.
+    #[error("the federation manifest does not list epoch {0}")]
+    Epoch(u32),
     /// A configured dataset that the manifest gives to somebody else, or not at all.
     #[error("dataset {dataset}: {problem}")]
     Dataset {
@@ -87,12 +94,34 @@ pub struct HeldSalts {
 }
 
 impl Agency {
-    /// Reads manifest, keys and state, and checks them against the configuration.
+    /// In the manifest's first epoch: reads manifest, keys and state, and checks them against the
+    /// configuration.
     ///
     /// # Errors
     /// [`AgencyError`].
     pub fn open(config: &Config) -> Result<Self, AgencyError> {
-        let manifest = read_manifest(config)?;
+        Self::under(config, read_manifest(config)?)
+    }
+
+    /// The same in another of the manifest's epochs.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub fn open_in(config: &Config, epoch: u32) -> Result<Self, AgencyError> {
+        let manifest = read_manifest(config)?.in_epoch(epoch);
+        Self::under(config, manifest.ok_or(AgencyError::Epoch(epoch))?)
+    }
+
+    /// The same in every epoch that is not over, the present one first.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub fn open_live(config: &Config, clock: &Clock) -> Result<Vec<Self>, AgencyError> {
+        let manifests = read_manifest(config)?.in_live_epochs(clock.now());
+        manifests.into_iter().map(|manifest| Self::under(config, manifest)).collect()
+    }
+
+    fn under(config: &Config, manifest: Manifest) -> Result<Self, AgencyError> {
         let keys = Keys::read(&config.state_dir)?;
         check_keys(&manifest, &config.agency, &keys.public())?;
         check_datasets(&manifest, config)?;

@@ -69,7 +69,7 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
         ))),
         Err(error) => checks.push(Check::failure("manifest", error.to_string())),
     }
-    if let Ok(agency) = Agency::open(&config) {
+    for agency in Agency::open_live(&config, clock).into_iter().flatten() {
         checks.extend(check_salts(&config, &agency, lang));
     }
     for dataset in &config.datasets {
@@ -171,7 +171,7 @@ trust = "trust.pem"
         assert_eq!(verdict(&checks, "manifest"), Some(Verdict::Failure));
 
         let config = Config::read(&path).expect("good");
-        let keys = crate::setup::init(&config, Lang::En).expect("made").keys;
+        let keys = crate::setup::init(&config, &Clock::system(), Lang::En).expect("made").keys;
         let base = ("base", "aid", EntryKind::Base);
         let mut manifest = fixture::manifest(&[("aid", keys)], &[base]);
         fs::write(&config.manifest, manifest.to_string()).expect("written");
@@ -181,7 +181,7 @@ trust = "trust.pem"
         let salts: Vec<_> = checks.iter().filter(|check| check.subject == "salts").collect();
         assert!(salts[1].found.contains("run `agency-adapter init`"), "{salts:?}");
 
-        crate::setup::init(&config, Lang::En).expect("made");
+        crate::setup::init(&config, &Clock::system(), Lang::En).expect("made");
         let checks = examine();
         let failures = checks.iter().filter(|check| check.verdict == Verdict::Failure);
         assert_eq!(failures.map(|check| check.subject.as_str()).collect::<Vec<_>>(), ["tls"]);

@@ -1,4 +1,4 @@
-//! What is published now: the state of every dataset, and how a reload changes it.
+//! What is published now in one epoch: the state of every dataset, and how a reload changes it.
 //!
 //! A source that fails leaves its dataset's last good state in place, with the time it was read; the
 //! gateway sees it grow stale, and the problem is remembered for whoever asks.
@@ -18,11 +18,12 @@ use crate::{
     config::Config,
     dataset_config::DatasetConfig,
     dataset_state::{Content, DatasetState, Problem, sealing_salts, stored},
+    link_key::LinkKey,
     load::{Load, load},
     load_report::LoadReport,
     released::Released,
     sealing::Sealing,
-    version_log::{StoreError, VersionLog},
+    version_log::{self, StoreError, VersionLog},
 };
 
 /// Which datasets a reload is for.
@@ -39,10 +40,12 @@ pub enum Reload {
 /// A dataset's report, or why it stays as it was.
 pub type Reloaded = (DatasetId, Result<LoadReport, String>);
 
-/// Everything this adapter publishes.
+/// Everything this adapter publishes in an epoch.
 pub struct Publication {
     config: Config,
     clock: Clock,
+    key: Arc<LinkKey>,
+    epoch: u32,
     store: VersionLog,
     agency: RwLock<Arc<Agency>>,
     states: RwLock<BTreeMap<DatasetId, DatasetState>>,
@@ -53,7 +56,7 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// Opens the store in the state directory. What it holds of the present scope, schemas and salts
+    /// Opens the epoch's store in the state directory. What it holds of the scope, schemas and salts
     /// is published at once, as old as it is.
     ///
     /// # Errors
@@ -61,8 +64,14 @@ impl Publication {
     ///
     /// # Panics
     /// If the configuration's schemas were not checked.
-    pub fn open(config: Config, agency: Agency, clock: Clock) -> Result<Self, StoreError> {
-        let store = VersionLog::open(&config.state_dir.join("versions.redb"))?;
+    pub fn open(
+        config: Config,
+        agency: Agency,
+        clock: Clock,
+        key: Arc<LinkKey>,
+    ) -> Result<Self, StoreError> {
+        let epoch = agency.manifest.scope.epoch;
+        let store = VersionLog::open(&version_log::file(&config.state_dir, epoch))?;
         let salts = agency.held_salts();
         let mut states = BTreeMap::new();
         for dataset in &config.datasets {
@@ -74,6 +83,8 @@ impl Publication {
         Ok(Self {
             config,
             clock,
+            key,
+            epoch,
             store,
             agency: RwLock::new(Arc::new(agency)),
             states: RwLock::new(states),
@@ -103,6 +114,11 @@ impl Publication {
         self.states.read().unwrap_or_else(PoisonError::into_inner).get(dataset).cloned()
     }
 
+    /// Whether every dataset can be sent.
+    pub fn is_whole(&self) -> bool {
+        self.states().values().all(|state| !matches!(state.content, Content::Nothing))
+    }
+
     /// Every dataset's state.
     pub fn states(&self) -> BTreeMap<DatasetId, DatasetState> {
         self.states.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -125,7 +141,7 @@ impl Publication {
     ) -> Result<Vec<Reloaded>, AgencyError> {
         let _one_at_a_time: MutexGuard<'_, ()> =
             self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let agency = Arc::new(Agency::open(&self.config)?);
+        let agency = Arc::new(Agency::open_in(&self.config, self.epoch)?);
         let salts = agency.held_salts();
         let which = if self.take_over(&agency) { &Reload::All } else { which };
         let asked_for = |dataset: &&DatasetConfig| match which {
@@ -194,7 +210,8 @@ impl Publication {
             Some(Content::Released(old)) => Some(old),
             _ => None,
         };
-        let released = Released::of_load(old.as_deref(), (agency, &base[0], salts), &load, as_of);
+        let context = (agency, &base[0], salts);
+        let released = Released::of_load(old.as_deref(), context, (&load, &self.key), as_of);
         let released = released.map_err(|error| stale(&error))?;
         Ok((Content::Released(Arc::new(released)), load.report))
     }

@@ -12,6 +12,7 @@ use proto::{cursor::Cursor, name::DatasetId, salt::Salt, schema::DatasetKind, su
 
 use crate::{
     agency::{Agency, HeldSalts},
+    link_key::LinkKey,
     load::Load,
     resume::Resume,
     sealing::fingerprint,
@@ -75,7 +76,7 @@ impl Released {
     pub fn of_load(
         old: Option<&Self>,
         (agency, base, salts): (&Agency, &Salt, &HeldSalts),
-        load: &Load,
+        (load, key): (&Load, &LinkKey),
         as_of: Timestamp,
     ) -> Result<Self, StoreError> {
         let queried = agency.manifest.datasets().filter_map(|(id, dataset)| {
@@ -86,7 +87,7 @@ impl Released {
         let fingerprint = fingerprint(agency.derivation.scope(), &load.schema, base, &held);
         let granted: Vec<(DatasetId, Salt)> = secrets_for.iter().cloned().zip(held).collect();
         let people = (load.schema.flags.len(), load.persons.as_slice());
-        let subjects = Subjects::new(&agency.derivation, base, &granted, people);
+        let subjects = Subjects::new(&agency.derivation, base, &granted, people, key);
         Self::next(old, fingerprint, secrets_for, (subjects, as_of))
     }
 
@@ -135,7 +136,9 @@ mod tests {
         let persons: Vec<Person> =
             people.iter().map(|&(number, flag)| fixture::person(number, flag)).collect();
         let granted = [(fixture::name("vehicles"), fixture::salt(2))];
-        Subjects::new(&fixture::derivation(1), &fixture::salt(1), &granted, (1, &persons))
+        let (derivation, salt, key) =
+            (fixture::derivation(1), fixture::salt(1), fixture::link_key());
+        Subjects::new(&derivation, &salt, &granted, (1, &persons), &key)
     }
 
     fn next(old: Option<&Released>, fingerprint: u8, people: &[(u32, u8)]) -> Released {

@@ -1,4 +1,4 @@
-//! Serving: self-test, state, sockets, reloads, draining.
+//! Serving: self-test, state, sockets, draining.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -23,9 +23,9 @@ use crate::{
     agency::{Agency, AgencyError},
     clock::Clock,
     config::{Config, ConfigError},
-    publication::{Publication, Reload},
+    epochs::{Epochs, EpochsError},
+    reloads::Reloads,
     vectors::{VectorFailure, run_vectors},
-    version_log::StoreError,
 };
 
 /// How long open streams may take to end.
@@ -55,9 +55,9 @@ pub enum ServeError {
         /// Whom it should name.
         expected: Identity,
     },
-    /// The version store.
+    /// What is published in some epoch.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Epochs(#[from] EpochsError),
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -85,26 +85,32 @@ pub async fn serve(
     reload: Arc<Notify>,
 ) -> Result<(), ServeError> {
     run_vectors()?;
-    let agency = Agency::open(&config)?;
-    let tls = read_tls(&config, &agency)?;
-    let publication = Publication::open(config.clone(), agency, clock)?;
-    let publication = Arc::new(publication);
-    let closed = publication.closed();
+    let tls = read_tls(&config, &Agency::open(&config)?)?;
+    let stop = CancellationToken::new();
+    let epochs = Arc::new(Epochs::open(config.clone(), clock, stop.clone())?);
     let (tls_sender, tls) = watch::channel(tls);
-    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let granted = Arc::new(Notify::new());
     let reloads = Reloads {
         config,
-        publication: publication.clone(),
+        epochs: epochs.clone(),
         tls: tls_sender,
         reload,
         granted: granted.clone(),
     };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
-    let adapter = Adapter { publication, granted, stop: stop.clone() };
-    let served = listen(adapter, listener, tls, &stop, shutdown).await;
+    let served = listen(Adapter { epochs: epochs.clone(), granted }, listener, tls, &stop, shutdown);
+    let served = served.await;
     stop.cancel();
+    let closed: Vec<_> = epochs.publications().iter().map(|it| it.closed()).collect();
+    drop(epochs);
     // A long reload is not waited for: its transaction in the store is whole or was never made.
-    let _ = tokio::time::timeout(DRAIN, async { (reloads.await, closed.cancelled().await) }).await;
+    let drained = async {
+        let _ = reloads.await;
+        for closed in closed {
+            closed.cancelled().await;
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, drained).await;
     served
 }
 
@@ -135,9 +141,9 @@ async fn listen(
 
 /// Every service of the adapter, each for the gateway alone: also what only tells that it is there.
 async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
-    let publication = adapter.publication.clone();
+    let epochs = adapter.epochs.clone();
     let gateway_only = move |request: Request<()>| {
-        adapter_service::admit(&publication, request.extensions()).map(|()| request)
+        adapter_service::admit(&epochs, request.extensions()).map(|()| request)
     };
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<AdapterServiceServer<Adapter>>().await;
@@ -155,7 +161,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> ServeError {
     ServeError::Transport(transport::root_cause(error))
 }
 
-fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, ServeError> {
+pub(crate) fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, ServeError> {
     let tls = config.tls.read()?;
     let programme = agency.derivation.scope().programme.clone();
     let expected = Identity { programme, party: Party::Agency(agency.id.clone()) };
@@ -163,55 +169,6 @@ fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, Serve
         Ok(tls.server)
     } else {
         Err(ServeError::Identity { found: tls.identity, expected })
-    }
-}
-
-/// Reads everything again when it is time.
-struct Reloads {
-    config: Config,
-    publication: Arc<Publication>,
-    tls: watch::Sender<Arc<ServerConfig>>,
-    reload: Arc<Notify>,
-    granted: Arc<Notify>,
-}
-
-impl Reloads {
-    async fn run(self, stop: CancellationToken) {
-        let mut which = Reload::All;
-        let mut timer = tokio::time::interval(self.config.reload_every);
-        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        timer.tick().await;
-        loop {
-            self.publish(&which).await;
-            which = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                _ = timer.tick() => Reload::All,
-                () = self.reload.notified() => Reload::All,
-                () = self.granted.notified() => Reload::Granted,
-            };
-        }
-    }
-
-    async fn publish(&self, which: &Reload) {
-        match read_tls(&self.config, &self.publication.agency()) {
-            Ok(tls) => drop(self.tls.send_replace(tls)),
-            Err(error) => tracing::error!(problem = %error, "the last TLS files stay in use"),
-        }
-        let publication = self.publication.clone();
-        let which = which.clone();
-        let reload = move || publication.reload(&which, &mut |_, _, _| {});
-        match tokio::task::spawn_blocking(reload).await {
-            Ok(Ok(reports)) => {
-                for (dataset, _) in reports.iter().filter(|(_, report)| report.is_ok()) {
-                    tracing::info!(%dataset, "read and published");
-                }
-            }
-            Ok(Err(error)) => {
-                tracing::error!(problem = %error, "everything stays as it was published");
-            }
-            Err(_) => tracing::error!("a reload failed; what was published stays"),
-        }
     }
 }
 
@@ -229,9 +186,8 @@ mod tests {
     /// The gRPC status with which each service answers this party.
     async fn answers(party: Option<&str>) -> Vec<String> {
         let (_directory, _people, config, clock) = fixture::agency();
-        let publication = fixture::open(&config, &clock);
-        let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        let adapter = Adapter { publication: Arc::new(publication), granted, stop };
+        let epochs = Epochs::open(config, clock, CancellationToken::new()).expect("opened");
+        let adapter = Adapter { epochs: Arc::new(epochs), granted: Arc::new(Notify::new()) };
         let mut routes = routes(adapter).await.expect("built").prepare();
         let mut answers = vec![];
         for path in [

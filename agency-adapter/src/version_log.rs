@@ -4,7 +4,7 @@
 //! One write transaction a load: a reader sees a whole version, and a crash leaves the last one.
 //! Reading for the gateway is in `version_reading`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use proto::{name::DatasetId, sealed_row::RowNonce};
@@ -32,6 +32,11 @@ pub struct VersionLog {
     pub(crate) database: Database,
 }
 
+/// Where the store of an epoch is.
+pub fn file(state_dir: &Path, epoch: u32) -> PathBuf {
+    state_dir.join(format!("versions-{epoch}.redb"))
+}
+
 /// Why the store cannot be used. Ours to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -41,7 +46,7 @@ pub enum StoreError {
     /// A disk is full or failing, or the file is damaged.
     #[error(
         "the version store failed: {0}. If the disk is full, make room; if the file is damaged, stop \
-         the adapter, delete versions.redb in its state directory and start it again"
+         the adapter, delete versions-*.redb in its state directory and start it again"
     )]
     Failed(Box<redb::Error>),
     /// The operating system gave no random numbers.

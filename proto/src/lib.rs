@@ -9,6 +9,7 @@ pub mod cosignature;
 pub mod cursor;
 pub mod edge;
 pub mod envelope;
+mod epoch_life;
 pub mod evaluation;
 pub mod fault;
 pub mod group;
