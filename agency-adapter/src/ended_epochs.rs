@@ -38,13 +38,14 @@ const DIRECTORIES: [&str; 2] = ["salts", "grants"];
 
 /// The epochs of which there is anything.
 fn kept(state_dir: &Path) -> Result<Vec<u32>, SecretFileError> {
-    let mut epochs = vec![];
+    let mut epochs: Vec<u32> = vec![];
     for kind in DIRECTORIES {
-        epochs.extend(names(&state_dir.join(kind))?.iter().filter_map(|name| name.parse().ok()));
+        epochs.extend(
+            names(&state_dir.join(kind))?.iter().filter_map(|name| name.parse::<u32>().ok()),
+        );
     }
-    let store = |name: &String| {
-        name.strip_prefix("versions-")?.strip_suffix(".redb")?.parse::<u32>().ok()
-    };
+    let store =
+        |name: &String| name.strip_prefix("versions-")?.strip_suffix(".redb")?.parse::<u32>().ok();
     epochs.extend(names(state_dir)?.iter().filter_map(store));
     epochs.sort_unstable();
     epochs.dedup();

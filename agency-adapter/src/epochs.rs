@@ -129,10 +129,9 @@ impl Epochs {
             || live.values().map(|live| live.publication.scope().to_string()).collect::<Vec<_>>();
         match found {
             Some(live) => Ok(live.publication.clone()),
-            None => Err(ScopeError::Other {
-                got: scope.to_string(),
-                expected: expected().join(" or "),
-            }),
+            None => {
+                Err(ScopeError::Other { got: scope.to_string(), expected: expected().join(" or ") })
+            }
         }
     }
 

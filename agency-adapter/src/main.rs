@@ -16,8 +16,7 @@ use agency_adapter::{
     keys::PublicKeys,
     lang::Lang,
     load_run::{self, Outcome},
-    renewal,
-    server, setup,
+    renewal, server, setup,
 };
 use anyhow::Context;
 use clap::{CommandFactory, Parser};

@@ -87,9 +87,8 @@ pub fn renew(
         }
     }
     let context = (&next.manifest, &next.keys, &next.own_salts);
-    let stays = |grant: &&Ending| {
-        !except.contains(grant) && next.manifest.agency(&grant.grantee).is_some()
-    };
+    let stays =
+        |grant: &&Ending| !except.contains(grant) && next.manifest.agency(&grant.grantee).is_some();
     let issue = |grant: &Ending| Ok(next.grants.issue(context, &grant.dataset, &grant.grantee)?);
     issued.iter().filter(stays).map(issue).collect()
 }

@@ -98,7 +98,8 @@ pub async fn serve(
         granted: granted.clone(),
     };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
-    let served = listen(Adapter { epochs: epochs.clone(), granted }, listener, tls, &stop, shutdown);
+    let served =
+        listen(Adapter { epochs: epochs.clone(), granted }, listener, tls, &stop, shutdown);
     let served = served.await;
     stop.cancel();
     let closed: Vec<_> = epochs.publications().iter().map(|it| it.closed()).collect();

@@ -30,8 +30,7 @@ pub fn succeed(
     dataset: &DatasetId,
     request: wire::SucceedRequest,
 ) -> Result<Succession, Status> {
-    let publication =
-        |scope| epochs.of(scope).map_err(|error: ScopeError| refusal::scope(&error));
+    let publication = |scope| epochs.of(scope).map_err(|error: ScopeError| refusal::scope(&error));
     let (from, to) = (publication(request.scope)?, publication(request.next)?);
     let asked = succession::subjects(&request.subjects).map_err(refusal::argument)?;
     let agency = to.agency();
@@ -69,7 +68,8 @@ fn released(
 fn pairs(from: &Subjects, to: &Subjects, asked: &[Subject]) -> Vec<(Subject, Subject)> {
     let links = asked.iter().filter_map(|subject| Some((from.link(*subject)?, *subject)));
     let asked: HashMap<_, _> = links.collect();
-    let successors = to.links().filter_map(|(link, successor)| Some((*asked.get(link)?, successor)));
+    let successors =
+        to.links().filter_map(|(link, successor)| Some((*asked.get(link)?, successor)));
     let mut pairs: Vec<_> = successors.collect();
     pairs.sort_unstable();
     pairs

@@ -32,6 +32,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The federation.
     pub manifest: Manifest,
+    /// Where the next one is read from.
+    pub manifest_path: PathBuf,
     /// The policy file.
     pub policy: PathBuf,
     /// Our certificate and whom we trust.
@@ -106,6 +108,7 @@ impl Config {
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
             manifest,
+            manifest_path,
             tls,
         })
     }

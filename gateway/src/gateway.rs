@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use jiff::Timestamp;
 use proto::{
     transport,
     wire::{
@@ -12,6 +13,7 @@ use proto::{
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
+    task::JoinSet,
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
@@ -23,10 +25,13 @@ use crate::{
     clock::Clock,
     config::Config,
     epoch::{Epoch, LiveEpochs},
+    epoch_change::{self, EpochChange, Parts},
     epoch_run::{EpochRun, Federation},
     filling::Filling,
+    manifest_in_force::ManifestInForce,
     match_service::Matches,
     pipeline::Pipeline,
+    policy::Policy,
     policy_in_force::PolicyInForce,
     tls_in_force::TlsInForce,
 };
@@ -45,6 +50,8 @@ pub struct Gateway {
     clock: Clock,
     register: Register,
     policy: Arc<PolicyInForce>,
+    manifest: Arc<ManifestInForce>,
+    federation: Federation,
     present: EpochRun,
     alerts: Alerts,
     pipeline: Pipeline,
@@ -62,7 +69,7 @@ impl Gateway {
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
-        let (epoch, alerts) = stores(&config).await?;
+        let (epoch, alerts) = stores(&config, &policy.current(), clock.now()).await?;
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {
@@ -79,9 +86,26 @@ impl Gateway {
             policy: policy.clone(),
             clock: clock.clone(),
         };
-        let (present, supply) = EpochRun::new(federation, epoch);
+        let (present, supply) = EpochRun::new(federation.clone(), epoch);
         let pipeline = Pipeline::new(Filling::new(supply)?, alerts.clone()).await?;
-        Ok(Self { config, clock, register, policy, present, alerts, pipeline })
+        let manifest = ManifestInForce::new(&config.manifest_path, config.manifest.clone());
+        let manifest = Arc::new(manifest);
+        Ok(Self {
+            config,
+            clock,
+            register,
+            policy,
+            manifest,
+            federation,
+            present,
+            alerts,
+            pipeline,
+        })
+    }
+
+    /// The federation manifest, for reading it again on a signal.
+    pub fn manifest(&self) -> Arc<ManifestInForce> {
+        self.manifest.clone()
     }
 
     /// The policy, for reloading it on a signal.
@@ -104,11 +128,17 @@ impl Gateway {
         shutdown: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let (questions, asked) = mpsc::channel(QUESTIONS);
-        let (_orders, ordered) = mpsc::channel(ORDERS);
+        let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
-        let mut present = self.present;
-        present.dial(self.config.manifest);
-        let epochs = Arc::new(LiveEpochs::new(present.epoch().clone()));
+        let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
+        let change = EpochChange::new(Parts {
+            federation: self.federation,
+            data_dir: self.config.data_dir,
+            manifest: self.manifest.clone(),
+            live: epochs.clone(),
+            orders,
+            present: (self.present, self.pipeline.contents()),
+        });
         let matches = Matches {
             alerts: self.alerts,
             policy: self.policy.clone(),
@@ -118,9 +148,15 @@ impl Gateway {
             clock: self.clock.clone(),
             stopping: stopping.clone(),
         };
-        let administration =
-            Administration { epochs: epochs.clone(), policy: self.policy, clock: self.clock };
+        let administration = Administration {
+            epochs: epochs.clone(),
+            policy: self.policy,
+            manifest: self.manifest,
+            clock: self.clock,
+        };
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
+        let mut running = JoinSet::new();
+        running.spawn(change.run());
         let (reporter, health) = tonic_health::server::health_reporter();
         let reporting = report_health(reporter, epochs);
         let reflection = tonic_reflection::server::Builder::configure()
@@ -143,7 +179,7 @@ impl Gateway {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
             ended = &mut pipeline => ended.context("the pipeline failed")?,
-            failed = present.failed() => return Err(failed),
+            Some(ended) = running.join_next() => ended.context("an epoch failed")??,
             () = reporting => {}
             () = shutdown => {
                 stop.send_replace(true);
@@ -151,7 +187,7 @@ impl Gateway {
                 if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
                     served?;
                 }
-                present.stop().await;
+                running.shutdown().await;
                 pipeline.await.context("the pipeline failed")?;
             }
         }
@@ -159,16 +195,21 @@ impl Gateway {
     }
 }
 
-async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
+async fn stores(
+    config: &Config,
+    policy: &Arc<Policy>,
+    now: Timestamp,
+) -> anyhow::Result<(Epoch, Alerts)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
     let name = |file: &str| format!("{} in data_dir {}", file, data_dir.display());
-    let epoch = Epoch::open(data_dir, config.manifest.clone())
-        .with_context(|| name("the store of sealed rows"))?;
     let alerts = Alerts::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
+    let manifest = epoch_change::in_force(&alerts, &config.manifest, policy, now).await?;
+    let epoch =
+        Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
     Ok((epoch, alerts))
 }
 
@@ -177,13 +218,14 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn report_health(reporter: HealthReporter, epochs: Arc<LiveEpochs>) {
+async fn report_health(reporter: HealthReporter, live: Arc<LiveEpochs>) {
     reporter.set_serving::<MatchServiceServer<Matches>>().await;
     reporter.set_serving::<AdminServiceServer<Administration>>().await;
     loop {
-        let live = epochs.live();
-        let mut boards = std::iter::once(&live.present).chain(&live.next);
-        let well = boards.all(|epoch| epoch.status.read().stores.is_empty());
+        let live = live.live();
+        let next = live.next.map(|next| next.epoch);
+        let mut epochs = std::iter::once(live.present).chain(next);
+        let well = epochs.all(|epoch| epoch.status.read().stores.is_empty());
         let health = if well { ServingStatus::Serving } else { ServingStatus::NotServing };
         reporter.set_service_status(STORES, health).await;
         tokio::time::sleep(LOOK_AT_STORES).await;

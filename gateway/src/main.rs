@@ -27,7 +27,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy and the TLS files again.
+    /// Serve until SIGINT or SIGTERM. SIGHUP reads policy, federation manifest and TLS
+    /// files again.
     Serve,
     /// Check the configuration, the files it names and the policy, and stop; also while a gateway
     /// serves.
@@ -123,13 +124,20 @@ fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
 }
 
 fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
-    let (policy, tls) = (gateway.policy(), gateway.tls());
+    let (policy, manifest, tls) = (gateway.policy(), gateway.manifest(), gateway.tls());
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             match policy.reload() {
                 Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
                 Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
+            }
+            match manifest.reload() {
+                Ok(manifest) => tracing::info!(version = manifest.version, "manifest read again"),
+                Err(error) => {
+                    let problem = format!("{error:#}");
+                    tracing::error!(problem, "manifest refused; the old one stays");
+                }
             }
             match tls.reload() {
                 Ok(()) => tracing::info!("TLS files read again"),

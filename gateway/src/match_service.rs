@@ -94,6 +94,7 @@ impl MatchService for Matches {
         Ok(Response::new(wire::ListAlertsResponse {
             next_page_token: last.map(token).unwrap_or_default(),
             alerts: page.iter().map(wire_alert::alert).collect(),
+            logged: None,
         }))
     }
 
@@ -116,6 +117,7 @@ impl MatchService for Matches {
             situation_label: policy.catalogue.situation(&alert.situation).map(wire_alert::label),
             assist: wire_alert::measures(&alert.assist, &policy.catalogue),
             alert: Some(wire_alert::alert(&alert)),
+            logged: None,
         }))
     }
 

@@ -108,7 +108,7 @@ impl Watcher {
 }
 
 fn event(event: wire::watch_alerts_response::Event) -> wire::WatchAlertsResponse {
-    wire::WatchAlertsResponse { event: Some(event) }
+    wire::WatchAlertsResponse { event: Some(event), logged: None }
 }
 
 #[cfg(test)]

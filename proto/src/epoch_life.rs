@@ -11,7 +11,7 @@ const GRACE: SignedDuration = SignedDuration::from_hours(24);
 impl Epoch {
     /// The end of its last day, UTC.
     pub fn ends(&self) -> Timestamp {
-        let midnight = self.until.tomorrow().and_then(|day| day.to_zoned(TimeZone::UTC));
+        let midnight = self.until.tomorrow().and_then(|day| day.to_zoned_datetime(TimeZone::UTC));
         midnight.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
     }
 }
@@ -43,8 +43,10 @@ mod tests {
     fn manifest(epochs: &[(u32, &str)]) -> Manifest {
         let example = include_str!("../vectors/federation.toml");
         let mut file = crate::manifest_file::ManifestFile::parse(example).expect("good");
-        let epoch = |&(number, until): &(u32, &str)| {
-            Epoch { number, until: until.parse().expect("a day"), share_keys: vec![] }
+        let epoch = |&(number, until): &(u32, &str)| Epoch {
+            number,
+            until: until.parse().expect("a day"),
+            share_keys: vec![],
         };
         file.epochs = epochs.iter().map(epoch).collect();
         file.check().expect("good")

@@ -5,13 +5,15 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 const DOMAIN: &str = "matching.v1";
 
 /// Why a call was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
     /// The message is for another programme, epoch or suite.
     WrongScope,
@@ -143,6 +145,8 @@ mod tests {
     fn every_reason_is_found_by_its_word() {
         for reason in Reason::ALL {
             assert_eq!(Reason::from_name(reason.as_str()), Some(reason));
+            let in_json = serde_json::to_string(&reason).expect("plain data");
+            assert_eq!(in_json, format!("\"{}\"", reason.as_str()));
         }
         assert_eq!(Reason::from_name("OTHER"), None);
     }

@@ -4,6 +4,8 @@
 
 /// BLAKE3 derive_key context of a root under suite `salted-hash` (PROTOCOL.md section 4.1).
 pub const ROOT_SALTED_HASH: &str = "matching.v1 2026-11-24 root salted-hash";
+/// BLAKE3 derive_key context of a root under suite `oprf` (PROTOCOL.md section 4.2).
+pub const ROOT_OPRF: &str = "matching.v1 2026-11-27 root oprf";
 /// BLAKE3 derive_key context of a person secret (PROTOCOL.md section 4.3).
 pub const PERSON_SECRET: &str = "matching.v1 2026-11-24 person secret";
 /// BLAKE3 derive_key context of a lookup tag (PROTOCOL.md section 4.4).
@@ -24,7 +26,7 @@ pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
 /// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
 pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
-/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.3).
+/// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.1).
 pub const PROOF_NONCE: &str = "matching.v1 2026-11-27 evaluation proof nonce";
 /// BLAKE3 derive_key context that names a key ceremony (PROTOCOL.md section 15.2).
 pub const CEREMONY: &str = "matching.v1 2026-11-27 key ceremony";
@@ -49,6 +51,7 @@ mod tests {
     fn labels_are_distinct_and_never_change() {
         let all = [
             ROOT_SALTED_HASH,
+            ROOT_OPRF,
             PERSON_SECRET,
             LOOKUP_TAG,
             SEAL_KEY,
@@ -72,7 +75,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "06097d4533641fd9bf05a83199a77f614d6a0e89ee922772d840d9d0cb810e1a"
+            "a56ba34c5f54eae1b053736bacb1d6c83b27f9c35bc021f8fc2dd6a0f1ea135a"
         );
     }
 }

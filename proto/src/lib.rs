@@ -4,19 +4,24 @@
 //! travel over. Does not own anything that turns an identifier into a tag (agency-adapter), storage,
 //! clocks or key files. `transport` is the one file that touches a socket.
 
+pub mod act;
+pub mod alert_id;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod cursor;
 pub mod edge;
+pub mod entry;
 pub mod envelope;
 mod epoch_life;
 pub mod evaluation;
 pub mod fault;
 pub mod group;
+pub mod hex_bytes;
 pub mod household;
 pub mod identity;
 pub mod labels;
 pub mod log_proof;
+pub mod log_span;
 pub mod log_verification;
 pub mod lp;
 pub mod manifest;

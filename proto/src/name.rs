@@ -1,4 +1,4 @@
-//! Names that appear on the wire and in files: agencies, datasets, flags, programmes.
+//! Names that appear on the wire and in files: agencies, datasets, rules, flags, programmes.
 //!
 //! Owns their one spelling rule; what each name refers to is the federation manifest's business.
 
@@ -82,6 +82,10 @@ name!(
 name!(
     /// A dataset, unique in the programme, e.g. `vehicle_registration`.
     DatasetId
+);
+name!(
+    /// A rule of the policy, e.g. `illness-uncovered`.
+    RuleId
 );
 name!(
     /// A flag of a dataset, e.g. `over_limit`.

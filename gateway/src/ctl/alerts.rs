@@ -236,6 +236,7 @@ mod tests {
             rule_label: label("因病未保障", "Illness, uncovered"),
             situation_label: label("因病", "Illness"),
             assist: vec![Measure { id: "dibao".into(), label: label("低保", "Dibao") }],
+            logged: None,
         }
     }
 

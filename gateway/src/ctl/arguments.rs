@@ -59,6 +59,8 @@ pub enum Question {
     Datasets,
     /// Who may have whose data checked / 数据比对授权
     Grants,
+    /// Key periods: which is in force, and how far the next one has come / 密钥周期及更替进度
+    Epochs,
 }
 
 /// Commands about alerts.

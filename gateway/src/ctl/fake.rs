@@ -60,12 +60,15 @@ pub fn alert(id: &str, revision: u64) -> Alert {
 
 /// The message of a change.
 pub fn changed(alert: Alert) -> Message {
-    Ok(WatchAlertsResponse { event: Some(Event::Alert(alert)) })
+    Ok(WatchAlertsResponse { event: Some(Event::Alert(alert)), logged: None })
 }
 
 /// The message of a heartbeat.
 pub fn beat(revision: u64) -> Message {
-    Ok(WatchAlertsResponse { event: Some(Event::Heartbeat(Heartbeat { at: None, revision })) })
+    Ok(WatchAlertsResponse {
+        event: Some(Event::Heartbeat(Heartbeat { at: None, revision })),
+        logged: None,
+    })
 }
 
 impl Fake {
@@ -139,6 +142,7 @@ impl MatchService for Fake {
         Ok(Response::new(ListAlertsResponse {
             alerts: self.alerts[start..end].to_vec(),
             next_page_token: if more { end.to_string() } else { String::new() },
+            logged: None,
         }))
     }
 
@@ -207,6 +211,13 @@ impl AdminService for Closed {
         &self,
         _: Request<ListGrantsRequest>,
     ) -> Result<Response<ListGrantsResponse>, Status> {
+        closed()
+    }
+
+    async fn list_epochs(
+        &self,
+        _: Request<ListEpochsRequest>,
+    ) -> Result<Response<ListEpochsResponse>, Status> {
         closed()
     }
 

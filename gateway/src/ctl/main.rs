@@ -5,6 +5,7 @@ mod alerts;
 mod arguments;
 mod config;
 mod connection;
+mod epochs;
 mod failure;
 #[cfg(test)]
 mod fake;
@@ -124,6 +125,7 @@ async fn ask(question: Question, dialler: &Dialler, screen: &Screen) -> Result<S
         }
         Question::Agencies => federation::agencies(&mut dialler.reach().await?, screen).await,
         Question::Datasets => federation::datasets(&mut dialler.reach().await?, screen).await,
+        Question::Epochs => epochs::epochs(&mut dialler.reach().await?, screen).await,
         Question::Grants => federation::grants(&mut dialler.reach().await?, screen).await,
     }
 }
