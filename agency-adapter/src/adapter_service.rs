@@ -172,7 +172,7 @@ fn describe(publication: &Publication) -> Result<wire::DescribeResponse, Status>
     let states = publication.states();
     let datasets = states.iter().map(|(id, state)| describe_dataset(publication, id, state));
     Ok(wire::DescribeResponse {
-        scope: Some(agency.derivation.scope().into()),
+        scope: Some((&agency.manifest.scope).into()),
         agency: agency.id.to_string(),
         software: concat!("agency-adapter ", env!("CARGO_PKG_VERSION")).to_owned(),
         vectors_hash: vectors::vectors_hash().to_vec(),

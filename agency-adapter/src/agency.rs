@@ -14,7 +14,7 @@ use proto::{
 use crate::{
     clock::Clock,
     config::{self, Config, ConfigError},
-    derive::{Derivation, SuiteUnavailable},
+    derive::{Derivation, NotComputable},
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
     salts::{OwnSalts, owned},
@@ -29,8 +29,6 @@ pub struct Agency {
     pub manifest: Manifest,
     /// Its private keys.
     pub keys: Keys,
-    /// Derivation in the manifest's scope.
-    pub derivation: Derivation,
     /// The salts it made.
     pub own_salts: OwnSalts,
     /// The grants it issued and accepted.
@@ -72,7 +70,7 @@ pub enum AgencyError {
     System(#[from] SecretFileError),
     /// The suite cannot be computed.
     #[error(transparent)]
-    Suite(#[from] SuiteUnavailable),
+    Suite(#[from] NotComputable),
     /// Not an epoch of the manifest, or no longer.
     #[error("the federation manifest does not list epoch {0}")]
     Epoch(u32),
@@ -125,9 +123,9 @@ impl Agency {
         let keys = Keys::read(&config.state_dir)?;
         check_keys(&manifest, &config.agency, &keys.public())?;
         check_datasets(&manifest, config)?;
+        Derivation::computed(&manifest.scope)?;
         Ok(Self {
             id: config.agency.clone(),
-            derivation: Derivation::new(&manifest.scope)?,
             own_salts: OwnSalts::new(&config.state_dir, manifest.scope.epoch),
             grants: Grants::new(&config.state_dir, &config.agency, &manifest.scope),
             manifest,

@@ -88,7 +88,7 @@ pub(crate) fn stored(
     schema: &DatasetSchema,
 ) -> Result<Content, StoreError> {
     let Ok((salt, members)) = sealing_salts(salts, schema) else { return Ok(Content::Nothing) };
-    let present = fingerprint(agency.derivation.scope(), schema, &salt, &members);
+    let present = fingerprint(&agency.manifest.scope, schema, &salt, &members);
     let head = store.head(&schema.dataset)?.filter(|head| head.fingerprint == present);
     let sealed = schema.kind == DatasetKind::CrossCheck && head.is_some();
     Ok(if sealed { Content::Sealed } else { Content::Nothing })

@@ -82,7 +82,7 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
 fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lang) -> Vec<Check> {
     let scope = &manifest.scope;
     let version = manifest.version;
-    let mut checks = vec![match Derivation::new(scope) {
+    let mut checks = vec![match Derivation::computed(scope) {
         Ok(_) => Check::ok(
             "manifest",
             lang.pick(format!("第 {version} 版：{scope}"), format!("version {version}: {scope}")),

@@ -6,7 +6,7 @@ use proto::{
     envelope::EnvelopeKey,
     manifest::Epoch,
     manifest_file::{DatasetEntry, EntryKind, ManifestFile},
-    name::DatasetId,
+    name::{DatasetId, ProgrammeId},
     salt::Salt,
     schema::{DatasetKind, DatasetSchema, FlagKind, FlagSchema, FlagValue, HouseholdSchema},
     scope::{Scope, Suite},
@@ -48,9 +48,13 @@ household = { column = "house", max_members = 4, datasets = ["cars"] }
 
 /// The programme that every test is in.
 pub fn derivation(epoch: u32) -> Derivation {
-    let programme = "demo".parse().expect("a name");
-    let scope = Scope { programme, epoch, suite: Suite::SaltedHash };
-    Derivation::new(&scope).expect("available")
+    let scope = Scope { programme: programme(), epoch, suite: Suite::SaltedHash };
+    Derivation::computed(&scope).expect("computable")
+}
+
+/// Its name.
+pub fn programme() -> ProgrammeId {
+    "demo".parse().expect("a name")
 }
 
 /// A dataset with one boolean flag.

@@ -24,6 +24,7 @@ pub mod derive;
 pub mod doctor;
 pub mod ended_epochs;
 pub mod epochs;
+pub mod evaluated_roots;
 #[cfg(test)]
 mod fixture;
 mod flag_rule;
@@ -58,6 +59,7 @@ mod reloads;
 pub mod renewal;
 mod resident_id;
 pub mod resume;
+pub mod root_cache;
 pub mod salts;
 pub mod sealed_group;
 pub mod sealing;

@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     dataset_config::DatasetConfig,
     dataset_state::{Content, DatasetState, Problem, sealing_salts, stored},
+    derive::Derivation,
     link_key::LinkKey,
     load::{Load, load},
     load_report::LoadReport,
@@ -169,7 +170,7 @@ impl Publication {
     /// What was published in another scope is withdrawn: its streams end. Says whether that happened.
     fn take_over(&self, agency: &Arc<Agency>) -> bool {
         let mut present = self.agency.write().unwrap_or_else(PoisonError::into_inner);
-        let scope_changed = present.derivation.scope() != agency.derivation.scope();
+        let scope_changed = present.manifest.scope != agency.manifest.scope;
         *present = agency.clone();
         drop(present);
         if scope_changed {
@@ -200,7 +201,8 @@ impl Publication {
             let (salt, members) = sealing_salts(salts, &schema).map_err(Problem::Withdrawn)?;
             let Load { schema, persons, report } = read(progress)?;
             let salts = (&salt, members);
-            let sealing = Sealing::new(&agency.derivation, &schema, salts, &persons);
+            let derivation = computed(agency)?;
+            let sealing = Sealing::new(&derivation, &schema, salts, &persons);
             self.store.publish(&sealing, as_of).map_err(|error| stale(&error))?;
             return Ok((Content::Sealed, report));
         }
@@ -210,8 +212,10 @@ impl Publication {
             Some(Content::Released(old)) => Some(old),
             _ => None,
         };
-        let context = (agency, &base[0], salts);
-        let released = Released::of_load(old.as_deref(), context, (&load, &self.key), as_of);
+        let (context, derivation) = ((agency, &base[0], salts), computed(agency)?);
+        let load_and_key = (&load, &*self.key);
+        let old = old.as_deref();
+        let released = Released::of_load(old, context, &derivation, load_and_key, as_of);
         let released = released.map_err(|error| stale(&error))?;
         Ok((Content::Released(Arc::new(released)), load.report))
     }
@@ -246,8 +250,12 @@ impl Publication {
 
     /// The scope of everything published.
     pub fn scope(&self) -> Scope {
-        self.agency().derivation.scope().clone()
+        self.agency().manifest.scope.clone()
     }
+}
+
+fn computed(agency: &Agency) -> Result<Derivation, Problem> {
+    Derivation::computed(&agency.manifest.scope).map_err(|error| Problem::Stale(error.to_string()))
 }
 
 #[cfg(test)]
@@ -308,7 +316,7 @@ mod tests {
         let agency = publication.agency();
         let grant = proto::salt::SaltGrant::issue(
             &proto::salt::Salt::from_bytes([9; 32]),
-            (agency.derivation.scope(), &"cars".parse().expect("a name")),
+            (&agency.manifest.scope, &"cars".parse().expect("a name")),
             (&"police".parse().expect("a name"), &agency.keys.signing),
             (&agency.id, &agency.keys.hpke.public()),
         );

@@ -12,6 +12,7 @@ use proto::{cursor::Cursor, name::DatasetId, salt::Salt, schema::DatasetKind, su
 
 use crate::{
     agency::{Agency, HeldSalts},
+    derive::Derivation,
     link_key::LinkKey,
     load::Load,
     resume::Resume,
@@ -76,6 +77,7 @@ impl Released {
     pub fn of_load(
         old: Option<&Self>,
         (agency, base, salts): (&Agency, &Salt, &HeldSalts),
+        derivation: &Derivation,
         (load, key): (&Load, &LinkKey),
         as_of: Timestamp,
     ) -> Result<Self, StoreError> {
@@ -84,10 +86,10 @@ impl Released {
             (dataset.kind == Some(DatasetKind::CrossCheck)).then(|| (id.clone(), salt.clone()))
         });
         let (secrets_for, held): (Vec<DatasetId>, Vec<Salt>) = queried.unzip();
-        let fingerprint = fingerprint(agency.derivation.scope(), &load.schema, base, &held);
+        let fingerprint = fingerprint(&agency.manifest.scope, &load.schema, base, &held);
         let granted: Vec<(DatasetId, Salt)> = secrets_for.iter().cloned().zip(held).collect();
         let people = (load.schema.flags.len(), load.persons.as_slice());
-        let subjects = Subjects::new(&agency.derivation, base, &granted, people, key);
+        let subjects = Subjects::new(derivation, base, &granted, people, key);
         Self::next(old, fingerprint, secrets_for, (subjects, as_of))
     }
 

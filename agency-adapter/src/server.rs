@@ -164,7 +164,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> ServeError {
 
 pub(crate) fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, ServeError> {
     let tls = config.tls.read()?;
-    let programme = agency.derivation.scope().programme.clone();
+    let programme = agency.manifest.scope.programme.clone();
     let expected = Identity { programme, party: Party::Agency(agency.id.clone()) };
     if tls.identity == expected {
         Ok(tls.server)

@@ -7,6 +7,7 @@ pub mod admin_service;
 pub mod agreement;
 pub mod alert;
 pub mod alerts;
+pub mod audit;
 pub mod authorise;
 pub mod base;
 pub mod bitset;

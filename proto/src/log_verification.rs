@@ -81,7 +81,8 @@ fn bundle<S: TileSource>(
     entry: &mut impl FnMut(u64, &[u8]),
 ) -> Result<Vec<Hash>, TreeFault<S::Error>> {
     let bytes = source.read(tile).map_err(|error| TreeFault::Unread { tile, error })?;
-    let entries = split_entries(&bytes, tile.width).map_err(|_| TreeFault::Malformed { tile })?;
+    let entries =
+        split_entries(&bytes, tile.width.into()).map_err(|_| TreeFault::Malformed { tile })?;
     let stored = read_hashes(source, Tile { kind: TileKind::Hashes(0), ..tile })?;
     for (index, (bytes, hash)) in (tile.entries().start..).zip(entries.iter().zip(&stored)) {
         if Hash::of_leaf(bytes) != *hash {

@@ -149,15 +149,15 @@ pub struct EntryTooLong;
 ///
 /// # Errors
 /// [`MalformedTile`].
-pub fn split_entries(mut bundle: &[u8], width: u16) -> Result<Vec<&[u8]>, MalformedTile> {
-    let mut entries = Vec::with_capacity(width.into());
+pub fn split_entries(mut bundle: &[u8], width: usize) -> Result<Vec<&[u8]>, MalformedTile> {
+    let mut entries = Vec::with_capacity(width);
     while let Some((length, rest)) = bundle.split_first_chunk() {
         let length = usize::from(u16::from_be_bytes(*length));
         let (entry, rest) = rest.split_at_checked(length).ok_or(MalformedTile)?;
         entries.push(entry);
         bundle = rest;
     }
-    let whole = bundle.is_empty() && entries.len() == usize::from(width);
+    let whole = bundle.is_empty() && entries.len() == width;
     whole.then_some(entries).ok_or(MalformedTile)
 }
 

@@ -96,14 +96,6 @@ pub enum TreeFault<E> {
     },
 }
 
-/// No such entry, or no such tree, within the tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the log has only {size} entries under its checkpoint")]
-pub struct Beyond {
-    /// The tree's size.
-    pub size: u64,
-}
-
 impl<S: TileSource> TiledTree<S> {
     /// Reads the right edge of the tree with this head.
     ///
@@ -115,6 +107,21 @@ impl<S: TileSource> TiledTree<S> {
             return Err(TreeFault::Root { checkpoint: *head });
         }
         Ok(Self { edge, source })
+    }
+
+    /// The tree with this right edge, which is known to be the right one.
+    pub fn with_edge(edge: Edge, source: S) -> Self {
+        Self { edge, source }
+    }
+
+    /// The right edge.
+    pub fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// Where the tiles are.
+    pub fn source(&self) -> &S {
+        &self.source
     }
 
     /// The tree's size and root.
@@ -134,7 +141,7 @@ impl<S: TileSource> TiledTree<S> {
         };
         let bundle = self.source.read(tile).map_err(|error| TreeFault::Unread { tile, error })?;
         let entries =
-            split_entries(&bundle, tile.width).map_err(|_| TreeFault::Malformed { tile })?;
+            split_entries(&bundle, tile.width.into()).map_err(|_| TreeFault::Malformed { tile })?;
         let hashes = self.hashes(Tile { kind: TileKind::Hashes(0), ..tile })?;
         let mut read = Vec::new();
         for (index, (entry, hash)) in (tile.entries().start..).zip(entries.iter().zip(hashes)) {

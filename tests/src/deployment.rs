@@ -210,7 +210,7 @@ impl Deployment {
     ) -> anyhow::Result<PersonSecret> {
         let canonical = canonicalise(&IdentifierType::ResidentId, resident_id, today)
             .map_err(|reject| anyhow::anyhow!("not a resident id: {reject:?}"))?;
-        let derivation = Derivation::new(&self.manifest.scope)?;
+        let derivation = Derivation::computed(&self.manifest.scope)?;
         let root = derivation.root(&canonical.identifier);
         Ok(derivation.person_secret(&root, dataset, &self.salt(dataset)?))
     }

@@ -1,0 +1,201 @@
+//! Sealing: entries that are durable in the journal go into tiles, and a checkpoint is signed over
+//! them.
+//!
+//! The order is what a crash is survived by. First every tile is durable; then the checkpoint is, in
+//! a file of ours that nobody else reads; then it is published. So a checkpoint that anybody has seen
+//! is over entries that are there, and no later start can sign another one over other entries: it
+//! begins from the one that is durable and takes the journal from there. Until its checkpoint is
+//! durable a tile is not part of the log, and the next sealing writes it again.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use proto::{
+    checkpoint::Checkpoint,
+    edge::Edge,
+    note::KeyName,
+    signing::SigningKey,
+    tile::{Tile, TileKind, WIDTH, join_hashes, push_entry},
+    tiled_tree::TiledTree,
+};
+
+use super::{
+    disk::{Disk, replace},
+    journal::Journal,
+    state::{Held, Shared},
+    tile_files::TileFiles,
+};
+
+/// Syncs that go on at the same time, where there are many.
+const TOGETHER: usize = 4;
+
+/// Where the log's files are.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    /// What is served: tiles and the published checkpoint.
+    pub log: PathBuf,
+    /// The journal's segments.
+    pub journal: PathBuf,
+    /// The last checkpoint that was signed.
+    pub signed: PathBuf,
+    /// Held by the one writer.
+    pub lock: PathBuf,
+}
+
+/// Makes tiles and checkpoints.
+pub(crate) struct Sealer {
+    disk: Arc<dyn Disk>,
+    places: Places,
+    tiles: TileFiles,
+    origin: KeyName,
+    key: SigningKey,
+    edge: Edge,
+    /// Directories whose names are durable.
+    known: BTreeSet<PathBuf>,
+}
+
+type Written = Vec<(Tile, Vec<u8>)>;
+
+impl Places {
+    pub(crate) fn below(data_dir: &Path) -> Self {
+        Self {
+            log: data_dir.join("log"),
+            journal: data_dir.join("log.journal"),
+            signed: data_dir.join("log.checkpoint"),
+            lock: data_dir.join("log.lock"),
+        }
+    }
+
+    /// The checkpoint that is served.
+    pub(crate) fn published(&self) -> PathBuf {
+        self.log.join("checkpoint")
+    }
+}
+
+impl Sealer {
+    pub(crate) fn new(
+        (disk, places): (Arc<dyn Disk>, Places),
+        tiles: TileFiles,
+        (origin, key): (KeyName, SigningKey),
+        edge: Edge,
+    ) -> Self {
+        Self { disk, places, tiles, origin, key, edge, known: BTreeSet::new() }
+    }
+
+    /// Seals every entry that is durable by now. What fails is tried again with the next sealing.
+    pub(crate) fn seal(&mut self, shared: &Shared) -> io::Result<()> {
+        let (start, entries) = {
+            let state = shared.lock();
+            (state.start, state.tail.iter().cloned().collect::<Vec<_>>())
+        };
+        let unsealed = usize::try_from(self.edge.size() - start).unwrap_or(usize::MAX);
+        if entries.len() <= unsealed {
+            return Ok(());
+        }
+        let (edge, mut tiles) = self.grow(&entries[unsealed..]);
+        tiles.extend(bundles(start, &entries));
+        self.write(&tiles)?;
+        let checkpoint = Checkpoint::sign(&self.origin, edge.head(), &self.key);
+        replace(&*self.disk, &self.places.signed, checkpoint.to_string().as_bytes())?;
+        self.publish(&checkpoint)?;
+        self.edge = edge;
+        shared.publish(checkpoint, TiledTree::with_edge(self.edge.clone(), self.tiles.clone()));
+        if let Err(error) = self.clear(&tiles) {
+            tracing::warn!("what the log does not need any more stays for now: {error}");
+        }
+        Ok(())
+    }
+
+    /// Shows the last signed checkpoint to readers of the directory.
+    pub(crate) fn publish(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        replace(&*self.disk, &self.places.published(), checkpoint.to_string().as_bytes())
+    }
+
+    /// The edge after these entries, and the tiles of hashes that are new.
+    fn grow(&self, entries: &[Held]) -> (Edge, Written) {
+        let mut edge = self.edge.clone();
+        let mut tiles = Vec::new();
+        for entry in entries {
+            edge.push(entry.leaf, &mut |tile, hashes| tiles.push((tile, join_hashes(hashes))));
+        }
+        for (tile, hashes) in edge.partial_tiles() {
+            if self.edge.partial_tiles().all(|(old, _)| old != tile) {
+                tiles.push((tile, join_hashes(hashes)));
+            }
+        }
+        (edge, tiles)
+    }
+
+    /// Makes tiles durable, with the names of the directories in which they are.
+    fn write(&mut self, tiles: &Written) -> io::Result<()> {
+        let mut to_sync = BTreeSet::new();
+        let mut made = BTreeSet::new();
+        for (tile, _) in tiles {
+            let path = self.tiles.path(*tile);
+            let within = path.strip_prefix(&self.places.log).expect("tiles are in the log");
+            let mut directory = self.places.log.clone();
+            for part in within.parent().into_iter().flatten() {
+                let parent = directory.clone();
+                directory.push(part);
+                if !self.known.contains(&directory) && made.insert(directory.clone()) {
+                    self.disk.create_directory(&directory)?;
+                    to_sync.insert(parent);
+                }
+            }
+            to_sync.insert(directory);
+        }
+        self.write_files(tiles)?;
+        to_sync.iter().try_for_each(|directory| self.disk.sync_directory(directory))?;
+        self.known.append(&mut made);
+        Ok(())
+    }
+
+    fn write_files(&self, tiles: &Written) -> io::Result<()> {
+        let write = |(tile, bytes): &(Tile, Vec<u8>)| {
+            let mut file = self.disk.create(&self.tiles.path(*tile))?;
+            file.write(bytes)?;
+            file.sync()
+        };
+        if tiles.len() <= TOGETHER * TOGETHER {
+            return tiles.iter().try_for_each(write);
+        }
+        thread::scope(|scope| {
+            let parts = tiles.chunks(tiles.len().div_ceil(TOGETHER));
+            let parts: Vec<_> =
+                parts.map(|part| scope.spawn(move || part.iter().try_for_each(write))).collect();
+            parts.into_iter().try_for_each(|part| part.join().expect("writing does not panic"))
+        })
+    }
+
+    /// Removes what sealing has made superfluous: segments of the journal, and partial tiles that are
+    /// full by now.
+    fn clear(&mut self, tiles: &Written) -> io::Result<()> {
+        for (tile, _) in tiles.iter().filter(|(tile, _)| tile.is_full()) {
+            let partial = self.tiles.path(Tile { width: 1, ..*tile });
+            let directory = partial.parent().expect("a partial tile is in a directory");
+            if self.known.remove(directory) {
+                self.disk.remove_directory(directory)?;
+            }
+        }
+        Journal::trim(&*self.disk, &self.places.journal, self.edge.size())
+    }
+}
+
+/// The bundles of entries that begin with a bundle's first.
+fn bundles(start: u64, entries: &[Held]) -> Written {
+    let first = start / u64::from(WIDTH);
+    let bundle = |(number, entries): (u64, &[Held])| {
+        let mut bytes = Vec::new();
+        for entry in entries {
+            push_entry(&mut bytes, &entry.bytes).expect("it was short enough for the journal");
+        }
+        let width = u16::try_from(entries.len()).expect("not more than 256");
+        (Tile { kind: TileKind::Entries, number, width }, bytes)
+    };
+    (first..).zip(entries.chunks(WIDTH.into())).map(bundle).collect()
+}
