@@ -262,6 +262,8 @@ fn computed(agency: &Agency) -> Result<Derivation, Problem> {
 mod tests {
     use std::fs;
 
+    use proto::signing::SigningKey;
+
     use super::*;
     use crate::fixture::{agency, open};
 
@@ -312,12 +314,13 @@ mod tests {
         assert!(matches!(state().content, Content::Nothing));
         let before = released(&publication);
 
-        // The manifest gives police the same keys, so that this agency can sign for it.
+        // Police's signing key in the example of a manifest.
+        let police = SigningKey::from_seed(&zeroize::Zeroizing::new([2; 32]));
         let agency = publication.agency();
         let grant = proto::salt::SaltGrant::issue(
             &proto::salt::Salt::from_bytes([9; 32]),
             (&agency.manifest.scope, &"cars".parse().expect("a name")),
-            (&"police".parse().expect("a name"), &agency.keys.signing),
+            (&"police".parse().expect("a name"), &police),
             (&agency.id, &agency.keys.hpke.public()),
         );
         let context = (&agency.manifest, &agency.keys);

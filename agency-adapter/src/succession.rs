@@ -78,12 +78,11 @@ fn pairs(from: &Subjects, to: &Subjects, asked: &[Subject]) -> Vec<(Subject, Sub
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fixture, load::Person};
+    use crate::{fixture, link_key::LinkKey, load::Person};
 
-    fn subjects(epoch: u32, numbers: &[u32]) -> Subjects {
+    fn subjects(epoch: u32, numbers: &[u32], key: &LinkKey) -> Subjects {
         let persons: Vec<Person> = numbers.iter().map(|&n| fixture::person(n, 0)).collect();
-        let key = fixture::link_key();
-        Subjects::new(&fixture::derivation(epoch), &fixture::salt(1), &[], (1, &persons), &key)
+        Subjects::new(&fixture::derivation(epoch), &fixture::salt(1), &[], (1, &persons), key)
     }
 
     fn subject(epoch: u32, number: u32) -> Subject {
@@ -95,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_successor_is_the_same_person_and_nobody_else() {
-        let (from, to) = (subjects(1, &[1, 2, 3, 4]), subjects(2, &[5, 4, 3, 2]));
+        let key = fixture::link_key();
+        let (from, to) = (subjects(1, &[1, 2, 3, 4], &key), subjects(2, &[5, 4, 3, 2], &key));
         let mut asked = [1, 2, 4, 5].map(|number| subject(1, number));
         asked.sort_unstable();
         let told = pairs(&from, &to, &asked);

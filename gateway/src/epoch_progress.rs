@@ -3,8 +3,6 @@
 //!
 //! Pure. What follows from it is `epoch_change`'s business.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use proto::{
     name::{AgencyId, DatasetId},
@@ -16,6 +14,7 @@ use crate::{
     clock::later,
     epoch::Epoch,
     filling::{Content, Contents},
+    grants::GrantLine,
 };
 
 /// A dataset in the next epoch.
@@ -42,7 +41,7 @@ pub enum Gap {
     NotArrived,
     /// It is stale, and in the present epoch it is fresh.
     Stale,
-    /// Its owner has not granted its salt yet, as it did in the present epoch.
+    /// Its owner has granted nothing yet, and has in the present epoch.
     NotGranted,
     /// A watch agency that was granted its salt does not release secrets for it yet.
     GrantNotUsed,
@@ -73,7 +72,7 @@ pub fn progress(
                 match content.and_then(|content| content.as_of) {
                     None => Some(Gap::NotArrived),
                     Some(as_of) if fresh(*before) && !fresh(as_of) => Some(Gap::Stale),
-                    Some(_) => grant_gap(catalogue, id, (&grants.0, &grants.1), next),
+                    Some(_) => grant_gap(catalogue, dataset, (&grants.0, &grants.1), next),
                 }
             }
             // What is missing in both is not waited for.
@@ -91,36 +90,33 @@ pub fn progress(
     catalogue.datasets.iter().enumerate().map(of_dataset).collect()
 }
 
-type Granted = BTreeSet<(DatasetId, AgencyId)>;
-
-/// Grants are renewed by their owners and reach releases only after a while. A single one that is
-/// missing was revoked; if all of a dataset's are, its owner has not come to it yet.
+/// Grants are renewed by their owners, all at once, and reach releases only after a while. One that
+/// is missing among others was revoked; if all of an owner's are, it has not come to it yet.
 fn grant_gap(
     catalogue: &Catalogue,
-    dataset: &DatasetId,
-    (before, granted): (&Granted, &Granted),
+    dataset: &CatalogueDataset,
+    (before, granted): (&[GrantLine], &[GrantLine]),
     next: &Side<'_>,
 ) -> Option<Gap> {
-    let of = |grants: &Granted| grants.iter().any(|(granted, _)| granted == dataset);
-    if of(before) && !of(granted) {
+    let any = |grants: &[GrantLine]| grants.iter().any(|line| line.owner == dataset.agency);
+    if any(before) && !any(granted) {
         return Some(Gap::NotGranted);
     }
-    let brings = |number: usize, grantee: &AgencyId| {
-        let list = &catalogue.datasets[number];
-        let content = next.content(number);
+    if dataset.schema.kind == DatasetKind::Watch {
+        return None;
+    }
+    let id = &dataset.schema.dataset;
+    let brings = |(number, list): (usize, &CatalogueDataset), grantee: &AgencyId| {
+        let content = next.content(number).filter(|content| content.as_of.is_some());
         list.schema.kind != DatasetKind::Watch
             || list.agency != *grantee
-            || content.is_none_or(|content| {
-                content.as_of.is_none() || content.secrets_for.contains(dataset)
-            })
+            || content.is_none_or(|content| content.secrets_for.contains(id))
     };
-    let is_line = catalogue.datasets.iter().any(|listed| {
-        listed.schema.dataset == *dataset && listed.schema.kind == DatasetKind::CrossCheck
-    });
-    let used = |(granted, grantee): &(DatasetId, AgencyId)| {
-        granted != dataset || (0..catalogue.datasets.len()).all(|number| brings(number, grantee))
+    let used = |line: &GrantLine| {
+        line.dataset != *id
+            || catalogue.datasets.iter().enumerate().all(|list| brings(list, &line.grantee))
     };
-    (is_line && !granted.iter().all(used)).then_some(Gap::GrantNotUsed)
+    (!granted.iter().all(used)).then_some(Gap::GrantNotUsed)
 }
 
 impl Side<'_> {
@@ -128,9 +124,9 @@ impl Side<'_> {
         self.contents.datasets.get(number)
     }
 
-    fn grants(&self) -> Granted {
+    /// What is carried.
+    fn grants(&self) -> Vec<GrantLine> {
         let lines = self.epoch.grants.list().into_iter();
-        let carried = lines.filter(|line| line.problem.is_empty());
-        carried.map(|line| (line.dataset, line.grantee)).collect()
+        lines.filter(|line| line.problem.is_empty()).collect()
     }
 }

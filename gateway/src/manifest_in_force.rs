@@ -28,7 +28,7 @@ impl ManifestInForce {
     /// Names the file and what is wrong with it; then the old manifest stays.
     pub fn reload(&self) -> anyhow::Result<Manifest> {
         let manifest = read(&self.path)?;
-        let (old, new) = (&self.current.borrow().scope, &manifest.scope);
+        let (old, new) = (self.current().scope, &manifest.scope);
         if (&old.programme, old.suite) != (&new.programme, new.suite) {
             bail!("{} is for {new}, and this gateway is in {old}", self.path.display());
         }

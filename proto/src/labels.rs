@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "a56ba34c5f54eae1b053736bacb1d6c83b27f9c35bc021f8fc2dd6a0f1ea135a"
+            "5672699db048801d2233a43be2171988499bc970cf2fd5459e0e731df35bc701"
         );
     }
 }

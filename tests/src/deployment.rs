@@ -41,8 +41,9 @@ pub struct Deployment {
     pub dir: PathBuf,
     /// Who issues its certificates.
     pub pki: Pki,
-    /// What its parties agree on.
+    /// What its parties agree on, in the epoch of which subjects and secrets are asked for here.
     pub manifest: Manifest,
+    issued: ManifestFile,
     /// Which datasets hold households, whose they are, and for which others their rows hold secrets.
     households: Vec<(DatasetId, AgencyId, Vec<DatasetId>)>,
 }
@@ -112,6 +113,7 @@ impl Deployment {
         let pki = Pki::new(&ids.programme.id);
         let manifest = manifest(dir, &ids, &pki)?;
         fs::write(dir.join("federation.toml"), manifest.to_string())?;
+        let issued = manifest.clone();
         let manifest = manifest.check()?;
         let mut households = vec![];
         for dataset in &ids.dataset {
@@ -120,7 +122,7 @@ impl Deployment {
                 households.push((id, owner, datasets.clone()));
             }
         }
-        let deployment = Self { dir: dir.to_owned(), pki, manifest, households };
+        let deployment = Self { dir: dir.to_owned(), pki, manifest, issued, households };
         for Id { id: agency } in &ids.agency {
             deployment.adapter(agency, &dataset_toml(agency))?;
         }
@@ -133,6 +135,29 @@ impl Deployment {
             deployment.pki.write(&certificate, &[], &home.join("tls"))?;
         }
         Ok(deployment)
+    }
+
+    /// Gives everybody a newer manifest that lists these epochs, each with its last day.
+    ///
+    /// # Errors
+    /// The file system's, or epochs that do not follow each other.
+    pub fn list_epochs(&mut self, epochs: &[(u32, Date)]) -> anyhow::Result<()> {
+        let epoch = |&(number, until): &(u32, Date)| Epoch { number, until, share_keys: vec![] };
+        self.issued.version += 1;
+        self.issued.epochs = epochs.iter().map(epoch).collect();
+        fs::write(self.dir.join("federation.toml"), self.issued.to_string())?;
+        let manifest = self.issued.clone().check()?;
+        self.manifest = manifest.in_epoch(self.manifest.scope.epoch).unwrap_or(manifest);
+        Ok(())
+    }
+
+    /// From now on subjects and secrets are asked for in this epoch.
+    ///
+    /// # Errors
+    /// Where the manifest does not list it.
+    pub fn enter(&mut self, epoch: u32) -> anyhow::Result<()> {
+        self.manifest = self.manifest.in_epoch(epoch).context("an epoch of the manifest")?;
+        Ok(())
     }
 
     /// The agencies, in the order of their names.

@@ -6,6 +6,8 @@ mod capability;
 mod certificates;
 mod demo;
 mod descriptions;
+mod epoch_crash;
+mod epochs;
 mod fixture;
 mod full_disk;
 mod machines;
