@@ -11,6 +11,7 @@ use proto::{
     wire::{self, adapter_service_server::AdapterService},
 };
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
@@ -18,12 +19,13 @@ use crate::{
     dataset_state::{Content, DatasetState},
     epochs::Epochs,
     grants::GrantsError,
-    group_source::{ReleasedSource, SealedSource},
+    group_source::{ReleasedSource, SealedSource, Source},
     group_stream::{self, GroupStream},
     publication::Publication,
     refusal,
     succession::succeed,
     vectors,
+    witness::cosigning::Witness,
 };
 
 /// Grants in one delivery; far more than there are datasets.
@@ -35,6 +37,8 @@ pub struct Adapter {
     pub epochs: Arc<Epochs>,
     /// Told when a grant was accepted that was not held before.
     pub granted: Arc<Notify>,
+    /// Says whether anything is served, and remembers what was.
+    pub witness: Arc<Witness>,
 }
 
 #[tonic::async_trait]
@@ -82,9 +86,8 @@ impl AdapterService for Adapter {
         let publication = self.publication(request.scope)?;
         let dataset = dataset(&publication, &request.dataset, DatasetKind::CrossCheck)?;
         let after = cursor(request.after)?;
-        let signals = (publication.changes(), self.epochs.stop_of(&publication));
-        let scope = publication.scope();
-        let source = SealedSource::new(publication, dataset, scope);
+        let signals = (publication.changes(), self.pass()?);
+        let source = SealedSource::new(self.source(publication, dataset));
         group_stream::start(source, after, signals).await.map(Response::new)
     }
 
@@ -98,9 +101,8 @@ impl AdapterService for Adapter {
         let publication = self.publication(request.scope)?;
         let dataset = dataset(&publication, &request.dataset, DatasetKind::Watch)?;
         let after = cursor(request.after)?;
-        let signals = (publication.changes(), self.epochs.stop_of(&publication));
-        let scope = publication.scope();
-        let source = ReleasedSource::new(publication, dataset, scope);
+        let signals = (publication.changes(), self.pass()?);
+        let source = ReleasedSource::new(self.source(publication, dataset));
         group_stream::start(source, after, signals).await.map(Response::new)
     }
 
@@ -109,6 +111,7 @@ impl AdapterService for Adapter {
         request: Request<wire::SucceedRequest>,
     ) -> Result<Response<wire::SucceedResponse>, Status> {
         let request = self.admit(request)?;
+        self.pass()?;
         let publication = self.publication(request.scope.clone())?;
         let dataset = dataset(&publication, &request.dataset, DatasetKind::Watch)?;
         let epochs = self.epochs.clone();
@@ -127,6 +130,16 @@ impl Adapter {
 
     fn publication(&self, scope: Option<wire::Scope>) -> Result<Arc<Publication>, Status> {
         self.epochs.of(scope).map_err(|error| refusal::scope(&error))
+    }
+
+    /// What is being served ends when the token is cancelled.
+    fn pass(&self) -> Result<CancellationToken, Status> {
+        self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))
+    }
+
+    fn source(&self, publication: Arc<Publication>, dataset: DatasetId) -> Source {
+        let scope = publication.scope();
+        Source { publication, witness: self.witness.clone(), dataset, scope }
     }
 }
 

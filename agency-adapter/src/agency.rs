@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 
 use proto::{
-    manifest::{Manifest, ManifestError},
+    manifest::Manifest,
     name::{AgencyId, DatasetId},
     salt::Salt,
     schema::DatasetKind,
 };
 
 use crate::{
+    accepted_manifest::{self, AcceptedManifestError},
     clock::Clock,
-    config::{self, Config, ConfigError},
+    config::Config,
     derive::{Derivation, NotComputable},
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
@@ -38,12 +39,9 @@ pub struct Agency {
 /// Why the adapter cannot act for its agency. Each says how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum AgencyError {
-    /// A file that cannot be read.
+    /// There is no manifest to go by.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The manifest is not good.
-    #[error("the federation manifest is not usable: {0}")]
-    Manifest(#[from] ManifestError),
+    Manifest(#[from] AcceptedManifestError),
     /// Keys are missing or unusable.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -92,13 +90,16 @@ pub struct HeldSalts {
 }
 
 impl Agency {
-    /// In the manifest's first epoch: reads manifest, keys and state, and checks them against the
-    /// configuration.
+    /// In the manifest's first epoch: reads manifest, keys and state, checks them against the
+    /// configuration, and keeps the manifest as the last one accepted.
     ///
     /// # Errors
     /// [`AgencyError`].
     pub fn open(config: &Config) -> Result<Self, AgencyError> {
-        Self::under(config, read_manifest(config)?)
+        let signed = accepted_manifest::read(config)?;
+        let agency = Self::of(config, signed.manifest().clone())?;
+        accepted_manifest::remember(&signed, &config.state_dir)?;
+        Ok(agency)
     }
 
     /// The same in another of the manifest's epochs.
@@ -106,8 +107,11 @@ impl Agency {
     /// # Errors
     /// [`AgencyError`].
     pub fn open_in(config: &Config, epoch: u32) -> Result<Self, AgencyError> {
-        let manifest = read_manifest(config)?.in_epoch(epoch);
-        Self::under(config, manifest.ok_or(AgencyError::Epoch(epoch))?)
+        let signed = accepted_manifest::read(config)?;
+        let manifest = signed.manifest().in_epoch(epoch).ok_or(AgencyError::Epoch(epoch))?;
+        let agency = Self::of(config, manifest)?;
+        accepted_manifest::remember(&signed, &config.state_dir)?;
+        Ok(agency)
     }
 
     /// The same in every epoch that is not over, the present one first.
@@ -115,11 +119,19 @@ impl Agency {
     /// # Errors
     /// [`AgencyError`].
     pub fn open_live(config: &Config, clock: &Clock) -> Result<Vec<Self>, AgencyError> {
-        let manifests = read_manifest(config)?.in_live_epochs(clock.now());
-        manifests.into_iter().map(|manifest| Self::under(config, manifest)).collect()
+        let signed = accepted_manifest::read(config)?;
+        let manifests = signed.manifest().in_live_epochs(clock.now()).into_iter();
+        let agencies = manifests.map(|manifest| Self::of(config, manifest));
+        let agencies = agencies.collect::<Result<_, _>>()?;
+        accepted_manifest::remember(&signed, &config.state_dir)?;
+        Ok(agencies)
     }
 
-    fn under(config: &Config, manifest: Manifest) -> Result<Self, AgencyError> {
+    /// With a manifest that was read already; nothing is written.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub fn of(config: &Config, manifest: Manifest) -> Result<Self, AgencyError> {
         let keys = Keys::read(&config.state_dir)?;
         check_keys(&manifest, &config.agency, &keys.public())?;
         check_datasets(&manifest, config)?;
@@ -199,15 +211,12 @@ impl HeldSalts {
     }
 }
 
-/// Reads the configured manifest.
+/// The configured manifest, which may be gone by. Nothing is written.
 ///
 /// # Errors
-/// [`AgencyError::Config`] or [`AgencyError::Manifest`].
+/// [`AgencyError::Manifest`].
 pub fn read_manifest(config: &Config) -> Result<Manifest, AgencyError> {
-    let bytes = config::contents(&config.manifest)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| ManifestError::Form("it is not UTF-8 text".to_owned()))?;
-    Ok(Manifest::parse(&text)?)
+    Ok(accepted_manifest::read(config)?.manifest().clone())
 }
 
 /// Compares the manifest's keys for `agency` with the own ones.

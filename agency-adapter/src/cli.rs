@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use proto::name::{AgencyId, DatasetId};
 
-use crate::{lang::Lang, renewal::Ending};
+use crate::{
+    key_holder::commands::KeyHolderCommand, lang::Lang, manifest_command::ManifestCommand,
+    renewal::Ending,
+};
 
 /// Runs inside an agency: reads its files, derives person secrets, and serves sealed rows and
 /// releases to the programme's gateway.
@@ -69,12 +72,38 @@ pub enum Command {
         #[arg(long, requires = "renew", num_args = 1.., value_name = "DATASET:AGENCY")]
         except: Vec<Ending>,
     },
+    /// Draft, sign, verify, show and compare federation manifests. 联合清单
+    #[command(subcommand)]
+    Manifest(ManifestCommand),
+    /// What only a key holder does: the key ceremony, share keys, usage. 密钥持有方
+    #[command(subcommand)]
+    KeyHolder(KeyHolderCommand),
     /// Print the block for the federation manifest again. 显示公钥
     PublicKeys,
+    /// This adapter as a witness of the gateway's log. 日志见证
+    Witness {
+        /// What to do.
+        #[command(subcommand)]
+        command: WitnessCommand,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// Which.
         shell: clap_complete::Shell,
+    },
+}
+
+/// What to do with the witness.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum WitnessCommand {
+    /// Show what was cosigned, every fork of the log, and what the log does not account for. 查看
+    Status,
+    /// Serve the gateway again after a fork was found, and stop telling of acts that were not in the
+    /// log until now. The evidence stays. 恢复服务
+    Resume {
+        /// The federation was told, with the evidence. 已向联合体各方报告
+        #[arg(long, required = true)]
+        i_have_reported: bool,
     },
 }
 

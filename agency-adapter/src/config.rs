@@ -112,8 +112,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], with line and column where the form is wrong.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        let text = text(path)?;
         let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let file: File = toml::from_str(&text)
             .map_err(|error| ConfigError::Form { path: path.into(), problem: error.to_string() })?;
@@ -174,6 +173,10 @@ impl TlsFiles {
             revoked: revoked.as_deref(),
         })?)
     }
+}
+
+pub(crate) fn text(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })
 }
 
 pub(crate) fn contents(path: &Path) -> Result<Vec<u8>, ConfigError> {

@@ -7,12 +7,15 @@ use std::path::Path;
 
 use proto::{
     identity::{Identity, Party},
-    manifest::Manifest,
-    name::DatasetId,
+    manifest::{Ceremony, Manifest},
+    name::{AgencyId, DatasetId},
+    scope::Suite,
+    signed_manifest::SignedManifest,
 };
 
 use crate::{
-    agency::{self, Agency, AgencyError},
+    accepted_manifest::{self, AcceptedManifestError},
+    agency::{self, Agency},
     check::Check,
     check_state::{check_clock, check_salts, check_state_dir},
     check_tls::check_tls,
@@ -20,10 +23,12 @@ use crate::{
     config::Config,
     dataset_config::DatasetConfig,
     derive::Derivation,
+    key_holder::check::check_key_holder,
     keys::Keys,
     lang::Lang,
     load::load,
     vectors::run_vectors,
+    witness::status::WitnessStatus,
 };
 
 /// More refused rows than one in so many are worth a warning.
@@ -61,16 +66,24 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
         ),
     ));
     checks.push(check_state_dir(&config.state_dir, lang));
-    match agency::read_manifest(&config) {
-        Ok(manifest) => checks.extend(check_manifest(&config, &manifest, clock, lang)),
-        Err(AgencyError::Config(missing)) => checks.push(Check::failure("manifest", lang.pick(
+    match accepted_manifest::read(&config) {
+        Ok(signed) => {
+            checks.extend(check_signed(&signed, lang));
+            checks.extend(check_manifest(&config, signed.manifest(), clock, lang));
+            let live = signed.manifest().in_live_epochs(clock.now()).into_iter();
+            let agencies = live.map(|manifest| Agency::of(&config, manifest));
+            let agencies: Vec<Agency> = agencies.filter_map(Result::ok).collect();
+            for agency in &agencies {
+                checks.extend(check_salts(&config, agency, lang));
+            }
+            let witness = agencies.first();
+            checks.extend(witness.map(|agency| check_witness(&config, agency, (clock, lang))));
+        }
+        Err(AcceptedManifestError::Unreadable(missing)) => checks.push(Check::failure("manifest", lang.pick(
             format!("{missing}：请把 public-keys 的输出交给清单保管方，将其发来的清单放在此处"),
             format!("{missing}: send the output of `public-keys` to the manifest's keeper, and put the manifest that comes back there"),
         ))),
         Err(error) => checks.push(Check::failure("manifest", error.to_string())),
-    }
-    for agency in Agency::open_live(&config, clock).into_iter().flatten() {
-        checks.extend(check_salts(&config, &agency, lang));
     }
     for dataset in &config.datasets {
         let mut progress = |done, all| progress(&dataset.id, done, all);
@@ -79,16 +92,46 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
     checks
 }
 
+/// Who stands behind the manifest, and what in it is weaker than it should be.
+fn check_signed(signed: &SignedManifest, lang: Lang) -> Vec<Check> {
+    let manifest = signed.manifest();
+    let (version, scope, holders) = (manifest.version, &manifest.scope, manifest.holders());
+    let names = |agencies: &[AgencyId]| {
+        agencies.iter().map(AgencyId::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let (signers, holding) = (names(&signed.signers()), names(&holders.agencies));
+    let threshold = holders.threshold;
+    let mut checks = vec![Check::ok(
+        "manifest",
+        lang.pick(
+            format!("第 {version} 版：{scope}；已签名：{signers}；持有方（需 {threshold} 方）：{holding}"),
+            format!(
+                "version {version}: {scope}; signed by {signers}; holders, of whom {threshold} are \
+                 needed: {holding}"
+            ),
+        ),
+    )];
+    if scope.suite == Suite::SaltedHash {
+        checks.push(Check::warning("suite", lang.pick(
+            "salted-hash 是较弱的方案：任何拿到盐值的人都能离线逐个试出证件号码。正式使用请采用 oprf",
+            "salted-hash is the weaker suite: whoever gets a salt can try out identifiers offline. A real deployment uses oprf",
+        )));
+    }
+    if holders.ceremony == Some(Ceremony::TrustedDealer) {
+        checks.push(Check::warning("ceremony", lang.pick(
+            "密钥份额由一方分发（trusted-dealer），该方曾掌握完整密钥。仅可用于演示",
+            "the key's shares were dealt by one party (trusted-dealer), which had the whole key. For a demo only",
+        )));
+    }
+    checks
+}
+
 fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lang) -> Vec<Check> {
     let scope = &manifest.scope;
-    let version = manifest.version;
-    let mut checks = vec![match Derivation::computed(scope) {
-        Ok(_) => Check::ok(
-            "manifest",
-            lang.pick(format!("第 {version} 版：{scope}"), format!("version {version}: {scope}")),
-        ),
-        Err(error) => Check::failure("manifest", error.to_string()),
-    }];
+    let mut checks = vec![];
+    if let Err(error) = Derivation::computed(scope) {
+        checks.push(Check::failure("suite", error.to_string()));
+    }
     let keys = Keys::read(&config.state_dir);
     let same = keys.map(|keys| agency::check_keys(manifest, &config.agency, &keys.public()));
     checks.push(match same {
@@ -104,7 +147,15 @@ fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lan
     let expected = Identity { programme, party: Party::Agency(config.agency.clone()) };
     checks.push(check_tls(&config.tls, &expected, clock.now(), lang));
     checks.push(check_clock(&config.manifest, clock.now(), lang));
+    checks.extend(check_key_holder(config, manifest, lang));
     checks
+}
+
+fn check_witness(config: &Config, agency: &Agency, (clock, lang): (&Clock, Lang)) -> Check {
+    match WitnessStatus::read(config, agency, clock.now()) {
+        Ok(status) => status.check(lang),
+        Err(error) => Check::failure("witness", error.to_string()),
+    }
 }
 
 fn check_source(
@@ -135,7 +186,7 @@ fn check_source(
 mod tests {
     use std::fs;
 
-    use proto::{manifest_file::EntryKind, scope::Suite};
+    use proto::manifest_file::EntryKind;
 
     use super::*;
     use crate::{check::Verdict, fixture};
@@ -173,8 +224,10 @@ trust = "trust.pem"
         let config = Config::read(&path).expect("good");
         let keys = crate::setup::init(&config, &Clock::system(), Lang::En).expect("made").keys;
         let base = ("base", "aid", EntryKind::Base);
-        let mut manifest = fixture::manifest(&[("aid", keys)], &[base]);
+        let manifest = fixture::manifest(&[("aid", keys)], &[base]);
         fs::write(&config.manifest, manifest.to_string()).expect("written");
+        assert_eq!(verdict(&examine(), "manifest"), Some(Verdict::Failure), "nobody signed it");
+        fixture::sign(&config, &manifest);
         let checks = examine();
         assert_eq!(verdict(&checks, "keys"), Some(Verdict::Ok));
         assert_eq!(verdict(&checks, "tls"), Some(Verdict::Failure));
@@ -185,9 +238,6 @@ trust = "trust.pem"
         let checks = examine();
         let failures = checks.iter().filter(|check| check.verdict == Verdict::Failure);
         assert_eq!(failures.map(|check| check.subject.as_str()).collect::<Vec<_>>(), ["tls"]);
-
-        manifest.suite = Suite::Oprf;
-        fs::write(&config.manifest, manifest.to_string()).expect("written");
-        assert_eq!(verdict(&examine(), "manifest"), Some(Verdict::Failure));
+        assert_eq!(verdict(&checks, "suite"), Some(Verdict::Warning), "the weaker one");
     }
 }

@@ -1,5 +1,5 @@
-//! Deletion of what an adapter keeps of epochs that are over: salts, grants, sealed rows
-//! (PROTOCOL.md section 16.5).
+//! Deletion of what an adapter keeps of epochs that are over: salts, grants, evaluated
+//! roots, sealed rows (PROTOCOL.md section 16.5).
 //!
 //! When it is time is decided here only as far as the manifest and the clock say so.
 
@@ -27,14 +27,14 @@ pub fn delete(
                 })?;
             }
             gone(&version_log::file(state_dir, epoch), |path| fs::remove_file(path))?;
-            tracing::info!(epoch, "salts, grants and sealed rows of the ended epoch were deleted");
+            tracing::info!(epoch, "salts, grants, roots and rows of the ended epoch were deleted");
         }
     }
     Ok(())
 }
 
 /// What has a directory for each epoch.
-const DIRECTORIES: [&str; 2] = ["salts", "grants"];
+const DIRECTORIES: [&str; 3] = ["salts", "grants", "roots"];
 
 /// The epochs of which there is anything.
 fn kept(state_dir: &Path) -> Result<Vec<u32>, SecretFileError> {

@@ -13,10 +13,10 @@ use proto::{
     scope::{Scope, ScopeError},
     wire,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agency::{self, Agency, AgencyError},
+    accepted_manifest,
+    agency::{Agency, AgencyError},
     clock::Clock,
     config::Config,
     ended_epochs,
@@ -31,15 +31,7 @@ pub struct Epochs {
     config: Config,
     clock: Clock,
     key: Arc<LinkKey>,
-    stop: CancellationToken,
-    live: RwLock<BTreeMap<u32, Live>>,
-}
-
-#[derive(Clone)]
-struct Live {
-    publication: Arc<Publication>,
-    /// Ends the epoch's streams.
-    stop: CancellationToken,
+    live: RwLock<BTreeMap<u32, Arc<Publication>>>,
 }
 
 /// Why an epoch is not published. Ours to mend.
@@ -57,17 +49,13 @@ pub enum EpochsError {
 }
 
 impl Epochs {
-    /// Opens every epoch of the manifest that is not over. `stop` ends all streams.
+    /// Opens every epoch of the manifest that is not over.
     ///
     /// # Errors
     /// [`EpochsError`].
-    pub fn open(
-        config: Config,
-        clock: Clock,
-        stop: CancellationToken,
-    ) -> Result<Self, EpochsError> {
+    pub fn open(config: Config, clock: Clock) -> Result<Self, EpochsError> {
         let key = Arc::new(LinkKey::random()?);
-        let epochs = Self { config, clock, key, stop, live: RwLock::default() };
+        let epochs = Self { config, clock, key, live: RwLock::default() };
         epochs.take_over()?;
         Ok(epochs)
     }
@@ -77,26 +65,23 @@ impl Epochs {
     /// # Errors
     /// [`EpochsError`]: every epoch that was open stays so.
     pub fn take_over(&self) -> Result<(), EpochsError> {
-        let manifests =
-            agency::read_manifest(&self.config)?.in_live_epochs(self.clock.now()).into_iter();
-        let listed: Vec<u32> = manifests.map(|manifest| manifest.scope.epoch).collect();
-        for &epoch in &listed {
+        let agencies = Agency::open_live(&self.config, &self.clock)?;
+        let listed: Vec<u32> = agencies.iter().map(|agency| agency.manifest.scope.epoch).collect();
+        for (epoch, agency) in listed.iter().copied().zip(agencies) {
             if !self.read().contains_key(&epoch) {
-                let agency = Agency::open_in(&self.config, epoch)?;
-                let (config, clock, key) =
-                    (self.config.clone(), self.clock.clone(), self.key.clone());
-                let publication = Arc::new(Publication::open(config, agency, clock, key)?);
-                let live = Live { publication, stop: self.stop.child_token() };
-                self.live.write().unwrap_or_else(PoisonError::into_inner).insert(epoch, live);
+                let (config, clock) = (self.config.clone(), self.clock.clone());
+                let publication = Publication::open(config, agency, clock, self.key.clone())?;
+                let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+                live.insert(epoch, Arc::new(publication));
                 tracing::info!(epoch, "the epoch is open");
             }
         }
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|epoch, live| {
+        live.retain(|epoch, publication| {
             let stays = listed.contains(epoch);
             if !stays {
                 tracing::info!(epoch, "the epoch is closed");
-                live.stop.cancel();
+                publication.close();
             }
             stays
         });
@@ -109,10 +94,9 @@ impl Epochs {
     /// # Errors
     /// [`EpochsError`].
     pub fn forget_ended(&self) -> Result<(), EpochsError> {
-        let whole = self.read().values().last().is_some_and(|live| live.publication.is_whole());
-        if whole {
-            let manifest = agency::read_manifest(&self.config)?;
-            ended_epochs::delete(&self.config.state_dir, &manifest, self.clock.now())?;
+        if self.read().values().last().is_some_and(|publication| publication.is_whole()) {
+            let signed = accepted_manifest::read(&self.config).map_err(AgencyError::from)?;
+            ended_epochs::delete(&self.config.state_dir, signed.manifest(), self.clock.now())?;
         }
         Ok(())
     }
@@ -124,26 +108,19 @@ impl Epochs {
     pub fn of(&self, scope: Option<wire::Scope>) -> Result<Arc<Publication>, ScopeError> {
         let scope = Scope::try_from(scope.ok_or(ScopeError::Missing)?)?;
         let live = self.read();
-        let found = live.get(&scope.epoch).filter(|live| live.publication.scope() == scope);
-        let expected =
-            || live.values().map(|live| live.publication.scope().to_string()).collect::<Vec<_>>();
+        let found = live.get(&scope.epoch).filter(|publication| publication.scope() == scope);
+        let expected = || live.values().map(|it| it.scope().to_string()).collect::<Vec<_>>();
         match found {
-            Some(live) => Ok(live.publication.clone()),
+            Some(publication) => Ok(publication.clone()),
             None => {
                 Err(ScopeError::Other { got: scope.to_string(), expected: expected().join(" or ") })
             }
         }
     }
 
-    /// What ends the streams of an epoch.
-    pub fn stop_of(&self, publication: &Publication) -> CancellationToken {
-        let epoch = publication.scope().epoch;
-        self.read().get(&epoch).map_or_else(|| self.stop.clone(), |live| live.stop.clone())
-    }
-
     /// Every live epoch's publication, the present epoch's first.
     pub fn publications(&self) -> Vec<Arc<Publication>> {
-        self.read().values().map(|live| live.publication.clone()).collect()
+        self.read().values().cloned().collect()
     }
 
     /// The publication of the present epoch.
@@ -154,7 +131,7 @@ impl Epochs {
         self.publications().into_iter().next().expect("a manifest's last epoch is never over")
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<u32, Live>> {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<u32, Arc<Publication>>> {
         self.live.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

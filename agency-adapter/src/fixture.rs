@@ -1,6 +1,6 @@
 //! Invented people, salts and agencies for this package's tests.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, num::NonZeroU8, path::PathBuf, sync::Arc};
 
 use proto::{
     envelope::EnvelopeKey,
@@ -10,6 +10,7 @@ use proto::{
     salt::Salt,
     schema::{DatasetKind, DatasetSchema, FlagKind, FlagSchema, FlagValue, HouseholdSchema},
     scope::{Scope, Suite},
+    signed_manifest::SignedManifest,
 };
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     config::Config,
     derive::Derivation,
     identifier::{Identifier, IdentifierType, canonicalise},
-    keys::PublicKeys,
+    keys::{Keys, PublicKeys},
     link_key::LinkKey,
     load::Person,
     publication::Publication,
@@ -101,13 +102,16 @@ pub fn person(number: u32, flag: u8) -> Person {
     Person { identifier, region: 0, flags, household, household_complete: true }
 }
 
-/// The example of a manifest, with these keys in place of its agencies' own, and these datasets.
+/// The example of a manifest with `aid` as its one holder, with these keys in place of its agencies'
+/// own, and these datasets.
 pub fn manifest(
     agencies: &[(&str, PublicKeys)],
     datasets: &[(&str, &str, EntryKind)],
 ) -> ManifestFile {
     let example = include_str!("../../proto/vectors/federation.toml");
     let mut file = ManifestFile::parse(example).expect("good");
+    file.holders.threshold = NonZeroU8::MIN;
+    file.holders.agencies.truncate(1);
     for (id, keys) in agencies {
         let listed = file.agencies.iter_mut().find(|agency| agency.id.as_str() == *id);
         let listed = listed.expect("the example lists it");
@@ -124,6 +128,14 @@ pub fn manifest(
     file
 }
 
+/// Writes the configured manifest, signed by this agency as its one holder.
+pub fn sign(config: &Config, manifest: &ManifestFile) {
+    let mut signed = SignedManifest::parse(&manifest.to_string()).expect("good");
+    let keys = Keys::read(&config.state_dir).expect("made");
+    signed.sign(&config.agency, &keys.signing).expect("a holder");
+    fs::write(&config.manifest, signed.to_string()).expect("written");
+}
+
 /// An agency that has run `init`: its directory, its file of people, its configuration, and a clock.
 pub fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
     let directory = tempfile::tempdir().expect("a directory");
@@ -137,8 +149,7 @@ pub fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
         ("residents", "aid", EntryKind::CrossCheck),
         ("cars", "police", EntryKind::CrossCheck),
     ];
-    let manifest = manifest(&[("aid", init().keys)], &datasets);
-    fs::write(&config.manifest, manifest.to_string()).expect("written");
+    sign(&config, &manifest(&[("aid", init().keys)], &datasets));
     init();
     let people = directory.path().join("people.csv");
     fs::write(&people, "id,house\n320102198001010016,7\n32010419550615003X,7\n").expect("ok");

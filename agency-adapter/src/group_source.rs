@@ -18,6 +18,7 @@ use crate::{
     released_group::ReleasedGroup,
     resume::Resume,
     sealed_group::SealedGroup,
+    witness::{cosigning::Witness, own_act::OwnAct},
 };
 
 /// What a group brings the gateway to.
@@ -55,10 +56,15 @@ pub trait GroupSource: Send + Sync + 'static {
 }
 
 /// One dataset of the publication, in the scope the gateway asked for.
-struct Source {
-    publication: Arc<Publication>,
-    dataset: DatasetId,
-    scope: Scope,
+pub struct Source {
+    /// Where it is published.
+    pub publication: Arc<Publication>,
+    /// Remembers what was sent.
+    pub witness: Arc<Witness>,
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// The scope.
+    pub scope: Scope,
 }
 
 /// A cross-check dataset.
@@ -69,27 +75,46 @@ pub struct ReleasedSource(Source);
 
 impl SealedSource {
     /// For a dataset in the scope that was asked for.
-    pub fn new(publication: Arc<Publication>, dataset: DatasetId, scope: Scope) -> Self {
-        Self(Source { publication, dataset, scope })
+    pub fn new(source: Source) -> Self {
+        Self(source)
     }
 }
 
 impl ReleasedSource {
     /// For a dataset in the scope that was asked for.
-    pub fn new(publication: Arc<Publication>, dataset: DatasetId, scope: Scope) -> Self {
-        Self(Source { publication, dataset, scope })
+    pub fn new(source: Source) -> Self {
+        Self(source)
     }
 }
 
 impl Source {
     fn state(&self) -> Result<DatasetState, Status> {
         let present = self.publication.scope();
-        if present != self.scope {
-            let (got, expected) = (self.scope.to_string(), present.to_string());
+        if present != self.scope || self.publication.is_over() {
+            let (got, expected) = (self.scope.to_string(), "in a later epoch".to_owned());
             return Err(refusal::scope(&ScopeError::Other { got, expected }));
         }
         let state = self.publication.state(&self.dataset);
         state.ok_or_else(|| refusal::unknown_dataset("such"))
+    }
+
+    /// Sends a group that the gateway's log must account for, unless it is empty: noted before its end
+    /// can arrive, and taken back where it was broken off.
+    fn remembered(
+        &self,
+        act: OwnAct,
+        empty: bool,
+        send: impl FnOnce() -> Result<ControlFlow<()>, Status>,
+    ) -> Result<ControlFlow<()>, Status> {
+        if empty {
+            return send();
+        }
+        let new = self.witness.note(act.clone()).map_err(|error| refusal::acts(&error))?;
+        let sent = send();
+        if new && !matches!(sent, Ok(ControlFlow::Continue(()))) {
+            self.witness.acts.forget(&act).map_err(|error| refusal::acts(&error))?;
+        }
+        sent
     }
 
     fn not_loaded(&self, state: &DatasetState) -> Status {
@@ -132,8 +157,10 @@ impl GroupSource for SealedSource {
             dataset: &self.0.dataset,
             reading: &reading,
         };
-        let sent = group.send(resume, emit).map_err(|error| refusal::store(&error))?;
         let place = Place { cursor: head.cursor(), as_of: head.as_of };
+        let act = OwnAct::sync(self.0.scope.epoch, &self.0.dataset, place.cursor);
+        let send = || group.send(resume, emit).map_err(|error| refusal::store(&error));
+        let sent = self.0.remembered(act, after == Some(place.cursor), send)?;
         Ok(sent.is_continue().then_some(place))
     }
 }
@@ -170,6 +197,9 @@ impl GroupSource for ReleasedSource {
             released,
         };
         let place = Place { cursor: released.cursor(), as_of: released.as_of };
-        Ok(group.send(resume, emit).is_continue().then_some(place))
+        let act = OwnAct::release(self.0.scope.epoch, &self.0.dataset, place.cursor);
+        let send = || Ok(group.send(resume, emit));
+        let sent = self.0.remembered(act, after == Some(place.cursor), send)?;
+        Ok(sent.is_continue().then_some(place))
     }
 }

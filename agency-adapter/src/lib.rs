@@ -3,6 +3,7 @@
 //!
 //! The only package in which an identifier exists.
 
+pub mod accepted_manifest;
 pub mod adapter_service;
 pub mod agency;
 mod cell;
@@ -37,6 +38,7 @@ pub mod household_rows;
 mod households;
 pub mod identifier;
 pub mod k_threshold;
+pub mod key_holder;
 pub mod keys;
 pub mod lang;
 pub mod link_key;
@@ -45,6 +47,10 @@ pub mod load_error;
 pub mod load_report;
 pub mod load_run;
 mod loading;
+pub mod manifest_change;
+pub mod manifest_command;
+pub mod manifest_draft;
+pub mod manifest_view;
 pub mod oprf;
 mod other_ids;
 pub mod parallel;
@@ -73,3 +79,4 @@ pub mod vectors;
 pub mod version_head;
 pub mod version_log;
 pub mod version_reading;
+pub mod witness;

@@ -8,15 +8,18 @@ use std::{
 };
 
 use agency_adapter::{
+    agency::Agency,
     check,
-    cli::{Arguments, Command},
+    cli::{Arguments, Command, WitnessCommand},
     clock::Clock,
     config::Config,
     doctor,
+    key_holder::commands,
     keys::PublicKeys,
     lang::Lang,
     load_run::{self, Outcome},
-    renewal, server, setup,
+    manifest_command, renewal, server, setup,
+    witness::status::{self, WitnessStatus},
 };
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
@@ -100,6 +103,18 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::KeyHolder(command) => {
+            let outcome = commands::run(command, &config()?, &Clock::system(), lang)?;
+            for note in &outcome.notes {
+                writeln!(io::stderr(), "{note}")?;
+            }
+            match (arguments.json, outcome.text.trim_end()) {
+                (true, _) => print(&outcome.json.to_string())?,
+                (false, "") => {}
+                (false, text) => print(text)?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Load { dry_run, datasets } => {
             let config = config()?;
             let mut bars = Bars::new(arguments.json);
@@ -123,8 +138,26 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
             Ok(exit(!check::any_failure(&checks)))
         }
+        Command::Witness { command } => witness(arguments, *command, &config()?, lang),
         Command::Serve => serve(config()?),
+        Command::Manifest(command) => {
+            let mut confirm = |shown: &str| confirmed(shown, lang);
+            let reply = manifest_command::run(command, &arguments.config, lang, &mut confirm)?;
+            let text = if arguments.json { reply.json.to_string() } else { reply.text };
+            print(text.trim_end())?;
+            Ok(exit(reply.good))
+        }
     }
+}
+
+/// Shows what is to be signed, and whether whoever is at the terminal typed yes.
+fn confirmed(shown: &str, lang: Lang) -> bool {
+    let question = lang.pick("签名请输入 yes：", "type yes to sign this: ");
+    let mut answer = String::new();
+    write!(io::stderr(), "{shown}\n{question}").is_ok()
+        && io::stdin().is_terminal()
+        && io::stdin().read_line(&mut answer).is_ok()
+        && answer.trim() == "yes"
 }
 
 fn init(arguments: &Arguments, config: &Config, lang: Lang) -> anyhow::Result<ExitCode> {
@@ -150,6 +183,27 @@ fn print_keys(
         print(keys.manifest_block(&config.agency).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn witness(
+    arguments: &Arguments,
+    command: WitnessCommand,
+    config: &Config,
+    lang: Lang,
+) -> anyhow::Result<ExitCode> {
+    let now = Clock::system().now();
+    if let WitnessCommand::Resume { .. } = command {
+        let reported = status::resume(config, now)?;
+        let word = lang.pick("项分叉证据标记为已报告", "forks marked as reported");
+        writeln!(io::stderr(), "{reported} {word}")?;
+    }
+    let status = WitnessStatus::read(config, &Agency::open(config)?, now)?;
+    if arguments.json {
+        print(&serde_json::to_string_pretty(&status)?)?;
+    } else {
+        print(&status.text(lang))?;
+    }
+    Ok(exit(status.is_well()))
 }
 
 fn report(arguments: &Arguments, outcomes: &[Outcome], lang: Lang) -> anyhow::Result<ExitCode> {

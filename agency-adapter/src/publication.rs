@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use proto::{name::DatasetId, schema::DatasetKind, scope::Scope};
@@ -52,6 +55,7 @@ pub struct Publication {
     states: RwLock<BTreeMap<DatasetId, DatasetState>>,
     published: watch::Sender<u64>,
     reloading: Mutex<()>,
+    over: AtomicBool,
     // Last: dropped after the store was closed.
     closed: DropGuard,
 }
@@ -91,6 +95,7 @@ impl Publication {
             states: RwLock::new(states),
             published: watch::Sender::new(0),
             reloading: Mutex::new(()),
+            over: AtomicBool::new(false),
             closed: CancellationToken::new().drop_guard(),
         })
     }
@@ -113,6 +118,17 @@ impl Publication {
     /// A dataset's state, if it is configured.
     pub fn state(&self, dataset: &DatasetId) -> Option<DatasetState> {
         self.states.read().unwrap_or_else(PoisonError::into_inner).get(dataset).cloned()
+    }
+
+    /// Ends every stream: the epoch is over.
+    pub fn close(&self) {
+        self.over.store(true, Ordering::Release);
+        self.published.send_modify(|count| *count += 1);
+    }
+
+    /// Whether the epoch is over.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// Whether every dataset can be sent.

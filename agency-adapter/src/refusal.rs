@@ -3,7 +3,12 @@
 use proto::{fault::Reason, name::DatasetId, scope::ScopeError};
 use tonic::Status;
 
-use crate::{resume::FromTheFuture, version_log::StoreError};
+use crate::{
+    key_holder::{account::AccountError, holder::Refusal},
+    resume::FromTheFuture,
+    version_log::StoreError,
+    witness::{acts::ActsError, cosigning::Refused, gate::Stopped},
+};
 
 /// The caller is not the programme's gateway.
 pub fn not_the_gateway() -> Status {
@@ -44,6 +49,66 @@ pub fn store(error: &StoreError) -> Status {
     tracing::error!(problem = %error, "reading the version store failed");
     Reason::StoreUnavailable
         .status("the adapter's version store failed: its IT department finds why in its log")
+}
+
+/// There is evidence of a fork.
+pub fn stopped(stopped: &Stopped) -> Status {
+    Reason::LogForked.status(stopped.to_string())
+}
+
+/// The witness does not cosign, or take in what it is shown.
+pub fn witness(refused: &Refused) -> Status {
+    match refused {
+        Refused::Stopped(reason) => stopped(reason),
+        Refused::Fault(fault) => {
+            tracing::error!(problem = %fault, "the witness's files failed");
+            Reason::StoreUnavailable
+                .status("the adapter's witness failed: its IT department finds why in its log")
+        }
+        Refused::Checkpoint(_) | Refused::OldSize | Refused::Proof | Refused::Entry { .. } => {
+            tracing::warn!(problem = %refused, "the witness refused");
+            argument(refused)
+        }
+    }
+}
+
+/// What is to be served cannot be remembered.
+pub fn acts(error: &ActsError) -> Status {
+    tracing::error!(problem = %error, "nothing is served that cannot be remembered");
+    Reason::StoreUnavailable
+        .status("the adapter's state directory failed: its IT department finds why in its log")
+}
+
+/// As many requests as can be at work are at work.
+pub fn busy() -> Status {
+    Reason::Busy.status("the key holder has as many batches as it can take: try again later")
+}
+
+/// A batch that is not evaluated. What only this agency's staff may know goes to the log.
+pub fn evaluation(refused: &Refusal) -> Status {
+    let reason = match refused {
+        Refusal::Scope(_) => Reason::WrongScope,
+        Refusal::OtherHolder(_) | Refusal::Elements(_) => Reason::InvalidArgument,
+        Refusal::UnknownRequester(_) => Reason::NotPermitted,
+        Refusal::Signature(_) => Reason::BadSignature,
+        Refusal::Account(AccountError::Quota { .. }) => Reason::QuotaExceeded,
+        Refusal::Account(AccountError::OtherBatch(_)) => Reason::ReplayMismatch,
+        Refusal::Account(AccountError::TooOld { .. }) => Reason::NumberTooOld,
+        Refusal::Share(error) => {
+            tracing::error!(problem = %error, "no usable key share");
+            return Reason::NoKeyShare.status(
+                "the key holder has no usable share of this epoch's key: its IT department runs `doctor`",
+            );
+        }
+        Refusal::Journal(error) => {
+            tracing::error!(problem = %error, "an evaluation cannot be written down, so it is not made");
+            return Reason::StoreUnavailable.status(
+                "the key holder cannot write its journal: its IT department finds why in its log",
+            );
+        }
+    };
+    tracing::warn!(problem = %refused, "an evaluation request was refused");
+    reason.status(refused.to_string())
 }
 
 /// A defect of ours.

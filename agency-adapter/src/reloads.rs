@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     epochs::Epochs,
+    key_holder::holder::KeyHolder,
     publication::{Publication, Reload},
     server::read_tls,
 };
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) struct Reloads {
     pub(crate) config: Config,
     pub(crate) epochs: Arc<Epochs>,
+    pub(crate) key_holder: Option<Arc<KeyHolder>>,
     pub(crate) tls: watch::Sender<Arc<ServerConfig>>,
     pub(crate) reload: Arc<Notify>,
     pub(crate) granted: Arc<Notify>,
@@ -34,7 +36,7 @@ impl Reloads {
         let later = LaterEpochs::default();
         tokio::select! {
             () = self.present_epoch(&later) => {}
-            () = later.run(&self.epochs) => {}
+            () = later.run(&self.epochs, self.key_holder.as_ref()) => {}
             () = stop.cancelled() => {}
         }
     }
@@ -85,7 +87,7 @@ impl LaterEpochs {
         }
     }
 
-    async fn run(&self, epochs: &Arc<Epochs>) {
+    async fn run(&self, epochs: &Arc<Epochs>, key_holder: Option<&Arc<KeyHolder>>) {
         loop {
             let which = tokio::select! {
                 biased;
@@ -95,9 +97,18 @@ impl LaterEpochs {
             for publication in epochs.publications().into_iter().skip(1) {
                 publish(publication, which.clone()).await;
             }
-            let epochs = epochs.clone();
-            if let Ok(Err(error)) = spawn_blocking(move || epochs.forget_ended()).await {
-                tracing::error!(problem = %error, "an ended epoch is not deleted yet");
+            let (epochs, key_holder) = (epochs.clone(), key_holder.cloned());
+            let forget = move || {
+                if let Err(error) = epochs.forget_ended() {
+                    tracing::error!(problem = %error, "an ended epoch is not deleted yet");
+                }
+                let oldest = epochs.present().scope().epoch;
+                if let Some(Err(error)) = key_holder.map(|holder| holder.forget_before(oldest)) {
+                    tracing::error!(problem = %error, "seeds of ended epochs are not deleted yet");
+                }
+            };
+            if spawn_blocking(forget).await.is_err() {
+                tracing::error!("deleting ended epochs failed");
             }
         }
     }

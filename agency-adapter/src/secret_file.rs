@@ -1,7 +1,7 @@
 //! Files of the state directory: 32 secret bytes as 64 hex digits, and the atomic writing of those
 //! and of other small files.
 //!
-//! What a file means is the business of `keys`, `salts` and `grants`.
+//! What a file means is the business of `keys`, `salts`, `grants` and `key_holder`.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -53,22 +53,34 @@ pub enum SecretFileError {
 /// # Errors
 /// [`SecretFileError`]; a file that others may read is refused.
 pub fn read(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, SecretFileError> {
+    let Some(text) = read_text(path, 100)? else { return Ok(None) };
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.trim_ascii(), &mut secret[..])
+        .map_err(|_| SecretFileError::Content { path: path.into() })?;
+    Ok(Some(secret))
+}
+
+/// Reads a text, of which some is secret; `None` where there is no such file. More than `largest`
+/// bytes are cut off.
+///
+/// # Errors
+/// [`SecretFileError`]; a file that others may read, or that is no text, is refused.
+pub fn read_text(path: &Path, largest: u64) -> Result<Option<Zeroizing<String>>, SecretFileError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_fault(path)(error)),
     };
-    let mode = file.metadata().map_err(io_fault(path))?.permissions().mode() & 0o7777;
+    let metadata = file.metadata().map_err(io_fault(path))?;
+    let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(SecretFileError::Permissions { path: path.into(), mode });
     }
-    // Room for the digits and a line end: no copy stays behind in a grown buffer.
-    let mut text = Zeroizing::new(Vec::with_capacity(128));
-    file.take(100).read_to_end(&mut text).map_err(io_fault(path))?;
-    let mut secret = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.trim_ascii(), &mut secret[..])
-        .map_err(|_| SecretFileError::Content { path: path.into() })?;
-    Ok(Some(secret))
+    // Room for everything: no copy stays behind in a grown buffer.
+    let room = metadata.len().min(largest) as usize + 1;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    file.take(largest).read_to_string(&mut text).map_err(io_fault(path))?;
+    Ok(Some(text))
 }
 
 /// Makes 32 random bytes and keeps them in a new file of mode 0600, unless there is a file already.
@@ -96,7 +108,7 @@ pub fn create(path: &Path) -> Result<bool, SecretFileError> {
     }
 }
 
-/// Writes a file that holds no plain secret, in one step: a reader sees the old or the new content.
+/// Writes a file of mode 0600 in one step: a reader sees the old or the new content.
 ///
 /// # Errors
 /// [`SecretFileError::Io`].

@@ -4,8 +4,13 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use proto::{
     identity::{Identity, Party},
+    scope::Suite,
     transport,
-    wire::{self, adapter_service_server::AdapterServiceServer},
+    wire::{
+        self, adapter_service_server::AdapterServiceServer,
+        key_holder_service_server::KeyHolderServiceServer,
+        witness_service_server::WitnessServiceServer,
+    },
 };
 use rustls::ServerConfig;
 use tokio::{
@@ -24,14 +29,21 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     epochs::{Epochs, EpochsError},
+    key_holder::{holder::KeyHolder, service::Holder},
     reloads::Reloads,
     vectors::{VectorFailure, run_vectors},
+    witness::{
+        cosigning::{Witness, WitnessFault},
+        service::{Witnessing, complain},
+    },
 };
 
 /// How long open streams may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
+/// The largest showing of log entries.
+const LARGEST_SHOWING: usize = 4 << 20;
 
 /// Why the adapter does not serve. All of it is ours to mend.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +70,9 @@ pub enum ServeError {
     /// What is published in some epoch.
     #[error(transparent)]
     Epochs(#[from] EpochsError),
+    /// The witness's files.
+    #[error(transparent)]
+    Witness(#[from] WitnessFault),
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -85,22 +100,23 @@ pub async fn serve(
     reload: Arc<Notify>,
 ) -> Result<(), ServeError> {
     run_vectors()?;
-    let tls = read_tls(&config, &Agency::open(&config)?)?;
-    let stop = CancellationToken::new();
-    let epochs = Arc::new(Epochs::open(config.clone(), clock, stop.clone())?);
+    let agency = Agency::open(&config)?;
+    let tls = read_tls(&config, &agency)?;
+    let holds = agency.manifest.scope.suite == Suite::Oprf
+        && agency.manifest.holder_index(&config.agency).is_some();
+    let key_holder =
+        holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
+    let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
+    let epochs = Arc::new(Epochs::open(config.clone(), clock)?);
     let (tls_sender, tls) = watch::channel(tls);
-    let granted = Arc::new(Notify::new());
-    let reloads = Reloads {
-        config,
-        epochs: epochs.clone(),
-        tls: tls_sender,
-        reload,
-        granted: granted.clone(),
-    };
+    tokio::spawn(complain(witness.clone(), stop.clone()));
+    let adapter = Adapter { epochs: epochs.clone(), granted: granted.clone(), witness };
+    let routes = routes(adapter, key_holder.clone()).await?;
+    let reloads =
+        Reloads { config, epochs: epochs.clone(), key_holder, tls: tls_sender, reload, granted };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
-    let served =
-        listen(Adapter { epochs: epochs.clone(), granted }, listener, tls, &stop, shutdown);
-    let served = served.await;
+    let served = listen(routes, listener, tls, &stop, shutdown).await;
     stop.cancel();
     let closed: Vec<_> = epochs.publications().iter().map(|it| it.closed()).collect();
     drop(epochs);
@@ -116,17 +132,16 @@ pub async fn serve(
 }
 
 async fn listen(
-    adapter: Adapter,
+    routes: Routes,
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
     stop: &CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let server =
-        transport::server().add_routes(routes(adapter).await?).serve_with_incoming_shutdown(
-            transport::incoming(listener, tls),
-            stop.clone().cancelled_owned(),
-        );
+    let server = transport::server().add_routes(routes).serve_with_incoming_shutdown(
+        transport::incoming(listener, tls),
+        stop.clone().cancelled_owned(),
+    );
     let mut server = std::pin::pin!(server);
     tokio::select! {
         served = &mut server => return served.map_err(|error| fault(&error)),
@@ -141,7 +156,10 @@ async fn listen(
 }
 
 /// Every service of the adapter, each for the gateway alone: also what only tells that it is there.
-async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
+async fn routes(
+    adapter: Adapter,
+    key_holder: Option<Arc<KeyHolder>>,
+) -> Result<Routes, ServeError> {
     let epochs = adapter.epochs.clone();
     let gateway_only = move |request: Request<()>| {
         adapter_service::admit(&epochs, request.extensions()).map(|()| request)
@@ -152,8 +170,18 @@ async fn routes(adapter: Adapter) -> Result<Routes, ServeError> {
         .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
         .build_v1()
         .map_err(|error| fault(&error))?;
+    let (epochs, witness) = (adapter.epochs.clone(), adapter.witness.clone());
+    let holder =
+        key_holder.map(|key_holder| Holder::new(epochs.clone(), key_holder, witness.clone()));
+    let witnessing = WitnessServiceServer::new(Witnessing { epochs, witness });
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
-    Ok(Routes::new(service)
+    let mut routes =
+        Routes::new(service).add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING));
+    if let Some(holder) = holder {
+        let holder = KeyHolderServiceServer::new(holder);
+        routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
+    }
+    Ok(routes
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
 }
@@ -187,12 +215,20 @@ mod tests {
     /// The gRPC status with which each service answers this party.
     async fn answers(party: Option<&str>) -> Vec<String> {
         let (_directory, _people, config, clock) = fixture::agency();
-        let epochs = Epochs::open(config, clock, CancellationToken::new()).expect("opened");
-        let adapter = Adapter { epochs: Arc::new(epochs), granted: Arc::new(Notify::new()) };
-        let mut routes = routes(adapter).await.expect("built").prepare();
+        let epochs = Epochs::open(config.clone(), clock.clone()).expect("opened");
+        let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
+        let witness = Arc::new(witness);
+        let adapter = Adapter { epochs: Arc::new(epochs), granted, witness };
+        let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
+        let routes = routes(adapter, Some(Arc::new(key_holder))).await;
+        let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
+            "/matching.v1.KeyHolderService/Evaluate",
+            "/matching.v1.WitnessService/AddCheckpoint",
+            "/matching.v1.WitnessService/ShowEntries",
             "/grpc.health.v1.Health/Check",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
@@ -221,7 +257,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 3], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 6], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

@@ -8,7 +8,8 @@ use proto::{
 };
 
 use crate::{
-    agency::{self, Agency, AgencyError},
+    accepted_manifest::{self, AcceptedManifestError},
+    agency::{Agency, AgencyError},
     clock::Clock,
     config::Config,
     grants::{Grants, GrantsError},
@@ -66,19 +67,20 @@ pub fn init(config: &Config, clock: &Clock, lang: Lang) -> Result<Initialised, S
     } else {
         lang.pick(format!("{state} 中已有密钥，未作改动"), format!("the keys in {state} were kept"))
     }];
-    match agency::read_manifest(config) {
-        Ok(manifest) => {
-            for manifest in manifest.in_live_epochs(clock.now()) {
+    match accepted_manifest::read(config) {
+        Ok(signed) => {
+            accepted_manifest::remember(&signed, &config.state_dir).map_err(AgencyError::from)?;
+            for manifest in signed.manifest().in_live_epochs(clock.now()) {
                 let (epoch, note) = (manifest.scope.epoch, make_salts(config, &manifest, lang)?);
                 let (zh, en) = (format!("第 {epoch} 期：{note}"), format!("epoch {epoch}: {note}"));
                 notes.push(lang.pick(zh, en));
             }
         }
-        Err(AgencyError::Config(missing)) => notes.push(lang.pick(
+        Err(AcceptedManifestError::Unreadable(missing)) => notes.push(lang.pick(
             format!("尚无联合清单（{missing}）。收到清单后请再次运行 init，生成盐值"),
             format!("no federation manifest yet ({missing}): run init again when it has arrived, to make the salts"),
         )),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(AgencyError::from(error).into()),
     }
     let keys = keys.public();
     Ok(Initialised { keys, block: keys.manifest_block(&config.agency), notes })

@@ -40,7 +40,7 @@ fn recorded(database: &Database) -> Result<Option<String>, redb::Error> {
 
 /// The file's number and, where the file system knows it, when it was made: a copy has another. The
 /// device is left out, since its number may change when the computer starts.
-fn origin(path: &Path) -> io::Result<String> {
+pub(crate) fn origin(path: &Path) -> io::Result<String> {
     use std::os::unix::fs::MetadataExt;
     let metadata = fs::metadata(path)?;
     let made = metadata.created().ok();

@@ -15,11 +15,13 @@ use proto::{
     manifest::Manifest,
     name::AgencyId,
     scope::Suite,
+    signed_manifest::SignedManifest,
     transport::Target,
 };
 use serde::Deserialize;
 
 use crate::{
+    accepted_manifest,
     authorise::Officer,
     tls_in_force::{TlsFiles, TlsInForce},
 };
@@ -34,6 +36,8 @@ pub struct Config {
     pub manifest: Manifest,
     /// Where the next one is read from.
     pub manifest_path: PathBuf,
+    /// The same as its holders signed it.
+    pub signed: SignedManifest,
     /// The policy file.
     pub policy: PathBuf,
     /// Our certificate and whom we trust.
@@ -90,8 +94,9 @@ impl Config {
             .with_context(|| format!("{} is not a gateway configuration", path.display()))?;
         let directory = path.parent().unwrap_or(Path::new("."));
         let manifest_path = directory.join(&file.manifest);
-        let manifest = Manifest::parse(&text(&manifest_path)?)
-            .with_context(|| format!("federation manifest {}", manifest_path.display()))?;
+        let data_dir = directory.join(file.data_dir);
+        let signed = accepted_manifest::read(&manifest_path, &data_dir)?;
+        let manifest = signed.manifest().clone();
         if manifest.scope.suite != Suite::SaltedHash {
             bail!(
                 "federation manifest {} names a suite that this version does not have: it has \
@@ -103,7 +108,8 @@ impl Config {
         let tls = Arc::new(tls);
         Ok(Self {
             listen: file.listen,
-            data_dir: directory.join(file.data_dir),
+            data_dir,
+            signed,
             policy: directory.join(file.policy),
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,

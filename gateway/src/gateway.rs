@@ -18,6 +18,7 @@ use tokio::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    accepted_manifest,
     admin_service::Administration,
     agreement,
     alerts::Alerts,
@@ -69,6 +70,7 @@ impl Gateway {
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
+        accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let (epoch, alerts) = stores(&config, &policy.current(), clock.now()).await?;
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
@@ -88,7 +90,8 @@ impl Gateway {
         };
         let (present, supply) = EpochRun::new(federation.clone(), epoch);
         let pipeline = Pipeline::new(Filling::new(supply)?, alerts.clone()).await?;
-        let manifest = ManifestInForce::new(&config.manifest_path, config.manifest.clone());
+        let manifest =
+            ManifestInForce::new(&config.manifest_path, &config.data_dir, config.manifest.clone());
         let manifest = Arc::new(manifest);
         Ok(Self {
             config,

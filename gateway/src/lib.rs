@@ -3,6 +3,7 @@
 //! `gateway` puts everything together and `pipeline` knows the order of the stages. Nothing here
 //! can turn an identifier into a tag: that code is not in this package's dependencies.
 
+pub mod accepted_manifest;
 pub mod admin_service;
 pub mod agreement;
 pub mod alert;

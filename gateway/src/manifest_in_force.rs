@@ -1,25 +1,29 @@
 //! The federation manifest that was accepted last, and how a newer one takes its place without a
 //! restart.
 //!
-//! One that does not check is refused and the old one stays. What follows from another is
-//! `epoch_change`'s business.
+//! One that is not accepted (`accepted_manifest`) is refused and the old one stays. What follows from
+//! another is `epoch_change`'s business.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use proto::manifest::Manifest;
 use tokio::sync::watch;
+
+use crate::accepted_manifest;
 
 /// The manifest and where to read the next.
 pub struct ManifestInForce {
     path: PathBuf,
+    data_dir: PathBuf,
     current: watch::Sender<Manifest>,
 }
 
 impl ManifestInForce {
     /// The one that was read with the configuration.
-    pub fn new(path: &Path, manifest: Manifest) -> Self {
-        Self { path: path.to_owned(), current: watch::channel(manifest).0 }
+    pub fn new(path: &Path, data_dir: &Path, manifest: Manifest) -> Self {
+        let current = watch::channel(manifest).0;
+        Self { path: path.to_owned(), data_dir: data_dir.to_owned(), current }
     }
 
     /// Reads the file again.
@@ -27,11 +31,13 @@ impl ManifestInForce {
     /// # Errors
     /// Names the file and what is wrong with it; then the old manifest stays.
     pub fn reload(&self) -> anyhow::Result<Manifest> {
-        let manifest = read(&self.path)?;
+        let signed = accepted_manifest::read(&self.path, &self.data_dir)?;
+        let manifest = signed.manifest().clone();
         let (old, new) = (self.current().scope, &manifest.scope);
         if (&old.programme, old.suite) != (&new.programme, new.suite) {
             bail!("{} is for {new}, and this gateway is in {old}", self.path.display());
         }
+        accepted_manifest::remember(&signed, &self.data_dir)?;
         self.current.send_if_modified(|current| {
             let other = *current != manifest;
             current.clone_from(&manifest);
@@ -49,10 +55,4 @@ impl ManifestInForce {
     pub fn subscribe(&self) -> watch::Receiver<Manifest> {
         self.current.subscribe()
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<Manifest> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Manifest::parse(&text).with_context(|| format!("federation manifest {}", path.display()))
 }

@@ -33,6 +33,8 @@ pub enum Reason {
     InvalidPolicy,
     /// A limit was reached; try again later.
     Busy,
+    /// The adapter saw the gateway's log fork and serves it no longer.
+    LogForked,
     /// A signature is not that of the agency it names.
     BadSignature,
     /// The agency has used the evaluations that the manifest allows it in the epoch.
@@ -53,7 +55,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::WrongScope,
         Self::UnknownDataset,
         Self::CursorFromTheFuture,
@@ -63,6 +65,7 @@ impl Reason {
         Self::NotPermitted,
         Self::InvalidPolicy,
         Self::Busy,
+        Self::LogForked,
         Self::BadSignature,
         Self::QuotaExceeded,
         Self::ReplayMismatch,
@@ -90,6 +93,7 @@ impl Reason {
             Self::NotPermitted => "NOT_PERMITTED",
             Self::InvalidPolicy => "INVALID_POLICY",
             Self::Busy => "BUSY",
+            Self::LogForked => "LOG_FORKED",
             Self::BadSignature => "BAD_SIGNATURE",
             Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::ReplayMismatch => "REPLAY_MISMATCH",
@@ -106,6 +110,7 @@ impl Reason {
             Self::WrongScope
             | Self::CursorFromTheFuture
             | Self::NotLoaded
+            | Self::LogForked
             | Self::ReplayMismatch
             | Self::NumberTooOld
             | Self::NoKeyShare => Code::FailedPrecondition,

@@ -34,6 +34,10 @@ pub const CEREMONY: &str = "matching.v1 2026-11-27 key ceremony";
 pub const CONTRIBUTION_INFO: &str = "matching.v1 key contribution";
 /// Prefix of the bytes a contributor signs (PROTOCOL.md section 15.2).
 pub const CONTRIBUTION_SIGNATURE: &str = "matching.v1 key contribution signature";
+/// BLAKE3 derive_key context of a contribution's commitments (PROTOCOL.md section 15.2).
+pub const CONTRIBUTION_COMMITMENT: &str = "matching.v1 2026-11-27 key contribution commitment";
+/// BLAKE3 derive_key context of a ceremony's transcript (PROTOCOL.md section 15.2).
+pub const TRANSCRIPT: &str = "matching.v1 2026-11-27 key ceremony transcript";
 /// BLAKE3 derive_key context of a subset's first seed (PROTOCOL.md section 15.2).
 pub const SEED: &str = "matching.v1 2026-11-27 key seed";
 /// BLAKE3 derive_key context of the next epoch's seed (PROTOCOL.md section 15.2).
@@ -66,6 +70,8 @@ mod tests {
             CEREMONY,
             CONTRIBUTION_INFO,
             CONTRIBUTION_SIGNATURE,
+            CONTRIBUTION_COMMITMENT,
+            TRANSCRIPT,
             SEED,
             SEED_NEXT,
             KEY_PART,

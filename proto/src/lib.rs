@@ -31,10 +31,12 @@ pub mod merkle;
 pub mod name;
 pub mod note;
 pub mod person_secret;
+pub mod quorum;
 pub mod salt;
 pub mod schema;
 pub mod scope;
 pub mod sealed_row;
+pub mod signed_manifest;
 pub mod signing;
 pub mod subject;
 pub mod succession;
@@ -43,6 +45,7 @@ pub mod tiled_tree;
 pub mod tls;
 pub mod transport;
 pub mod wire;
+pub mod witness;
 
 /// Golden values of every derivation; an adapter's `doctor` runs them.
 pub const DERIVATION_VECTORS: &str = include_str!("../vectors/derivation.json");

@@ -10,7 +10,7 @@ pub struct LengthPrefixed(Zeroizing<Vec<u8>>);
 impl LengthPrefixed {
     /// Nothing yet. The room is enough for every fixed derivation, so that no copy stays behind.
     pub fn new() -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(256)))
+        Self(Zeroizing::new(Vec::with_capacity(512)))
     }
 
     /// Appends `lp(bytes)`.

@@ -49,13 +49,18 @@ pub enum ScopeError {
     },
 }
 
+impl std::fmt::Display for Suite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SaltedHash => "salted-hash",
+            Self::Oprf => "oprf",
+        })
+    }
+}
+
 impl std::fmt::Display for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let suite = match self.suite {
-            Suite::SaltedHash => "salted-hash",
-            Suite::Oprf => "oprf",
-        };
-        write!(f, "programme {} epoch {} suite {suite}", self.programme, self.epoch)
+        write!(f, "programme {} epoch {} suite {}", self.programme, self.epoch, self.suite)
     }
 }
 

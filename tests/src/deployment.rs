@@ -28,6 +28,7 @@ use proto::{
     salt::Salt,
     schema::DatasetKind,
     scope::Suite,
+    signed_manifest::SignedManifest,
     signing::{SigningKey, VerifyingKey},
     subject::Subject,
 };
@@ -112,7 +113,7 @@ impl Deployment {
         fs::write(dir.join("policy.toml"), policy)?;
         let pki = Pki::new(&ids.programme.id);
         let manifest = manifest(dir, &ids, &pki)?;
-        fs::write(dir.join("federation.toml"), manifest.to_string())?;
+        publish(dir, &manifest)?;
         let issued = manifest.clone();
         let manifest = manifest.check()?;
         let mut households = vec![];
@@ -145,7 +146,7 @@ impl Deployment {
         let epoch = |&(number, until): &(u32, Date)| Epoch { number, until, share_keys: vec![] };
         self.issued.version += 1;
         self.issued.epochs = epochs.iter().map(epoch).collect();
-        fs::write(self.dir.join("federation.toml"), self.issued.to_string())?;
+        publish(&self.dir, &self.issued)?;
         let manifest = self.issued.clone().check()?;
         self.manifest = manifest.in_epoch(self.manifest.scope.epoch).unwrap_or(manifest);
         Ok(())
@@ -352,6 +353,19 @@ fn manifest(dir: &Path, ids: &PolicyIds, pki: &Pki) -> anyhow::Result<ManifestFi
         agencies,
         datasets,
     })
+}
+
+/// Has a manifest signed by all its holders and gives it to everybody.
+///
+/// # Errors
+/// The file system's, or a manifest that is not good.
+pub fn publish(dir: &Path, manifest: &ManifestFile) -> anyhow::Result<()> {
+    let mut signed = SignedManifest::parse(&manifest.to_string())?;
+    for holder in &manifest.holders.agencies {
+        let keys = Keys::read(&dir.join(holder.as_str()).join("state"))?;
+        signed.sign(holder, &keys.signing)?;
+    }
+    Ok(fs::write(dir.join("federation.toml"), signed.to_string())?)
 }
 
 /// Makes the key of the gateway's log.

@@ -7,10 +7,11 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use prost::Message;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "matching/v1/scope.proto",
     "matching/v1/adapter.proto",
     "matching/v1/holder.proto",
+    "matching/v1/witness.proto",
     "matching/v1/audit.proto",
     "matching/v1/match.proto",
     "matching/v1/admin.proto",

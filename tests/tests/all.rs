@@ -1,5 +1,6 @@
 //! The one integration test binary: everything that needs both sides.
 
+mod access_log;
 mod architecture;
 mod canaries;
 mod capability;

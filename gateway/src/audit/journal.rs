@@ -15,8 +15,8 @@ use proto::tile::split_entries;
 
 use super::disk::{Disk, NewFile};
 
-/// A segment that is longer than this is followed by another one.
-const SEGMENT: usize = 16 << 20;
+/// A segment that is longer than this is followed by another one. Tests have many short ones.
+const SEGMENT: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };
 /// Begins every frame.
 const MARK: &[u8; 8] = b"\x89LOG\r\n\x1a\n";
 /// Mark, first index, time, number of entries, length of the entries.

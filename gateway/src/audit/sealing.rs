@@ -178,9 +178,8 @@ impl Sealer {
         for (tile, _) in tiles.iter().filter(|(tile, _)| tile.is_full()) {
             let partial = self.tiles.path(Tile { width: 1, ..*tile });
             let directory = partial.parent().expect("a partial tile is in a directory");
-            if self.known.remove(directory) {
-                self.disk.remove_directory(directory)?;
-            }
+            self.known.remove(directory);
+            self.disk.remove_directory(directory)?;
         }
         Journal::trim(&*self.disk, &self.places.journal, self.edge.size())
     }

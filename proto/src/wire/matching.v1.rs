@@ -1705,6 +1705,449 @@ pub mod requester_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddCheckpointRequest {
+    /// The size of the last checkpoint that the witness cosigned; 0 where it never did.
+    #[prost(uint64, tag = "1")]
+    pub old_size: u64,
+    /// RFC 6962 consistency proof from the old size to the checkpoint's: at most 63 hashes of 32 bytes.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// A C2SP checkpoint, signed by the log.
+    #[prost(string, tag = "3")]
+    pub checkpoint: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddCheckpointResponse {
+    #[prost(oneof = "add_checkpoint_response::Outcome", tags = "1, 2")]
+    pub outcome: ::core::option::Option<add_checkpoint_response::Outcome>,
+}
+/// Nested message and enum types in `AddCheckpointResponse`.
+pub mod add_checkpoint_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// A cosignature/v1 line, without its newline.
+        #[prost(string, tag = "1")]
+        Cosignature(::prost::alloc::string::String),
+        /// The old size was another than this, which is the witness's. Nothing was cosigned.
+        #[prost(uint64, tag = "2")]
+        KnownSize(u64),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ShowEntriesRequest {
+    /// The size of the checkpoint that the proofs lead to: the last that the witness cosigned.
+    #[prost(uint64, tag = "1")]
+    pub size: u64,
+    /// The entries are all those in the log from `from` up to `until`, exclusive, that concern the agency.
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub until: u64,
+    /// Ascending, at most 256 of them.
+    #[prost(message, repeated, tag = "4")]
+    pub entries: ::prost::alloc::vec::Vec<ShownEntry>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShownEntry {
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// As hashed.
+    #[prost(bytes = "vec", tag = "2")]
+    pub entry: ::prost::alloc::vec::Vec<u8>,
+    /// RFC 6962 inclusion proof: at most 63 hashes of 32 bytes.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShowEntriesResponse {
+    /// Where the next request begins. Where the request did not begin or lead where the witness is, this
+    /// says where that is, and nothing of the request was taken.
+    #[prost(uint64, tag = "1")]
+    pub shown_until: u64,
+    /// The size of the last checkpoint that the witness cosigned.
+    #[prost(uint64, tag = "2")]
+    pub known_size: u64,
+}
+/// Generated client implementations.
+pub mod witness_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct WitnessServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl WitnessServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> WitnessServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> WitnessServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            WitnessServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
+        pub async fn add_checkpoint(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.WitnessService/AddCheckpoint",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.WitnessService", "AddCheckpoint"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shows this agency the log entries about its own syncs, releases and evaluations.
+        pub async fn show_entries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ShowEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.WitnessService/ShowEntries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.WitnessService", "ShowEntries"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod witness_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with WitnessServiceServer.
+    #[async_trait]
+    pub trait WitnessService: std::marker::Send + std::marker::Sync + 'static {
+        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
+        async fn add_checkpoint(
+            &self,
+            request: tonic::Request<super::AddCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Status,
+        >;
+        /// Shows this agency the log entries about its own syncs, releases and evaluations.
+        async fn show_entries(
+            &self,
+            request: tonic::Request<super::ShowEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct WitnessServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> WitnessServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for WitnessServiceServer<T>
+    where
+        T: WitnessService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.WitnessService/AddCheckpoint" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddCheckpointSvc<T: WitnessService>(pub Arc<T>);
+                    impl<
+                        T: WitnessService,
+                    > tonic::server::UnaryService<super::AddCheckpointRequest>
+                    for AddCheckpointSvc<T> {
+                        type Response = super::AddCheckpointResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddCheckpointRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WitnessService>::add_checkpoint(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddCheckpointSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.WitnessService/ShowEntries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ShowEntriesSvc<T: WitnessService>(pub Arc<T>);
+                    impl<
+                        T: WitnessService,
+                    > tonic::server::UnaryService<super::ShowEntriesRequest>
+                    for ShowEntriesSvc<T> {
+                        type Response = super::ShowEntriesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ShowEntriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WitnessService>::show_entries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ShowEntriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for WitnessServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.WitnessService";
+    impl<T> tonic::server::NamedService for WitnessServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Where an answer's own entry is in the log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogPlace {
@@ -3453,7 +3896,7 @@ pub enum EpochGap {
     NotArrived = 1,
     /// It is stale, and in the present epoch it is fresh.
     Stale = 2,
-    /// Its owner has granted its salt to nobody in this epoch, and has in the present one.
+    /// Its owner has granted nothing in this epoch, and has in the present one.
     NotGranted = 3,
     /// A watch agency that was granted its salt does not release person secrets for it yet.
     GrantNotUsed = 4,

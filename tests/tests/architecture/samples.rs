@@ -3,12 +3,18 @@
 
 use std::{collections::BTreeSet, fs, process::Command};
 
+use agency_adapter::{accepted_manifest, agency, secret_file};
 use gateway::{authorise::Register, policy_in_force::PolicyInForce};
-use proto::{manifest::Manifest, schema::DatasetKind};
+use proto::{
+    manifest::Manifest, manifest_file::ManifestFile, schema::DatasetKind,
+    signed_manifest::SignedManifest, signing::SigningKey,
+};
 use tests::pki::Pki;
 use toml::{Table, Value};
 
 use super::{files, text};
+
+const MANIFEST: &str = "deploy/samples/federation.toml";
 
 fn table(path: &str) -> Table {
     text(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -43,7 +49,7 @@ fn every_configuration_file_that_is_shipped_is_toml() {
 
 #[test]
 fn the_sample_manifest_lists_what_the_default_policy_knows() {
-    let manifest = Manifest::parse(&text("deploy/samples/federation.toml")).expect("it is good");
+    let manifest = Manifest::parse(&text(MANIFEST)).expect("it is good");
     let policy = policy();
     let programme = policy["programme"].as_table().expect("a table");
     assert_eq!(manifest.scope.programme.as_str(), word(programme, "id"));
@@ -121,16 +127,36 @@ fn the_sample_adapter_publishes_the_flags_that_the_default_policy_declares() {
 
 const PROGRAMME: &str = "nanjing-assistance";
 
+/// The sample manifest as somebody could use it: nobody has the keys of its placeholders, so its
+/// holders get keys that are thrown away, and sign.
+fn signed_manifest() -> String {
+    let mut file = ManifestFile::parse(&text(MANIFEST)).expect("it is good");
+    let mut keys = vec![];
+    for holder in file.holders.agencies.clone() {
+        let seed = secret_file::random().expect("random bytes");
+        let key = SigningKey::from_seed(&seed);
+        let listed = file.agencies.iter_mut().find(|agency| agency.id == holder);
+        listed.expect("holders are agencies").signing_key = key.verifying_key();
+        keys.push((holder, key));
+    }
+    let mut signed = SignedManifest::parse(&file.to_string()).expect("it is good");
+    for (holder, key) in &keys {
+        signed.sign(holder, key).expect("a holder");
+    }
+    signed.to_string()
+}
+
 /// A copy of the samples in which the files that they name are there: certificates of an authority
-/// that is thrown away, and the default policy.
+/// that is thrown away, a signed manifest, and the default policy.
 fn complete_copy(role: &str, id: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     let place = |name: &str, text: &str| {
         fs::write(directory.path().join(name), text).expect("a file that can be written");
     };
-    for name in ["adapter.toml", "ctl.toml", "federation.toml", "gateway.toml"] {
+    for name in ["adapter.toml", "ctl.toml", "gateway.toml"] {
         place(name, &text(&format!("deploy/samples/{name}")));
     }
+    place("federation.toml", &signed_manifest());
     place("policy.toml", &text("deploy/policy/default.toml"));
     let pki = Pki::new(PROGRAMME);
     pki.write(&pki.issue(role, id), &[], &directory.path().join("tls")).expect("written");
@@ -154,8 +180,8 @@ fn an_adapter_reads_the_sample_configuration_and_finds_its_datasets_in_the_sampl
     let copy = complete_copy("agency", "public_security");
     let config = agency_adapter::config::Config::read(&copy.path().join("adapter.toml"))
         .unwrap_or_else(|error| panic!("deploy/samples/adapter.toml: {error}"));
-    let manifest = agency_adapter::agency::read_manifest(&config).expect("the manifest is good");
-    agency_adapter::agency::check_datasets(&manifest, &config).expect("they agree");
+    let signed = accepted_manifest::read(&config).expect("the manifest is good");
+    agency::check_datasets(signed.manifest(), &config).expect("they agree");
     let identity = config.tls.read().expect("the files that it names").identity;
     assert_eq!(identity.to_string(), format!("spiffe://{PROGRAMME}/agency/{}", config.agency));
 }
