@@ -3,6 +3,9 @@
 //! An adapter that derives otherwise than its peers finds nobody and says nothing, so it does not
 //! start.
 
+use std::{num::NonZeroU8, sync::Arc};
+
+use curve25519_dalek::scalar::Scalar;
 use proto::{
     DERIVATION_VECTORS,
     name::DatasetId,
@@ -14,7 +17,10 @@ use proto::{
 };
 use serde::Deserialize;
 
-use crate::derive::Root;
+use crate::{
+    derive::Root,
+    oprf::{Blinding, Output, Share, ShareKeys},
+};
 
 /// This build derives something other than the golden value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +38,7 @@ pub struct VectorFailure {
 struct Case {
     scope: CaseScope,
     identifier_hex: String,
+    evaluated: Option<CaseEvaluated>,
     salt_hex: String,
     dataset: DatasetId,
     root_hex: String,
@@ -49,6 +56,14 @@ struct CaseScope {
     programme: proto::name::ProgrammeId,
     epoch: u32,
     suite: proto::scope::Suite,
+}
+
+/// With suite `oprf`: the whole key, and what the function gives under it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseEvaluated {
+    key_hex: String,
+    output_hex: String,
 }
 
 #[derive(Deserialize)]
@@ -88,9 +103,10 @@ impl Case {
         let scope = Scope { programme: programme.clone(), epoch: *epoch, suite: *suite };
         let salt: [u8; 32] = bytes(&self.salt_hex)?.try_into().map_err(|_| "length of salt")?;
         let identifier = bytes(&self.identifier_hex)?;
-        let root = match scope.suite {
-            Suite::SaltedHash => Root::computed(&identifier),
-            Suite::Oprf => return Err("suite"),
+        let root = match (scope.suite, &self.evaluated) {
+            (Suite::SaltedHash, None) => Root::computed(&identifier),
+            (Suite::Oprf, Some(evaluated)) => Root::evaluated(evaluated.run(&identifier)?.expose()),
+            _ => return Err("suite"),
         };
         let secret = root.person_secret(&scope, &self.dataset, &Salt::from_bytes(salt));
         for (what, derived, golden) in [
@@ -106,6 +122,21 @@ impl Case {
             }
         }
         self.sealed_row.as_ref().map_or(Ok(()), |row| row.run(&scope, &self.dataset, &secret))
+    }
+}
+
+impl CaseEvaluated {
+    /// Evaluates as requester and holder do; one holder has the whole key.
+    fn run(&self, identifier: &[u8]) -> Result<Output, &'static str> {
+        let key: [u8; 32] = bytes(&self.key_hex)?.try_into().map_err(|_| "length of key")?;
+        let key = Option::from(Scalar::from_canonical_bytes(key)).ok_or("key")?;
+        let share = Share::new(NonZeroU8::MIN, key).ok_or("key")?;
+        let keys = ShareKeys::new(1, &[share.public().to_bytes()]).map_err(|_| "share key")?;
+        let mut blinding = Blinding::new(Arc::new(keys), &[identifier]).map_err(|_| "blinding")?;
+        let answer = share.evaluate(blinding.elements()).map_err(|_| "evaluation")?;
+        blinding.accept(share.index(), &answer).map_err(|_| "proof")?;
+        let output = blinding.finalize().map_err(|_| "output")?.pop().ok_or("output")?;
+        if hex::encode(output.expose()) == self.output_hex { Ok(output) } else { Err("output") }
     }
 }
 
@@ -139,6 +170,6 @@ mod tests {
 
     #[test]
     fn every_derivation_gives_the_golden_values_of_an_independent_implementation() {
-        assert_eq!(run_vectors(), Ok(5));
+        assert_eq!(run_vectors(), Ok(8));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::{
+    act::Act,
     name::{AgencyId, DatasetId},
     schema::DatasetKind,
     wire,
@@ -11,6 +12,8 @@ use tonic::{Request, Response, Status};
 use wire::admin_service_server::AdminService;
 
 use crate::{
+    audit::recorder::Recorder,
+    authorise::caller,
     catalogue::{Catalogue, CatalogueDataset},
     clock::{Clock, later},
     epoch::{Live, LiveEpochs},
@@ -32,6 +35,8 @@ pub struct Administration {
     pub manifest: Arc<ManifestInForce>,
     /// The time.
     pub clock: Clock,
+    /// Writes down who asks.
+    pub recorder: Recorder,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -40,9 +45,10 @@ type Answer<T> = Result<Response<T>, Status>;
 impl AdminService for Administration {
     async fn list_agencies(
         &self,
-        _: Request<wire::ListAgenciesRequest>,
+        request: Request<wire::ListAgenciesRequest>,
     ) -> Answer<wire::ListAgenciesResponse> {
         let board = self.epochs.present().status.read();
+        self.record(&request, Act::AgenciesListed { count: board.agencies.len() as u64 }).await?;
         let agencies = board.agencies.iter().map(|(agency, line)| wire::AgencyStatus {
             agency: agency.to_string(),
             address: line.address.clone(),
@@ -56,48 +62,52 @@ impl AdminService for Administration {
 
     async fn list_datasets(
         &self,
-        _: Request<wire::ListDatasetsRequest>,
+        request: Request<wire::ListDatasetsRequest>,
     ) -> Answer<wire::ListDatasetsResponse> {
         let (policy, present) = (self.policy.current(), self.epochs.present());
         let board = present.status.read();
         let datasets = policy.catalogue.datasets.iter();
         let datasets = datasets.map(|dataset| self.dataset(dataset, &board));
-        let datasets = datasets.chain(strangers(&policy.catalogue, &board)).collect();
+        let datasets: Vec<_> = datasets.chain(strangers(&policy.catalogue, &board)).collect();
+        self.record(&request, Act::DatasetsListed { count: datasets.len() as u64 }).await?;
         let scope = Some((&present.manifest.scope).into());
         Ok(Response::new(wire::ListDatasetsResponse { scope, datasets }))
     }
 
     async fn list_grants(
         &self,
-        _: Request<wire::ListGrantsRequest>,
+        request: Request<wire::ListGrantsRequest>,
     ) -> Answer<wire::ListGrantsResponse> {
-        let grants =
-            self.epochs.present().grants.list().into_iter().map(|line| wire::GrantStatus {
-                dataset: line.dataset.to_string(),
-                owner: line.owner.to_string(),
-                grantee: line.grantee.to_string(),
-                problem: line.problem,
-            });
+        let grants = self.epochs.present().grants.list();
+        self.record(&request, Act::GrantsListed { count: grants.len() as u64 }).await?;
+        let grants = grants.into_iter().map(|line| wire::GrantStatus {
+            dataset: line.dataset.to_string(),
+            owner: line.owner.to_string(),
+            grantee: line.grantee.to_string(),
+            problem: line.problem,
+        });
         Ok(Response::new(wire::ListGrantsResponse { grants: grants.collect() }))
     }
 
     async fn list_epochs(
         &self,
-        _: Request<wire::ListEpochsRequest>,
+        request: Request<wire::ListEpochsRequest>,
     ) -> Answer<wire::ListEpochsResponse> {
         let Live { present, next } = self.epochs.live();
         let catalogue = self.policy.current().catalogue.clone();
         let mut epochs = vec![wire_epoch::in_force(&present, &catalogue)];
         epochs.extend(next.as_ref().map(wire_epoch::next));
+        self.record(&request, Act::EpochsListed { count: epochs.len() as u64 }).await?;
         Ok(Response::new(wire::ListEpochsResponse { epochs }))
     }
 
     async fn reload_policy(
         &self,
-        _: Request<wire::ReloadPolicyRequest>,
+        request: Request<wire::ReloadPolicyRequest>,
     ) -> Answer<wire::ReloadPolicyResponse> {
-        let policy = self.policy.reload().map_err(Refusal::from)?;
-        if let Err(error) = self.manifest.reload() {
+        let by = caller(&request)?.actor();
+        let policy = self.policy.reload(&self.recorder, &by).await.map_err(Refusal::from)?;
+        if let Err(error) = self.manifest.reload(&self.recorder, &by).await {
             let problem = format!("{error:#}");
             tracing::error!(problem, "manifest refused; the old one stays");
             let text = "the policy is in force; the federation manifest was refused, and the old \
@@ -112,6 +122,12 @@ impl AdminService for Administration {
 }
 
 impl Administration {
+    async fn record<T: Sync>(&self, request: &Request<T>, act: Act) -> Result<(), Refusal> {
+        let by = caller(request)?.actor();
+        self.recorder.record(&by, act).await?;
+        Ok(())
+    }
+
     fn dataset(&self, dataset: &CatalogueDataset, board: &Board) -> wire::DatasetStatus {
         let line = board.datasets.get(&dataset.schema.dataset).cloned().unwrap_or_default();
         let kind = match dataset.schema.kind {

@@ -1,12 +1,13 @@
 //! Alerts and policy history, on disk (SQL through sqlx).
 //!
 //! The SQL is plain, so that another engine can take SQLite's place. One transaction per
-//! evaluation: what was not committed was never told to anybody.
+//! evaluation: what was not committed was never told to anybody. Takes only changes that the access
+//! log has, and gives alerts out only sealed, for the log to open.
 
 use std::path::Path;
 
 use jiff::Timestamp;
-use proto::subject::Subject;
+use proto::{alert_id::AlertId, name::RuleId, subject::Subject};
 use sqlx::{
     QueryBuilder, Row, Sqlite, SqlitePool, Transaction,
     sqlite::{
@@ -14,7 +15,11 @@ use sqlx::{
     },
 };
 
-use crate::alert::{Alert, State};
+use crate::{
+    alert::{Alert, State},
+    alert_acts::{Delivery, EpochChange, Found, Page, Run},
+    audit::logged::{Logged, Unlogged},
+};
 
 const SCHEMA: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS alert (
@@ -129,11 +134,12 @@ impl Alerts {
         Ok(revision.cast_unsigned())
     }
 
-    /// Writes changed alerts, all or none.
+    /// Writes the alerts that a run changes, all or none.
     ///
     /// # Errors
     /// [`AlertsError`]; then none is written.
-    pub async fn write(&self, alerts: &[Alert]) -> Result<()> {
+    pub async fn write(&self, run: &Logged<Run>) -> Result<()> {
+        let alerts = &run.what().changed;
         let mut transaction = self.0.begin().await?;
         put(&mut transaction, alerts).await?;
         transaction.commit().await?;
@@ -150,15 +156,29 @@ impl Alerts {
         number.map(|number| u32::try_from(number).map_err(|_| AlertsError::Foreign)).transpose()
     }
 
+    /// Puts the first epoch of a new store into force.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn begin(&self, epoch: u32, from: Timestamp) -> Result<()> {
+        sqlx::query("INSERT INTO epoch (number, in_force_from) VALUES ($1, $2)")
+            .bind(i64::from(epoch))
+            .bind(from.as_second())
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
     /// Puts an epoch into force and writes the alerts that change with it, all or nothing.
     ///
     /// # Errors
     /// [`AlertsError`]; then the epoch before stays, with its alerts.
-    pub async fn change_epoch(&self, epoch: u32, from: Timestamp, alerts: &[Alert]) -> Result<()> {
+    pub async fn change_epoch(&self, change: &Logged<EpochChange>, from: Timestamp) -> Result<()> {
+        let EpochChange { to: epoch, changed, .. } = change.what();
         let mut transaction = self.0.begin().await?;
-        put(&mut transaction, alerts).await?;
+        put(&mut transaction, changed).await?;
         sqlx::query("INSERT INTO epoch (number, in_force_from) VALUES ($1, $2)")
-            .bind(i64::from(epoch))
+            .bind(i64::from(*epoch))
             .bind(from.as_second())
             .execute(&mut *transaction)
             .await?;
@@ -166,13 +186,15 @@ impl Alerts {
         Ok(())
     }
 
-    /// One alert.
+    /// One alert, where it is in a region with this prefix.
     ///
     /// # Errors
     /// [`AlertsError`].
-    pub async fn get(&self, id: &str) -> Result<Option<Alert>> {
+    pub async fn get(&self, id: &str, region: &str) -> Result<Option<Unlogged<Found>>> {
         let row = sqlx::query("SELECT * FROM alert WHERE id = $1").bind(id);
-        row.fetch_optional(&self.0).await?.as_ref().map(alert).transpose()
+        let found = row.fetch_optional(&self.0).await?.as_ref().map(alert).transpose()?;
+        let found = found.filter(|alert| alert.region.starts_with(region));
+        Ok(found.map(|alert| Unlogged::seal(Found(alert))))
     }
 
     /// A page of alerts in the order of due time.
@@ -184,7 +206,7 @@ impl Alerts {
         filter: &Filter,
         after: Option<&After>,
         limit: u32,
-    ) -> Result<Vec<Alert>> {
+    ) -> Result<Unlogged<Page>> {
         let mut query = filter.query();
         if let Some(After { due_at, id }) = after {
             query.push(" AND (due_at > ").push_bind(*due_at);
@@ -192,18 +214,26 @@ impl Alerts {
             query.push(" AND id > ").push_bind(id.clone()).push("))");
         }
         query.push(" ORDER BY due_at, id LIMIT ").push_bind(i64::from(limit));
-        query.build().fetch_all(&self.0).await?.iter().map(alert).collect()
+        let page = query.build().fetch_all(&self.0).await?;
+        Ok(Unlogged::seal(Page(page.iter().map(alert).collect::<Result<_>>()?)))
     }
 
-    /// Alerts that changed after a revision, in the order of change.
+    /// Alerts that changed after a revision, in the order of change, where there are any.
     ///
     /// # Errors
     /// [`AlertsError`].
-    pub async fn since(&self, filter: &Filter, revision: u64, limit: u32) -> Result<Vec<Alert>> {
+    pub async fn since(
+        &self,
+        filter: &Filter,
+        revision: u64,
+        limit: u32,
+    ) -> Result<Option<Unlogged<Delivery>>> {
         let mut query = filter.query();
         query.push(" AND revision > ").push_bind(revision.cast_signed());
         query.push(" ORDER BY revision LIMIT ").push_bind(i64::from(limit));
-        query.build().fetch_all(&self.0).await?.iter().map(alert).collect()
+        let changed = query.build().fetch_all(&self.0).await?;
+        let changed: Vec<Alert> = changed.iter().map(alert).collect::<Result<_>>()?;
+        Ok((!changed.is_empty()).then(|| Unlogged::seal(Delivery(changed))))
     }
 
     /// Records that a policy came into force.
@@ -313,6 +343,10 @@ fn alert(row: &SqliteRow) -> Result<Alert> {
     let bytes = |column: &str| hex::decode(text(column)?).map_err(|_| AlertsError::Foreign);
     let subject = bytes("subject")?.try_into().map_err(|_| AlertsError::Foreign)?;
     let state = i32::try_from(number("state")?).ok().and_then(State::from_number);
+    let spelt = text("id")?.parse::<AlertId>().is_ok() && text("rule")?.parse::<RuleId>().is_ok();
+    if !spelt {
+        return Err(AlertsError::Foreign);
+    }
     Ok(Alert {
         id: text("id")?,
         subject: Subject(subject),

@@ -1,7 +1,8 @@
 //! Who may call what: roles by method, region by officer, both from the configuration.
 //!
 //! Works on the path of the call before any service sees it. A method that the table does not list
-//! is refused, and so is everybody who is not registered.
+//! is refused, and so is everybody who is not registered. Every refusal, a service's too, is counted
+//! for the access log.
 
 use std::{
     collections::HashMap,
@@ -9,9 +10,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures::future::{Either, Ready, ready};
+use futures::future::BoxFuture;
 use proto::{
-    fault::Reason,
+    act::MethodName,
+    entry::Actor,
+    fault::{Reason, reason_of},
     identity::{Identity, Party},
     name::{AgencyId, ProgrammeId},
 };
@@ -21,9 +24,11 @@ use tonic::{
     body::Body,
     codegen::{
         Service,
-        http::{Request, Response},
+        http::{Request, Response, StatusCode},
     },
 };
+
+use crate::{audit::tally::Tally, refusal::Refusal};
 
 /// What an officer is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -35,7 +40,9 @@ pub enum Role {
     Analyst,
     /// Runs the gateway.
     Administrator,
-    /// Reviews: sees what others see, alerts of a region included, and changes nothing.
+    /// Watches over who is connected and who was granted what.
+    Security,
+    /// Reads the access log, and nothing else.
     Auditor,
 }
 
@@ -55,13 +62,20 @@ pub struct Officer {
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Officer>);
 
-const STAFF: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Auditor];
-const ALERTS: &[Role] = &[Role::Caseworker, Role::Auditor];
-const RUNNING: &[Role] = &[Role::Administrator, Role::Auditor];
+const STAFF: &[Role] =
+    &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Security, Role::Auditor];
+const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator];
+const ALERTS: &[Role] = &[Role::Caseworker];
+const RUNNING: &[Role] = &[Role::Administrator, Role::Security];
+const LOG: &[Role] = &[Role::Auditor];
+/// What runs the gateway, what watches over it and what reviews both are never in one hand.
+const APART: [Role; 3] = [Role::Administrator, Role::Security, Role::Auditor];
+/// Below it the log's tiles and its checkpoint are served.
+pub const LOG_FILES: &str = "/log/";
 
 /// Every method and who may call it.
 const METHODS: &[(&str, &[Role])] = &[
-    ("/matching.v1.MatchService/ListRules", STAFF),
+    ("/matching.v1.MatchService/ListRules", RULES),
     ("/matching.v1.MatchService/ListAlerts", ALERTS),
     ("/matching.v1.MatchService/GetAlert", ALERTS),
     ("/matching.v1.MatchService/WatchAlerts", ALERTS),
@@ -71,15 +85,32 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.AdminService/ListGrants", RUNNING),
     ("/matching.v1.AdminService/ListEpochs", RUNNING),
     ("/matching.v1.AdminService/ReloadPolicy", &[Role::Administrator]),
-    ("/matching.v1.AuditService/Search", &[Role::Auditor]),
-    ("/matching.v1.AuditService/Prove", &[Role::Auditor]),
-    ("/matching.v1.AuditService/GetCheckpoint", &[Role::Auditor]),
+    ("/matching.v1.AuditService/Search", LOG),
+    ("/matching.v1.AuditService/Prove", LOG),
+    ("/matching.v1.AuditService/GetCheckpoint", LOG),
     ("/matching.v1.AuditService/GetReceipt", STAFF),
     ("/grpc.health.v1.Health/Check", STAFF),
     ("/grpc.health.v1.Health/Watch", STAFF),
     ("/grpc.health.v1.Health/List", STAFF),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", RUNNING),
 ];
+
+/// The roles that may call a path, and what the log calls its method.
+fn method(path: &str) -> Option<(&'static [Role], MethodName)> {
+    if path.starts_with(LOG_FILES) {
+        return Some((LOG, named("/Log/Get")));
+    }
+    let (listed, roles) = METHODS.iter().find(|(listed, _)| *listed == path)?;
+    Some((roles, named(listed)))
+}
+
+/// `/package.Service/Method` without the package.
+fn named(path: &str) -> MethodName {
+    let path = path.trim_start_matches('/');
+    let (package, method) = path.split_once('/').unwrap_or_default();
+    let service = package.rsplit_once('.').map_or(package, |(_, service)| service);
+    format!("{service}/{method}").try_into().expect("listed methods are called by letters")
+}
 
 /// The register, checked.
 #[derive(Clone)]
@@ -97,6 +128,12 @@ pub enum RegisterError {
     /// Without a role, or with a region that is no prefix of one.
     #[error("[[officer]] {0} needs a role, and a region of up to 12 digits (\"\" for everywhere)")]
     Unusable(AgencyId),
+    /// Roles that must not be in one hand.
+    #[error(
+        "[[officer]] {0} has roles that nobody may have together: administrator, security and \
+         auditor are three people, and an auditor has no other role"
+    )]
+    Combined(AgencyId),
     /// Nobody could ever use the service.
     #[error(
         "nobody is registered for {0}: add an [[officer]] with one of its roles, or the gateway \
@@ -116,6 +153,11 @@ impl Register {
             let digits = officer.region.bytes().all(|byte| byte.is_ascii_digit());
             if officer.roles.is_empty() || !digits || officer.region.len() > 12 {
                 return Err(RegisterError::Unusable(officer.id));
+            }
+            let apart = APART.iter().filter(|role| officer.roles.contains(role)).count();
+            let audits = officer.roles.contains(&Role::Auditor);
+            if apart > 1 || audits && officer.roles.iter().any(|role| *role != Role::Auditor) {
+                return Err(RegisterError::Combined(officer.id));
             }
             let id = officer.id.clone();
             if officers.insert(id.clone(), Arc::new(officer)).is_some() {
@@ -149,24 +191,50 @@ impl Register {
             return Err(refuse("of another programme"));
         }
         let officer = self.officers.get(id).ok_or_else(|| refuse("not registered"))?;
-        let roles = METHODS.iter().find(|(method, _)| *method == path).map(|(_, roles)| *roles);
-        let roles = roles.ok_or_else(|| refuse("no such method"))?;
+        let (roles, _) = method(path).ok_or_else(|| refuse("no such method"))?;
         if officer.roles.iter().any(|role| roles.contains(role)) {
             Ok(Caller(officer.clone()))
         } else {
             Err(refuse("without the role"))
         }
     }
+
+    /// Whose refused call the log says it was.
+    fn actor(&self, identity: Option<&Identity>) -> Actor {
+        let ours = identity.filter(|identity| identity.programme == self.programme);
+        match ours.map(|identity| &identity.party) {
+            Some(Party::Officer(id)) => Actor::Officer(id.clone()),
+            Some(Party::Agency(id)) => Actor::Agency(id.clone()),
+            Some(Party::Gateway(_)) | None => Actor::Unknown,
+        }
+    }
+}
+
+impl Caller {
+    /// Whose act the log says it was.
+    pub fn actor(&self) -> Actor {
+        Actor::Officer(self.0.id.clone())
+    }
+}
+
+/// Whose call it is.
+///
+/// # Errors
+/// [`Refusal::Internal`], where it came past the register.
+pub fn caller<T>(request: &tonic::Request<T>) -> Result<Caller, Refusal> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or(Refusal::Internal("a call came past the register"))
 }
 
 /// Puts a [`Register`] before services.
 #[derive(Clone)]
-pub struct AuthoriseLayer(pub Register);
+pub struct AuthoriseLayer(pub Register, pub Arc<Tally>);
 
 /// A service behind a [`Register`].
 #[derive(Clone)]
 pub struct Authorised<S> {
     register: Register,
+    tally: Arc<Tally>,
     inner: S,
 }
 
@@ -174,17 +242,17 @@ impl<S> tower::Layer<S> for AuthoriseLayer {
     type Service = Authorised<S>;
 
     fn layer(&self, inner: S) -> Authorised<S> {
-        Authorised { register: self.0.clone(), inner }
+        Authorised { register: self.0.clone(), tally: self.1.clone(), inner }
     }
 }
 
 impl<S, B> Service<Request<B>> for Authorised<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<B>, Response = Response<Body>, Future: Send + 'static>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -192,14 +260,39 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let identity = request.extensions().get::<Identity>();
-        match self.register.admit(identity, request.uri().path()) {
+        let by = self.register.actor(identity);
+        let path = request.uri().path();
+        let name = method(path).map(|(_, name)| name);
+        let files = path.starts_with(LOG_FILES);
+        let tally = self.tally.clone();
+        match self.register.admit(identity, path) {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
-                Either::Left(self.inner.call(request))
+                let answer = self.inner.call(request);
+                Box::pin(async move {
+                    let answer = answer.await?;
+                    if let Some(reason) = refused(&answer) {
+                        tally.refused(by, name, reason);
+                    }
+                    Ok(answer)
+                })
             }
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+            Err(status) => {
+                tally.refused(by, name, Reason::NotPermitted);
+                let mut answer = status.into_http();
+                if files {
+                    *answer.status_mut() = StatusCode::FORBIDDEN;
+                }
+                Box::pin(async move { Ok(answer) })
+            }
         }
     }
+}
+
+/// Why a service refused a call, where it did at once.
+fn refused(answer: &Response<Body>) -> Option<Reason> {
+    let status = Status::from_header_map(answer.headers())?;
+    reason_of(&status).and_then(|word| Reason::from_name(&word))
 }
 
 #[cfg(test)]
@@ -221,6 +314,39 @@ mod tests {
         assert_eq!(nobody(vec![]), Some(RegisterError::Nobody("MatchService")));
         let only_caseworker = vec![officer("li", &[Role::Caseworker])];
         assert_eq!(nobody(only_caseworker), Some(RegisterError::Nobody("AdminService")));
+    }
+
+    #[test]
+    fn administrator_security_and_auditor_are_three_people_and_an_auditor_has_no_other_role() {
+        use Role::{Administrator, Analyst, Auditor, Caseworker, Security};
+        let with = |roles: &[Role]| {
+            let others = vec![officer("li", &[Caseworker]), officer("wang", &[Administrator])];
+            register([others, vec![officer("zhao", roles)]].concat()).err()
+        };
+        let zhao = || Some(RegisterError::Combined("zhao".parse().expect("a name")));
+        for together in [
+            &[Administrator, Security][..],
+            &[Administrator, Auditor],
+            &[Security, Auditor],
+            &[Administrator, Security, Auditor],
+            &[Auditor, Caseworker],
+            &[Auditor, Analyst],
+        ] {
+            assert_eq!(with(together), zhao(), "{together:?}");
+        }
+        for alone in [&[Administrator][..], &[Security], &[Auditor], &[Caseworker, Analyst]] {
+            assert_eq!(with(alone), None, "{alone:?}");
+        }
+    }
+
+    #[test]
+    fn an_auditor_reads_the_log_and_nothing_else() {
+        let open: Vec<&str> =
+            METHODS.iter().filter(|(_, r)| r.contains(&Role::Auditor)).map(|(m, _)| *m).collect();
+        let log = |path: &&str| path.contains(".AuditService/") || path.contains(".Health/");
+        assert_eq!(open.iter().filter(|path| !log(path)).count(), 0, "{open:?}");
+        let tile = method("/log/tile/0/000").expect("served");
+        assert_eq!((tile.0, tile.1.as_str()), (LOG, "Log/Get"));
     }
 
     #[test]

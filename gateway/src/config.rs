@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use proto::{
+    hex_bytes::HexBytes,
     identity::{Identity, Party},
     manifest::Manifest,
     name::AgencyId,
@@ -32,6 +33,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Holds sealed rows, alerts and policy history.
     pub data_dir: PathBuf,
+    /// BLAKE3 of the configuration file.
+    pub version: HexBytes<32>,
     /// The federation.
     pub manifest: Manifest,
     /// Where the next one is read from.
@@ -90,7 +93,8 @@ impl Config {
     /// # Errors
     /// Names the file and what is wrong in it.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let file: File = toml::from_str(&text(path)?)
+        let own = text(path)?;
+        let file: File = toml::from_str(&own)
             .with_context(|| format!("{} is not a gateway configuration", path.display()))?;
         let directory = path.parent().unwrap_or(Path::new("."));
         let manifest_path = directory.join(&file.manifest);
@@ -115,9 +119,20 @@ impl Config {
             officers: file.officers,
             manifest,
             manifest_path,
+            version: HexBytes(*blake3::hash(own.as_bytes()).as_bytes()),
             tls,
         })
     }
+}
+
+/// The data directory that a configuration names: all that is needed before there is a manifest.
+///
+/// # Errors
+/// Names the file and what is wrong in it.
+pub fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
+    let file: File = toml::from_str(&text(path)?)
+        .with_context(|| format!("{} is not a gateway configuration", path.display()))?;
+    Ok(path.parent().unwrap_or(Path::new(".")).join(file.data_dir))
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {

@@ -10,14 +10,16 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use jiff::Timestamp;
-use proto::manifest::Manifest;
+use proto::{entry::Actor, manifest::Manifest};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
 use crate::{
+    alert_acts::EpochChange as EpochChanged,
     alerts::Alerts,
+    audit::{logged::Unlogged, recorder::Recorder},
     clock::later,
     ended_epochs,
     epoch::{Epoch, LiveEpochs, NextEpoch},
@@ -83,13 +85,13 @@ pub struct Parts {
 /// # Errors
 /// Where the store does not answer, or is ahead of the manifest.
 pub async fn in_force(
-    alerts: &Alerts,
+    (alerts, recorder): (&Alerts, &Recorder),
     manifest: &Manifest,
     policy: &Arc<Policy>,
     now: Timestamp,
 ) -> anyhow::Result<Manifest> {
     let Some(number) = alerts.epoch().await? else {
-        alerts.change_epoch(manifest.scope.epoch, now, &[]).await?;
+        alerts.begin(manifest.scope.epoch, now).await?;
         return Ok(manifest.clone());
     };
     if let Some(manifest) = manifest.in_epoch(number) {
@@ -110,9 +112,11 @@ pub async fn in_force(
         revision += 1;
         alert.revision = revision;
     }
-    alerts.change_epoch(later.number, now, &left).await?;
-    let (from, to, left) = (number, later.number, left.len());
-    tracing::error!(from, to, left, "the epoch change was slept through; alerts are incomplete");
+    let (from, to, count) = (number, later.number, left.len());
+    let change = Unlogged::seal(EpochChanged { from, to, changed: left });
+    let change = recorder.open(&Actor::Gateway, change).await?;
+    alerts.change_epoch(&change, now).await?;
+    tracing::error!(from, to, count, "the epoch change was slept through; alerts are incomplete");
     manifest.in_epoch(to).context("an epoch of the manifest")
 }
 

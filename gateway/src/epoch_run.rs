@@ -9,6 +9,7 @@ use proto::manifest::Manifest;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
+    audit::recorder::Recorder,
     clock::Clock,
     config::Adapter,
     epoch::Epoch,
@@ -32,6 +33,8 @@ pub struct Federation {
     pub policy: Arc<PolicyInForce>,
     /// The time.
     pub clock: Clock,
+    /// Writes down what is done.
+    pub recorder: Recorder,
 }
 
 /// A running epoch; dropping it ends its links.
@@ -77,6 +80,7 @@ impl EpochRun {
             grants: self.epoch.grants.clone(),
             policy: self.federation.policy.clone(),
             clock: self.federation.clock.clone(),
+            recorder: self.federation.recorder.clone(),
             arrivals: self.arrivals.clone(),
         });
         let listed = |adapter: &&Adapter| around.manifest.agency(&adapter.agency).is_some();

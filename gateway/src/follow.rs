@@ -5,9 +5,13 @@
 use std::sync::Arc;
 
 use proto::{
+    act::Act,
     cursor::Cursor,
+    entry::Actor,
     fault,
     group::GroupError,
+    hex_bytes::HexBytes,
+    name::AgencyId,
     schema::{DatasetKind, DatasetSchema},
     wire::{
         self, adapter_service_client::AdapterServiceClient, release_frame::Frame as ReleasePart,
@@ -18,7 +22,8 @@ use tokio::task::spawn_blocking;
 use tonic::{Status, transport::Channel};
 
 use crate::{
-    link::{Arrival, Backoff, Link, Surroundings},
+    audit::recorder::Unrecorded,
+    link::{Arrival, Backoff, Link},
     rows::{RowsError, Staging},
     sync::{Expectation, Refusal, RowGroup, SubjectGroup, VerifiedBatch, VerifiedRelease},
 };
@@ -33,6 +38,8 @@ enum End {
     Status(Status),
     /// Our disk.
     Store(RowsError),
+    /// The access log was not written, so nothing was taken over.
+    Unrecorded,
     /// The adapter ended the stream, as it does when it restarts.
     Closed,
     /// We are stopping.
@@ -48,6 +55,12 @@ impl From<Refusal> for End {
 impl From<Status> for End {
     fn from(status: Status) -> Self {
         Self::Status(status)
+    }
+}
+
+impl From<Unrecorded> for End {
+    fn from(_: Unrecorded) -> Self {
+        Self::Unrecorded
     }
 }
 
@@ -72,7 +85,7 @@ impl End {
             Self::Status(status) => words(status),
             Self::Store(RowsError::Overtaken(_)) => "overtaken by another transfer".into(),
             // The engine's words are for the log; the stores' health says that it is our disk.
-            Self::Store(_) => "our disk did not take it".into(),
+            Self::Store(_) | Self::Unrecorded => "our disk did not take it".into(),
             Self::Closed | Self::Stopping => "the adapter ended the stream".into(),
         }
     }
@@ -173,7 +186,8 @@ impl Stream<'_> {
                     open = Some((group, staging));
                 }
                 (Some(SyncPart::Trailer(trailer)), Some((group, staging))) => {
-                    held = Some(commit(around, self.schema, group.end(&trailer)?, staging).await?);
+                    let batch = group.end(&trailer)?;
+                    held = Some(commit(self.link, self.schema, batch, staging).await?);
                     self.accepted = true;
                 }
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
@@ -214,6 +228,16 @@ impl Stream<'_> {
 
     async fn hand_over(&self, release: VerifiedRelease) -> Result<Cursor, End> {
         let header = release.header().clone();
+        let used = Act::ReleaseUsed {
+            agency: self.link.adapter.agency.clone(),
+            dataset: header.dataset.clone(),
+            epoch: self.link.around.manifest.scope.epoch,
+            log: HexBytes(header.to.log),
+            version: header.to.version,
+            subjects: release.upserted(),
+            deleted: release.deleted(),
+        };
+        self.link.around.recorder.record(&Actor::Gateway, used).await?;
         let arrival = Arrival::Release { release, generation: self.generation };
         self.link.around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
         self.link.advance(&header.dataset, self.generation, header.to);
@@ -226,23 +250,30 @@ impl Stream<'_> {
     }
 }
 
-/// Commits and tells the pipeline, in a task of its own: a session that ends meanwhile must not
+/// Logs, commits and tells the pipeline, in a task of its own: a session that ends meanwhile must not
 /// leave rows committed that nobody was told of.
 async fn commit(
-    around: &Arc<Surroundings>,
+    link: &Arc<Link>,
     schema: &DatasetSchema,
     batch: VerifiedBatch,
     staging: Option<Staging>,
 ) -> Result<Cursor, End> {
-    let (around, schema) = (around.clone(), schema.clone());
+    let (around, schema) = (link.around.clone(), schema.clone());
+    let agency = link.adapter.agency.clone();
     let committing = tokio::spawn(async move {
         let rows = around.rows.clone();
         let dataset = batch.header().dataset.clone();
-        let (held, changed) = on_disk(move || match staging {
+        let accepted = accepted(agency, around.manifest.scope.epoch, &batch);
+        let index = around.recorder.record(&Actor::Gateway, accepted).await?;
+        let committed = on_disk(move || match staging {
             Some(staging) => staging.commit(&batch),
             None => rows.apply(&schema, &batch),
-        })
-        .await?;
+        });
+        let committed = committed.await;
+        if committed.is_err() {
+            around.recorder.failed(index..index + 1).await;
+        }
+        let (held, changed) = committed?;
         around.status.store("sealed rows", Ok(()));
         around.status.dataset(&dataset, |line| {
             line.cursor = Some(held.cursor);
@@ -255,6 +286,19 @@ async fn commit(
         Ok(held.cursor)
     });
     committing.await.unwrap_or(Err(End::Stopping))
+}
+
+fn accepted(agency: AgencyId, epoch: u32, batch: &VerifiedBatch) -> Act {
+    let header = batch.header();
+    Act::SyncAccepted {
+        agency,
+        dataset: header.dataset.clone(),
+        epoch,
+        log: HexBytes(header.to.log),
+        version: header.to.version,
+        rows: batch.upserted(),
+        deleted: batch.deleted(),
+    }
 }
 
 async fn on_disk<T: Send + 'static>(

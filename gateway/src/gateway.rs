@@ -5,9 +5,13 @@ use std::{future::Future, sync::Arc, time::Duration};
 use anyhow::Context;
 use jiff::Timestamp;
 use proto::{
-    transport,
+    act::Act,
+    entry::Actor,
+    hex_bytes::HexBytes,
+    quorum, transport,
     wire::{
-        self, admin_service_server::AdminServiceServer, match_service_server::MatchServiceServer,
+        self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
+        match_service_server::MatchServiceServer,
     },
 };
 use tokio::{
@@ -15,6 +19,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
+use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
@@ -22,6 +27,8 @@ use crate::{
     admin_service::Administration,
     agreement,
     alerts::Alerts,
+    audit::{log::AccessLog, log_key, recorder::Recorder, tally::Tally},
+    audit_service::Audit,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
     config::Config,
@@ -29,6 +36,7 @@ use crate::{
     epoch_change::{self, EpochChange, Parts},
     epoch_run::{EpochRun, Federation},
     filling::Filling,
+    log_files,
     manifest_in_force::ManifestInForce,
     match_service::Matches,
     pipeline::Pipeline,
@@ -53,6 +61,7 @@ pub struct Gateway {
     policy: Arc<PolicyInForce>,
     manifest: Arc<ManifestInForce>,
     federation: Federation,
+    recorder: Recorder,
     present: EpochRun,
     alerts: Alerts,
     pipeline: Pipeline,
@@ -71,7 +80,11 @@ impl Gateway {
             tracing::warn!("{fault}");
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
-        let (epoch, alerts) = stores(&config, &policy.current(), clock.now()).await?;
+        let recorder = recorder(&config, &clock)?;
+        let (epoch, alerts) = stores(&config, &policy.current(), (&recorder, clock.now())).await?;
+        let revision = alerts.revision().await?;
+        let started = started(&config, &policy.current(), (epoch.number(), revision));
+        recorder.record(&Actor::Gateway, started).await?;
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {
@@ -87,9 +100,11 @@ impl Gateway {
             tls: config.tls.clone(),
             policy: policy.clone(),
             clock: clock.clone(),
+            recorder: recorder.clone(),
         };
         let (present, supply) = EpochRun::new(federation.clone(), epoch);
-        let pipeline = Pipeline::new(Filling::new(supply)?, alerts.clone()).await?;
+        let pipeline =
+            Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
         let manifest =
             ManifestInForce::new(&config.manifest_path, &config.data_dir, config.manifest.clone());
         let manifest = Arc::new(manifest);
@@ -100,6 +115,7 @@ impl Gateway {
             policy,
             manifest,
             federation,
+            recorder,
             present,
             alerts,
             pipeline,
@@ -114,6 +130,11 @@ impl Gateway {
     /// The policy, for reloading it on a signal.
     pub fn policy(&self) -> Arc<PolicyInForce> {
         self.policy.clone()
+    }
+
+    /// Who writes the access log, for what is done on a signal.
+    pub fn recorder(&self) -> Recorder {
+        self.recorder.clone()
     }
 
     /// The TLS files, for reading them again on a signal.
@@ -142,8 +163,10 @@ impl Gateway {
             orders,
             present: (self.present, self.pipeline.contents()),
         });
+        let (recorder, tally) = (self.recorder, Arc::new(Tally::default()));
         let matches = Matches {
             alerts: self.alerts,
+            recorder: recorder.clone(),
             policy: self.policy.clone(),
             epochs: epochs.clone(),
             revision: self.pipeline.revision(),
@@ -156,23 +179,31 @@ impl Gateway {
             policy: self.policy,
             manifest: self.manifest,
             clock: self.clock,
+            recorder: recorder.clone(),
         };
+        let audit = Audit { recorder: recorder.clone() };
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reporting = report_health(reporter, epochs);
+        let reporting = report_health(reporter, epochs, recorder.clone());
+        let logging = async {
+            tokio::join!(recorder.resume(), tally.keep_logging(&recorder));
+        };
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
             .build_v1()?;
-        let server = transport::server()
-            .layer(AuthoriseLayer(self.register))
-            .add_service(health)
+        let matches =
+            MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
+        let services = Routes::new(health)
             .add_service(reflection)
-            .add_service(
-                MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE),
-            )
+            .add_service(matches)
             .add_service(AdminServiceServer::new(administration))
+            .add_service(AuditServiceServer::new(audit));
+        let served = services.into_axum_router().merge(log_files::routes(recorder.clone()));
+        let server = transport::server()
+            .layer(AuthoriseLayer(self.register, tally.clone()))
+            .add_routes(Routes::from(served))
             .serve_with_incoming_shutdown(
                 transport::incoming(listener, self.config.tls.server()),
                 stopped(stopping.clone()),
@@ -184,7 +215,9 @@ impl Gateway {
             ended = &mut pipeline => ended.context("the pipeline failed")?,
             Some(ended) = running.join_next() => ended.context("an epoch failed")??,
             () = reporting => {}
+            () = logging => {}
             () = shutdown => {
+                stopping_is_logged(&recorder).await;
                 stop.send_replace(true);
                 // Whoever does not let go is cut off: every stream is resumable.
                 if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
@@ -192,8 +225,10 @@ impl Gateway {
                 }
                 running.shutdown().await;
                 pipeline.await.context("the pipeline failed")?;
+                tally.log(&recorder).await;
             }
         }
+        recorder.log().close().await;
         Ok(())
     }
 }
@@ -201,7 +236,7 @@ impl Gateway {
 async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
-    now: Timestamp,
+    (recorder, now): (&Recorder, Timestamp),
 ) -> anyhow::Result<(Epoch, Alerts)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
@@ -210,10 +245,37 @@ async fn stores(
     let alerts = Alerts::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
-    let manifest = epoch_change::in_force(&alerts, &config.manifest, policy, now).await?;
+    let stores = (&alerts, recorder);
+    let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
     Ok((epoch, alerts))
+}
+
+/// The access log of this programme's gateway.
+fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
+    let origin = quorum::origin(&config.manifest.scope.programme);
+    let key = log_key::read(&config.data_dir, config.manifest.log())?;
+    let log = AccessLog::open(&config.data_dir, origin.clone(), key, clock.clone())?;
+    Ok(Recorder::new(log, origin))
+}
+
+fn started(config: &Config, policy: &Policy, (epoch, revision): (u32, u64)) -> Act {
+    Act::Started {
+        configuration: config.version,
+        manifest: HexBytes(config.signed.fingerprint()),
+        manifest_version: config.manifest.version,
+        policy: HexBytes(policy.version),
+        epoch,
+        revision,
+    }
+}
+
+/// Whoever stops the gateway does so also where that cannot be logged.
+async fn stopping_is_logged(recorder: &Recorder) {
+    if let Err(error) = recorder.record(&Actor::Gateway, Act::Stopping {}).await {
+        tracing::error!(%error, "that the gateway stops is not logged");
+    }
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
@@ -221,15 +283,20 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn report_health(reporter: HealthReporter, live: Arc<LiveEpochs>) {
+async fn report_health(reporter: HealthReporter, live: Arc<LiveEpochs>, recorder: Recorder) {
     reporter.set_serving::<MatchServiceServer<Matches>>().await;
     reporter.set_serving::<AdminServiceServer<Administration>>().await;
+    reporter.set_serving::<AuditServiceServer<Audit>>().await;
     loop {
         let live = live.live();
         let next = live.next.map(|next| next.epoch);
         let mut epochs = std::iter::once(live.present).chain(next);
         let well = epochs.all(|epoch| epoch.status.read().stores.is_empty());
-        let health = if well { ServingStatus::Serving } else { ServingStatus::NotServing };
+        let health = if well && recorder.is_well() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
         reporter.set_service_status(STORES, health).await;
         tokio::time::sleep(LOOK_AT_STORES).await;
     }

@@ -10,7 +10,9 @@ use std::{
 };
 
 use proto::{
+    act::Act,
     cursor::Cursor,
+    entry::Actor,
     manifest::Manifest,
     name::DatasetId,
     schema::DatasetSchema,
@@ -26,6 +28,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 use crate::{
+    audit::recorder::Recorder,
     clock::Clock,
     config::Adapter,
     description::{self, Description},
@@ -79,6 +82,8 @@ pub struct Surroundings {
     pub policy: Arc<PolicyInForce>,
     /// The time.
     pub clock: Clock,
+    /// Writes down what is taken over and what is carried.
+    pub recorder: Recorder,
     /// To the pipeline.
     pub arrivals: mpsc::Sender<Arrival>,
 }
@@ -237,9 +242,20 @@ impl Link {
         if grants.is_empty() || !delivered.is_due(&grants, now) {
             return Ok(());
         }
+        let carried = Act::GrantsCarried {
+            grantee: self.adapter.agency.clone(),
+            epoch: self.around.manifest.scope.epoch,
+            datasets: grants.iter().filter_map(|grant| grant.dataset.parse().ok()).collect(),
+        };
+        let index = self.around.recorder.record(&Actor::Gateway, carried).await;
+        let index = index.map_err(|error| error.to_string())?;
         let scope = Some((&self.around.manifest.scope).into());
         let request = wire::DeliverGrantsRequest { scope, grants: grants.clone() };
-        let answer = within(client.deliver_grants(request)).await?;
+        let answer = within(client.deliver_grants(request)).await;
+        if answer.is_err() {
+            self.around.recorder.failed(index..index + 1).await;
+        }
+        let answer = answer?;
         self.around.grants.answered(&self.adapter.agency, &grants, &answer.refused);
         // A refused one is offered again: what the grantee lacked may have come meanwhile.
         let settled = answer.refused.is_empty();

@@ -1,13 +1,22 @@
 //! `gateway`: arguments, configuration, build, serve, drain.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use gateway::{
-    agreement, authorise::Register, clock::Clock, config::Config, gateway::Gateway,
+    agreement,
+    audit::log_key,
+    authorise::Register,
+    clock::Clock,
+    config::{self, Config},
+    gateway::Gateway,
     policy_in_force::PolicyInForce,
 };
-use proto::transport;
+use proto::{act::Act, entry::Actor, transport};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -30,6 +39,9 @@ enum Command {
     /// Serve until SIGINT or SIGTERM. SIGHUP reads policy, federation manifest and TLS
     /// files again.
     Serve,
+    /// Make the key of the access log, unless there is one, and print its public half for the
+    /// federation manifest.
+    Init,
     /// Check the configuration, the files it names and the policy, and stop; also while a gateway
     /// serves.
     Check,
@@ -77,6 +89,9 @@ fn chain(error: &anyhow::Error) -> String {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Command::Init = arguments.command {
+        return init(&arguments.config);
+    }
     let config = Config::read(&arguments.config)?;
     if let Command::Check = arguments.command {
         return check(&config);
@@ -95,6 +110,14 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     };
     gateway.serve(listener, shutdown).await
+}
+
+/// What the manifest says of the log, to be signed by its holders.
+fn init(config: &Path) -> anyhow::Result<()> {
+    let key = log_key::create(&config::data_dir(config)?)?;
+    writeln!(std::io::stdout(), "[log]\nkey = \"{}\"", hex::encode(key.0))?;
+    eprintln!("gateway: put this into the federation manifest, with the quorum of witnesses");
+    Ok(())
 }
 
 /// What [`Gateway::build`] checks, without the stores: another gateway may have them open.
@@ -117,7 +140,6 @@ fn check(config: &Config) -> anyhow::Result<()> {
 
 /// The one line on standard output: whoever started us learns the port.
 fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
-    use std::io::Write;
     let mut out = std::io::stdout();
     writeln!(out, "listening on {}", listener.local_addr()?)?;
     out.flush()
@@ -125,19 +147,24 @@ fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
 
 fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
     let (policy, manifest, tls) = (gateway.policy(), gateway.manifest(), gateway.tls());
+    let recorder = gateway.recorder();
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            match policy.reload() {
+            match policy.reload(&recorder, &Actor::Gateway).await {
                 Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
                 Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
             }
-            match manifest.reload() {
+            match manifest.reload(&recorder, &Actor::Gateway).await {
                 Ok(manifest) => tracing::info!(version = manifest.version, "manifest read again"),
                 Err(error) => {
                     let problem = format!("{error:#}");
                     tracing::error!(problem, "manifest refused; the old one stays");
                 }
+            }
+            if let Err(error) = recorder.record(&Actor::Gateway, Act::TlsFilesRead {}).await {
+                tracing::error!(%error, "TLS files not read again; the old ones stay");
+                continue;
             }
             match tls.reload() {
                 Ok(()) => tracing::info!("TLS files read again"),

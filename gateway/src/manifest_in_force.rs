@@ -7,10 +7,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use proto::manifest::Manifest;
+use proto::{act::Act, entry::Actor, hex_bytes::HexBytes, manifest::Manifest};
 use tokio::sync::watch;
 
-use crate::accepted_manifest;
+use crate::{accepted_manifest, audit::recorder::Recorder};
 
 /// The manifest and where to read the next.
 pub struct ManifestInForce {
@@ -26,16 +26,21 @@ impl ManifestInForce {
         Self { path: path.to_owned(), data_dir: data_dir.to_owned(), current }
     }
 
-    /// Reads the file again.
+    /// Reads the file again. Another manifest is logged before it is in force.
     ///
     /// # Errors
     /// Names the file and what is wrong with it; then the old manifest stays.
-    pub fn reload(&self) -> anyhow::Result<Manifest> {
+    pub async fn reload(&self, recorder: &Recorder, by: &Actor) -> anyhow::Result<Manifest> {
         let signed = accepted_manifest::read(&self.path, &self.data_dir)?;
         let manifest = signed.manifest().clone();
         let (old, new) = (self.current().scope, &manifest.scope);
         if (&old.programme, old.suite) != (&new.programme, new.suite) {
             bail!("{} is for {new}, and this gateway is in {old}", self.path.display());
+        }
+        if self.current() != manifest {
+            let (digest, manifest_version) = (HexBytes(signed.fingerprint()), manifest.version);
+            let accepted = Act::ManifestAccepted { manifest: digest, manifest_version };
+            recorder.record(by, accepted).await?;
         }
         accepted_manifest::remember(&signed, &self.data_dir)?;
         self.current.send_if_modified(|current| {

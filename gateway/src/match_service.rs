@@ -1,19 +1,25 @@
 //! `MatchService`: what civil-affairs staff ask (PROTOCOL.md section 10).
 //!
-//! Who may ask was settled by `authorise`; every answer is narrowed to the caller's region.
+//! Who may ask was settled by `authorise`; every answer is narrowed to the caller's region, and is in
+//! the access log before it is given.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::{Stream, stream};
-use proto::wire::{self, match_service_server::MatchService};
+use proto::{
+    act::Act,
+    hex_bytes::HexBytes,
+    wire::{self, match_service_server::MatchService},
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::{Request, Response, Status};
 
 use crate::{
     alert::{Alert, State},
     alerts::{After, Alerts},
-    authorise::Caller,
+    audit::recorder::Recorder,
+    authorise::caller,
     clock::{Clock, later},
     dry_run::{Counts, Question},
     epoch::LiveEpochs,
@@ -34,6 +40,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 pub struct Matches {
     /// Alerts.
     pub alerts: Alerts,
+    /// Writes down who is shown what.
+    pub recorder: Recorder,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
     /// Freshness.
@@ -51,20 +59,17 @@ pub struct Matches {
 type Answer<T> = Result<Response<T>, Status>;
 type Events = Pin<Box<dyn Stream<Item = Result<wire::WatchAlertsResponse, Status>> + Send>>;
 
-fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
-    let caller = request.extensions().get::<Caller>().cloned();
-    caller.ok_or(Refusal::Internal("a call came past the register"))
-}
-
 #[tonic::async_trait]
 impl MatchService for Matches {
     type WatchAlertsStream = Events;
 
     async fn list_rules(
         &self,
-        _: Request<wire::ListRulesRequest>,
+        request: Request<wire::ListRulesRequest>,
     ) -> Answer<wire::ListRulesResponse> {
         let policy = self.policy.current();
+        let act = Act::RulesListed { count: policy.rules.len() as u64 };
+        self.recorder.record(&caller(&request)?.actor(), act).await.map_err(Refusal::from)?;
         let rules = policy
             .rules
             .iter()
@@ -89,12 +94,14 @@ impl MatchService for Matches {
         };
         let after = after(&request.page_token)?;
         let page = self.alerts.page(&filter, after.as_ref(), size).await.map_err(Refusal::from)?;
-        let full = page.len() == size as usize;
-        let last = page.last().filter(|_| full);
+        let page = self.recorder.open(&caller.actor(), page).await.map_err(Refusal::from)?;
+        let alerts = &page.what().0;
+        let full = alerts.len() == size as usize;
+        let last = alerts.last().filter(|_| full);
         Ok(Response::new(wire::ListAlertsResponse {
             next_page_token: last.map(token).unwrap_or_default(),
-            alerts: page.iter().map(wire_alert::alert).collect(),
-            logged: None,
+            alerts: alerts.iter().map(wire_alert::alert).collect(),
+            logged: Some(self.recorder.place(page.index())),
         }))
     }
 
@@ -103,12 +110,12 @@ impl MatchService for Matches {
         request: Request<wire::GetAlertRequest>,
     ) -> Answer<wire::GetAlertResponse> {
         let caller = caller(&request)?;
-        let alert = self.alerts.get(&request.get_ref().id).await.map_err(Refusal::from)?;
-        let visible = |alert: &Alert| alert.region.starts_with(&caller.0.region);
+        let (id, region) = (&request.get_ref().id, &caller.0.region);
         // An alert elsewhere is as good as none.
-        let alert = alert
-            .filter(visible)
-            .ok_or(Refusal::NotFound("no alert of your region has this id"))?;
+        let found = self.alerts.get(id, region).await.map_err(Refusal::from)?;
+        let found = found.ok_or(Refusal::NotFound("no alert of your region has this id"))?;
+        let found = self.recorder.open(&caller.actor(), found).await.map_err(Refusal::from)?;
+        let alert = &found.what().0;
         let policy = self.policy.current();
         let rule = policy.rules.iter().find(|rule| rule.id == alert.rule);
         Ok(Response::new(wire::GetAlertResponse {
@@ -116,8 +123,8 @@ impl MatchService for Matches {
             rule_label: rule.map(|rule| wire_alert::label(&rule.label)),
             situation_label: policy.catalogue.situation(&alert.situation).map(wire_alert::label),
             assist: wire_alert::measures(&alert.assist, &policy.catalogue),
-            alert: Some(wire_alert::alert(&alert)),
-            logged: None,
+            alert: Some(wire_alert::alert(alert)),
+            logged: Some(self.recorder.place(found.index())),
         }))
     }
 
@@ -133,15 +140,19 @@ impl MatchService for Matches {
             // A withdrawal is a change, too.
             filter.states.push(State::Withdrawn);
         }
+        let (by, after) = (caller.actor(), request.resume_after);
+        let act = Act::WatchOpened { after };
+        self.recorder.record(&by, act).await.map_err(Refusal::from)?;
         let watcher = Watcher::new(
             (self.alerts.clone(), filter),
-            request.resume_after,
+            (self.recorder.clone(), by),
+            after,
             (self.revision.clone(), self.stopping.clone()),
             self.clock.clone(),
         );
         let events = stream::unfold(watcher, |mut watcher| async move {
             let event = watcher.next().await?;
-            Some((event.map_err(|error| Refusal::from(error).into()), watcher))
+            Some((event.map_err(Status::from), watcher))
         });
         Ok(Response::new(Box::pin(events)))
     }
@@ -164,6 +175,12 @@ impl MatchService for Matches {
             }
             None => return Err(Refusal::Argument("rule: an id or a text is needed".into()).into()),
         };
+        let known = policy.rules.iter().find(|known| known.id == rule.id);
+        let act = Act::DryRun {
+            rule: known.map(|rule| rule.id.parse().expect("a policy's rules are called by names")),
+            rule_version: HexBytes(rule.version),
+        };
+        self.recorder.record(&caller.actor(), act).await.map_err(Refusal::from)?;
         let (answer, counts) = oneshot::channel();
         let question = Question { rule, generation, region: caller.0.region.clone(), answer };
         let busy = || Refusal::Busy("the gateway is busy or its catalogue changed: try again");

@@ -1,9 +1,15 @@
 //! The gateway's stages in their order: what arrives changes the base; rules run over it; what
-//! they come to moves alerts; changed alerts are written; only then is anybody told.
+//! they come to moves alerts; the access log says so; changed alerts are written; only then is anybody
+//! told.
+//!
+//! A crash between the log and the store: the changes logged were never written nor told. The rules
+//! run again, the changes are logged again under the same revisions, and the entry of the start
+//! between the two says up to which revision the store had come.
 //!
 //! The one task that owns the base. Stages do not call each other; this file does.
 
 use jiff::Timestamp;
+use proto::entry::Actor;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::block_in_place,
@@ -11,7 +17,12 @@ use tokio::{
 
 use crate::{
     alert::{Alert, State},
+    alert_acts::{EpochChange, Run},
     alerts::{Alerts, AlertsError},
+    audit::{
+        logged::{Logged, Told, Unlogged},
+        recorder::Recorder,
+    },
     clock::later,
     dry_run::{self, Question},
     evaluation::{Evaluation, FIRST_ARRIVALS, UNKNOWN_FOR, Waits},
@@ -49,6 +60,7 @@ pub struct Pipeline {
     epoch: u32,
     filling: Filling,
     alerts: Alerts,
+    recorder: Recorder,
     ledger: Ledger,
     waits: Waits,
     revision: watch::Sender<u64>,
@@ -65,7 +77,11 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`AlertsError`] where the store does not answer.
-    pub async fn new(filling: Filling, alerts: Alerts) -> Result<Self, AlertsError> {
+    pub async fn new(
+        filling: Filling,
+        alerts: Alerts,
+        recorder: Recorder,
+    ) -> Result<Self, AlertsError> {
         let epoch = filling.supply().scope.epoch;
         let mut ledger = Ledger::default();
         alerts.latest(epoch).await?.into_iter().for_each(|alert| ledger.put(alert));
@@ -74,6 +90,7 @@ impl Pipeline {
             epoch,
             filling,
             alerts,
+            recorder,
             ledger,
             waits: Waits::new(),
             revision,
@@ -174,11 +191,12 @@ impl Pipeline {
         let mut changes =
             successors::continued(&self.ledger, &successors, (epoch, filling.policy()), now);
         let revision = self.number(&mut changes);
-        if let Err(error) = self.alerts.change_epoch(epoch, now, &changes).await {
-            self.alerts_failed(&error);
+        let change = EpochChange { from: self.epoch, to: epoch, changed: changes };
+        let Some(change) = self.change_epoch(change, now).await else {
             let _ = answer.send(Err(Box::new(filling)));
             return;
-        }
+        };
+        let mut changes = change.changed;
         let behind = changes.iter().filter(|alert| alert.epoch != epoch).count();
         tracing::info!(
             epoch,
@@ -196,6 +214,27 @@ impl Pipeline {
         let _ = answer.send(Ok(()));
     }
 
+    /// Logs and writes a change of epoch; gives it back where both was done.
+    async fn change_epoch(&mut self, change: EpochChange, now: Timestamp) -> Option<EpochChange> {
+        let change = self.log(change).await?;
+        if let Err(error) = self.alerts.change_epoch(&change, now).await {
+            self.recorder.failed(change.entries()).await;
+            self.alerts_failed(&error);
+            return None;
+        }
+        Some(change.into_what())
+    }
+
+    async fn log<T: Told>(&mut self, what: T) -> Option<Logged<T>> {
+        match self.recorder.open(&Actor::Gateway, Unlogged::seal(what)).await {
+            Ok(logged) => Some(logged),
+            Err(error) => {
+                self.alerts_failed(&error);
+                None
+            }
+        }
+    }
+
     async fn record_policy(&mut self) {
         let (policy, now) = (self.filling.policy().clone(), self.filling.supply().clock.now());
         if self.recorded == Some(policy.version) {
@@ -207,7 +246,7 @@ impl Pipeline {
         }
     }
 
-    fn alerts_failed(&mut self, error: &AlertsError) {
+    fn alerts_failed(&mut self, error: &impl std::error::Error) {
         tracing::error!(%error, "alerts could not be written; trying again");
         let supply = self.filling.supply();
         supply.status.store("alerts", Err(error.to_string()));
@@ -226,9 +265,7 @@ impl Pipeline {
         (self.retry_at, self.evaluated) = (None, now);
         self.record_policy().await;
         let changes = block_in_place(|| self.changes(now));
-        if !changes.is_empty() {
-            self.write(changes).await;
-        }
+        self.write(changes).await;
         if self.retry_at.is_none() {
             self.filling.supply().status.store("alerts", Ok(()));
         }
@@ -236,13 +273,27 @@ impl Pipeline {
 
     async fn write(&mut self, mut changes: Vec<Alert>) {
         let revision = self.number(&mut changes);
-        match self.alerts.write(&changes).await {
+        let run = Run {
+            policy: self.filling.policy().version,
+            epoch: self.epoch,
+            subjects: self.filling.base().met() as u64,
+            changed: changes,
+        };
+        let Some(run) = self.log(run).await else { return };
+        if run.what().changed.is_empty() {
+            return;
+        }
+        match self.alerts.write(&run).await {
             Ok(()) => {
+                let changes = run.into_what().changed;
                 tracing::info!(changed = changes.len(), revision, "alerts changed");
                 changes.into_iter().for_each(|alert| self.ledger.put(alert));
                 self.revision.send_replace(revision);
             }
-            Err(error) => self.alerts_failed(&error),
+            Err(error) => {
+                self.recorder.failed(run.entries()).await;
+                self.alerts_failed(&error);
+            }
         }
     }
 

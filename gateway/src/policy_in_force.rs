@@ -7,10 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use proto::name::ProgrammeId;
+use proto::{act::Act, entry::Actor, hex_bytes::HexBytes, name::ProgrammeId};
 use tokio::sync::watch;
 
-use crate::policy::{Policy, PolicyError};
+use crate::{
+    audit::recorder::{Recorder, Unrecorded},
+    policy::{Policy, PolicyError},
+};
 
 /// The current policy and where to read the next.
 pub struct PolicyInForce {
@@ -45,6 +48,9 @@ pub enum ReloadError {
         /// Line, column, and what was expected.
         error: PolicyError,
     },
+    /// Not in the access log, and so not in force.
+    #[error(transparent)]
+    Unrecorded(#[from] Unrecorded),
     /// For another programme.
     #[error("{path} is for programme {got}, and the federation manifest is for {expected}")]
     Programme {
@@ -68,12 +74,26 @@ impl PolicyInForce {
         Ok(Self { path: path.to_owned(), programme: programme.clone(), current })
     }
 
-    /// Reads the file again.
+    /// Reads the file again. What comes of it is logged before it is in force.
     ///
     /// # Errors
     /// [`ReloadError`]; then the old policy stays.
-    pub fn reload(&self) -> Result<Arc<Policy>, ReloadError> {
-        let policy = Arc::new(read(&self.path, &self.programme)?);
+    pub async fn reload(
+        &self,
+        recorder: &Recorder,
+        by: &Actor,
+    ) -> Result<Arc<Policy>, ReloadError> {
+        recorder.record(by, Act::PolicyRead {}).await?;
+        let policy = match read(&self.path, &self.programme) {
+            Ok(policy) => Arc::new(policy),
+            Err(error) => {
+                recorder.record(by, Act::PolicyRefused {}).await?;
+                return Err(error);
+            }
+        };
+        let rules = u32::try_from(policy.rules.len()).unwrap_or(u32::MAX);
+        let policy_version = HexBytes(policy.version);
+        recorder.record(by, Act::PolicyInForce { policy: policy_version, rules }).await?;
         self.current.send_modify(|current| {
             if current.policy.catalogue != policy.catalogue {
                 current.generation += 1;

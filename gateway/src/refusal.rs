@@ -3,7 +3,12 @@
 use proto::fault::Reason;
 use tonic::Status;
 
-use crate::{alerts::AlertsError, policy::PolicyError, policy_in_force::ReloadError};
+use crate::{
+    alerts::AlertsError,
+    audit::{log::ReadError, recorder::Unrecorded},
+    policy::PolicyError,
+    policy_in_force::ReloadError,
+};
 
 /// A call that cannot be answered.
 #[derive(Debug)]
@@ -28,6 +33,24 @@ impl From<AlertsError> for Refusal {
     }
 }
 
+impl From<Unrecorded> for Refusal {
+    fn from(error: Unrecorded) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Beyond { .. } => Self::Busy(
+                "no checkpoint of the log reaches so far yet: try again in a second; an index \
+                 beyond the end of the log never gets one",
+            ),
+            ReadError::Fault(_) => Self::Store(error.to_string()),
+        }
+    }
+}
+
 impl From<PolicyError> for Refusal {
     fn from(error: PolicyError) -> Self {
         Self::Policy(error.to_string())
@@ -43,6 +66,7 @@ impl From<ReloadError> for Refusal {
             ReloadError::Programme { .. } => {
                 Self::Policy("it is for another programme; the policy in force stays".into())
             }
+            ReloadError::Unrecorded(error) => error.into(),
             ReloadError::Unreadable { .. } => {
                 tracing::error!(%error, "the policy stays as it was");
                 Self::Internal("the policy file cannot be read")

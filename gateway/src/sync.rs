@@ -108,12 +108,15 @@ pub struct Header {
 pub struct VerifiedBatch {
     header: Header,
     upserted: u64,
+    deleted: u64,
     frames: Vec<wire::SealedRowColumns>,
 }
 
 /// Subjects and their person secrets that arrived whole, in order, and as sent.
 pub struct VerifiedRelease {
     header: Header,
+    upserted: u64,
+    deleted: u64,
     secrets_for: Vec<DatasetId>,
     frames: SecretFrames,
 }
@@ -196,7 +199,8 @@ impl RowGroup {
     /// [`Refusal`].
     pub fn end(self, trailer: &wire::Trailer) -> Result<VerifiedBatch, Refusal> {
         self.check.verify(trailer, self.header.snapshot)?;
-        Ok(VerifiedBatch { header: self.header, upserted: trailer.upserted, frames: self.frames })
+        let wire::Trailer { upserted, deleted, .. } = *trailer;
+        Ok(VerifiedBatch { header: self.header, upserted, deleted, frames: self.frames })
     }
 }
 
@@ -257,6 +261,8 @@ impl SubjectGroup {
         self.check.verify(trailer, self.header.snapshot)?;
         Ok(VerifiedRelease {
             header: self.header,
+            upserted: trailer.upserted,
+            deleted: trailer.deleted,
             secrets_for: self.secrets_for,
             frames: self.frames,
         })
@@ -269,9 +275,14 @@ impl VerifiedBatch {
         &self.header
     }
 
-    /// How many rows a snapshot has.
+    /// How many rows a snapshot has, or a delta puts in or replaces.
     pub fn upserted(&self) -> u64 {
         self.upserted
+    }
+
+    /// How many rows a delta removes.
+    pub fn deleted(&self) -> u64 {
+        self.deleted
     }
 
     /// A delta's rows; a snapshot's were staged as they came.
@@ -284,6 +295,16 @@ impl VerifiedRelease {
     /// What it is.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// How many subjects a snapshot has, or a delta puts in or replaces.
+    pub fn upserted(&self) -> u64 {
+        self.upserted
+    }
+
+    /// How many subjects a delta removes.
+    pub fn deleted(&self) -> u64 {
+        self.deleted
     }
 
     /// The datasets whose person secrets each subject carries, in column order.

@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
-use proto::wire;
+use proto::{entry::Actor, wire, wire::watch_alerts_response::Event};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    alert::Alert,
-    alerts::{Alerts, AlertsError, Filter},
+    alert_acts::Delivery,
+    alerts::{Alerts, Filter},
+    audit::{logged::Logged, recorder::Recorder},
     clock::Clock,
+    refusal::Refusal,
     wire_alert,
 };
 
@@ -23,12 +25,14 @@ const BATCH: u32 = 256;
 pub(crate) struct Watcher {
     alerts: Alerts,
     filter: Filter,
+    recorder: Recorder,
+    by: Actor,
     /// The revision of the last change sent.
     told: u64,
     /// Everything up to this revision was looked at.
     looked: u64,
-    /// Changes to send, the next at the end.
-    waiting: Vec<Alert>,
+    /// Changes that the log says are sent, and how many of them were.
+    waiting: Option<(Logged<Delivery>, usize)>,
     heartbeat_at: Instant,
     revision: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
@@ -40,6 +44,7 @@ impl Watcher {
     /// older copy: the watcher begins at the newest, and hears at once where that is.
     pub(crate) fn new(
         (alerts, filter): (Alerts, Filter),
+        (recorder, by): (Recorder, Actor),
         resume_after: u64,
         (revision, stopping): (watch::Receiver<u64>, watch::Receiver<bool>),
         clock: Clock,
@@ -48,22 +53,30 @@ impl Watcher {
         let forgotten = resume_after > newest;
         let from = resume_after.min(newest);
         let heartbeat_at = Instant::now() + if forgotten { Duration::ZERO } else { HEARTBEAT };
-        let waiting = vec![];
-        let (told, looked) = (from, from);
-        Self { alerts, filter, told, looked, waiting, heartbeat_at, revision, stopping, clock }
+        let (told, looked, waiting) = (from, from, None);
+        Self {
+            alerts,
+            filter,
+            recorder,
+            by,
+            told,
+            looked,
+            waiting,
+            heartbeat_at,
+            revision,
+            stopping,
+            clock,
+        }
     }
 
     /// The next event; nothing where the gateway stops.
     ///
     /// # Errors
-    /// [`AlertsError`].
-    pub(crate) async fn next(&mut self) -> Option<Result<wire::WatchAlertsResponse, AlertsError>> {
+    /// [`Refusal::Store`], where the alerts are not read or the log is not written.
+    pub(crate) async fn next(&mut self) -> Option<Result<wire::WatchAlertsResponse, Refusal>> {
         loop {
-            if let Some(alert) = self.waiting.pop() {
-                self.told = alert.revision;
-                self.heartbeat_at = Instant::now() + HEARTBEAT;
-                let alert = wire_alert::alert(&alert);
-                return Some(Ok(event(wire::watch_alerts_response::Event::Alert(alert))));
+            if let Some(event) = self.send() {
+                return Some(Ok(event));
             }
             let newest = *self.revision.borrow_and_update();
             if newest > self.looked {
@@ -87,44 +100,60 @@ impl Watcher {
         }
     }
 
-    async fn look(&mut self, newest: u64) -> Result<(), AlertsError> {
-        let changes = self.alerts.since(&self.filter, self.told, BATCH).await?;
-        if changes.len() < BATCH as usize {
+    fn send(&mut self) -> Option<wire::WatchAlertsResponse> {
+        let (delivery, sent) = self.waiting.as_mut()?;
+        let Some(alert) = delivery.what().0.get(*sent) else {
+            self.waiting = None;
+            return None;
+        };
+        *sent += 1;
+        self.heartbeat_at = Instant::now() + HEARTBEAT;
+        Some(wire::WatchAlertsResponse {
+            event: Some(Event::Alert(wire_alert::alert(alert))),
+            logged: Some(self.recorder.place(delivery.index())),
+        })
+    }
+
+    async fn look(&mut self, newest: u64) -> Result<(), Refusal> {
+        let Some(changes) = self.alerts.since(&self.filter, self.told, BATCH).await? else {
+            (self.told, self.looked) = (newest, newest);
+            return Ok(());
+        };
+        let changes = self.recorder.open(&self.by, changes).await?;
+        let alerts = &changes.what().0;
+        if alerts.len() < BATCH as usize {
             self.looked = newest;
         }
-        self.told = changes.last().map_or(newest, |last| last.revision);
-        self.waiting = changes;
-        self.waiting.reverse();
+        self.told = alerts.last().map_or(newest, |last| last.revision);
+        self.waiting = Some((changes, 0));
         Ok(())
     }
 
     fn heartbeat(&mut self) -> wire::WatchAlertsResponse {
         self.heartbeat_at = Instant::now() + HEARTBEAT;
-        event(wire::watch_alerts_response::Event::Heartbeat(wire::Heartbeat {
-            at: Some(wire_alert::timestamp(self.clock.now())),
-            revision: self.looked,
-        }))
+        let at = Some(wire_alert::timestamp(self.clock.now()));
+        let heartbeat = wire::Heartbeat { at, revision: self.looked };
+        wire::WatchAlertsResponse { event: Some(Event::Heartbeat(heartbeat)), logged: None }
     }
-}
-
-fn event(event: wire::watch_alerts_response::Event) -> wire::WatchAlertsResponse {
-    wire::WatchAlertsResponse { event: Some(event), logged: None }
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use proto::subject::Subject;
-    use wire::watch_alerts_response::Event;
 
     use super::*;
-    use crate::alert::State;
+    use crate::{
+        alert::{Alert, State},
+        alert_acts::Run,
+        audit::{logged::Unlogged, recorder::tests::recorder},
+    };
 
     fn alert(number: u64) -> Alert {
         let now = Timestamp::UNIX_EPOCH;
         let seed = u8::try_from(number % 251).expect("small");
         Alert {
-            id: format!("AL-{number}"),
+            id: format!("AL-{number:04}-0000-0000"),
             subject: Subject([seed; 16]),
             epoch: 1,
             rule: format!("rule-{number}"),
@@ -145,6 +174,7 @@ mod tests {
     struct Office {
         _directory: tempfile::TempDir,
         alerts: Alerts,
+        recorder: Recorder,
         revision: watch::Sender<u64>,
         stop: watch::Sender<bool>,
     }
@@ -153,16 +183,30 @@ mod tests {
         async fn with(number: u64) -> Self {
             let directory = tempfile::tempdir().expect("a directory");
             let alerts = Alerts::open(&directory.path().join("alerts")).await.expect("opens");
-            let all: Vec<Alert> = (1..=number).map(alert).collect();
-            alerts.write(&all).await.expect("written");
+            let recorder = recorder(directory.path());
             let (revision, stop) = (watch::channel(number).0, watch::channel(false).0);
-            Self { _directory: directory, alerts, revision, stop }
+            let office = Self { _directory: directory, alerts, recorder, revision, stop };
+            office.write((1..=number).map(alert).collect()).await;
+            office
+        }
+
+        async fn write(&self, changed: Vec<Alert>) {
+            let run = Run { policy: [0; 32], epoch: 1, subjects: 1, changed };
+            let run = self.recorder.open(&Actor::Gateway, Unlogged::seal(run)).await;
+            self.alerts.write(&run.expect("logged")).await.expect("written");
         }
 
         fn watcher(&self, region: &str, resume_after: u64) -> Watcher {
             let filter = Filter { regions: vec![region.into()], ..Filter::default() };
             let news = (self.revision.subscribe(), self.stop.subscribe());
-            Watcher::new((self.alerts.clone(), filter), resume_after, news, Clock::system())
+            let logging = (self.recorder.clone(), Actor::Gateway);
+            Watcher::new(
+                (self.alerts.clone(), filter),
+                logging,
+                resume_after,
+                news,
+                Clock::system(),
+            )
         }
     }
 
@@ -190,7 +234,7 @@ mod tests {
         assert_eq!(revisions(&mut later, 3).await, [598, 599, 600]);
         let mut region = office.watcher("3202", 595);
         assert_eq!(revisions(&mut region, 2).await, [597, 599]);
-        office.alerts.write(&[alert(602), alert(601)]).await.expect("written");
+        office.write(vec![alert(602), alert(601)]).await;
         office.revision.send_replace(602);
         assert_eq!(revisions(&mut later, 2).await, [601, 602]);
         assert_eq!(revisions(&mut region, 1).await, [601]);
@@ -202,9 +246,18 @@ mod tests {
         let mut watcher = office.watcher("", 900);
         let Event::Heartbeat(heartbeat) = next(&mut watcher).await else { panic!("an alert") };
         assert_eq!(heartbeat.revision, 3);
-        office.alerts.write(&[alert(4)]).await.expect("written");
+        office.write(vec![alert(4)]).await;
         office.revision.send_replace(4);
         assert_eq!(revisions(&mut watcher, 1).await, [4]);
+    }
+
+    #[tokio::test]
+    async fn without_the_log_a_watcher_is_sent_nothing() {
+        let office = Office::with(3).await;
+        let mut watcher = office.watcher("", 0);
+        office.recorder.log().close().await;
+        let refused = watcher.next().await.expect("not stopping");
+        assert!(matches!(refused, Err(Refusal::Store(_))), "{refused:?}");
     }
 
     #[tokio::test]

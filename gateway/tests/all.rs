@@ -1,6 +1,7 @@
 //! The one test binary of this package: policies as people write them, rules against an evaluator
 //! that shares no code with them, and everything that comes from adapters or goes to the disk.
 
+mod access_log;
 mod alerts;
 mod base;
 mod description;

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use gateway::{
     alert::{Alert, State},
     alerts::Alerts,
+    audit::recorder::Recorder,
     clock::Clock,
     dry_run::Question,
     filling::{Filling, Supply},
@@ -15,18 +16,23 @@ use gateway::{
     status::StatusBoard,
 };
 use jiff::{SignedDuration, Timestamp};
+use proto::{act::Act, entry::Actor};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
 
-use crate::fixture::{SMALL, batch, now, register, release, schema, scope};
+use crate::{
+    access_log::{acts, recorder},
+    fixture::{SMALL, batch, now, register, release, schema, scope},
+};
 
 /// A pipeline that runs, and what a restart leaves of it.
 struct Office {
     directory: tempfile::TempDir,
     policy: Arc<PolicyInForce>,
     alerts: Alerts,
+    recorder: Recorder,
     rows: Rows,
     clock: watch::Sender<Timestamp>,
     arrivals: mpsc::Sender<Arrival>,
@@ -53,13 +59,25 @@ async fn office(directory: tempfile::TempDir, policy: &str, at: Timestamp) -> Of
         arrivals: arriving,
     };
     let filling = Filling::new(supply).expect("the store answers");
-    let pipeline = Pipeline::new(filling, alerts.clone()).await.expect("starts");
+    let recorder = recorder(directory.path());
+    let pipeline = Pipeline::new(filling, alerts.clone(), recorder.clone()).await.expect("starts");
     let revision = pipeline.revision();
     let (questions, asked) = mpsc::channel(4);
     let (_orders, ordered) = mpsc::channel(1);
     let running = tokio::spawn(pipeline.run(asked, ordered));
     let _questions = questions;
-    Office { directory, policy, alerts, rows, clock, arrivals, _questions, revision, running }
+    Office {
+        directory,
+        policy,
+        alerts,
+        recorder,
+        rows,
+        clock,
+        arrivals,
+        _questions,
+        revision,
+        running,
+    }
 }
 
 fn policy_path(directory: &tempfile::TempDir) -> PathBuf {
@@ -95,9 +113,9 @@ impl Office {
         self.changed().await
     }
 
-    fn reload(&self, policy: &str) {
+    async fn reload(&self, policy: &str) {
         std::fs::write(policy_path(&self.directory), policy).expect("written");
-        self.policy.reload().expect("good");
+        self.policy.reload(&self.recorder, &Actor::Gateway).await.expect("good");
     }
 
     /// The one alert, once something changed.
@@ -124,6 +142,7 @@ impl Office {
     async fn stop(self) -> tempfile::TempDir {
         drop(self.arrivals);
         self.running.await.expect("ends well");
+        self.recorder.log().close().await;
         self.directory
     }
 }
@@ -133,7 +152,7 @@ async fn an_alert_whose_rule_is_gone_is_withdrawn_and_one_whose_rule_is_back_com
     let mut office = office(directory(), SMALL, now()).await;
     let raised = office.raise_one().await;
     assert_eq!((raised.state, raised.occurrence), (State::Open, 1));
-    office.reload(&SMALL.replace("id = \"first\"", "id = \"second\""));
+    office.reload(&SMALL.replace("id = \"first\"", "id = \"second\"")).await;
     office.revision.changed().await.expect("running");
     let mut latest = office.alerts.latest(1).await.expect("read");
     latest.sort_by(|a, b| a.rule.cmp(&b.rule));
@@ -148,7 +167,7 @@ async fn an_open_alert_follows_the_new_text_of_its_rule_and_is_due_as_before() {
     let mut office = office(directory(), SMALL, now()).await;
     let raised = office.raise_one().await;
     office.clock.send_replace(now() + SignedDuration::from_hours(1));
-    office.reload(&SMALL.replace("aid.ill && aid.ill.paid", "aid.ill.paid"));
+    office.reload(&SMALL.replace("aid.ill && aid.ill.paid", "aid.ill.paid")).await;
     let renewed = office.changed().await;
     assert_eq!(
         (renewed.id, renewed.state, renewed.due_at),
@@ -162,8 +181,8 @@ async fn an_open_alert_follows_the_new_text_of_its_rule_and_is_due_as_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_came_back_at_once_does_not_leave_the_base_empty() {
     let mut office = office(directory(), SMALL, now()).await;
-    office.reload(&SMALL.replace("fresh_within = \"48h\"", "fresh_within = \"47h\""));
-    office.reload(SMALL);
+    office.reload(&SMALL.replace("fresh_within = \"48h\"", "fresh_within = \"47h\"")).await;
+    office.reload(SMALL).await;
     assert_eq!(office.policy.generation(), 3, "links release everything anew under this one");
     assert_eq!(office.raise_one().await.state, State::Open);
     office.stop().await;
@@ -186,4 +205,36 @@ async fn a_deadline_that_passed_while_nobody_ran_is_told_at_the_start() {
     };
     assert_eq!((incomplete.id, incomplete.state), (pending.id, State::Incomplete));
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_in_the_log_before_it_is_in_the_store() {
+    let mut office = office(directory(), SMALL, now()).await;
+    let raised = office.raise_one().await;
+    let logged = acts(&office.recorder).await;
+    let logged = logged.iter().filter_map(|act| match act {
+        Act::AlertChanged { alert, revision, .. } => Some((alert.to_string(), *revision)),
+        _ => None,
+    });
+    assert_eq!(logged.collect::<Vec<_>>(), [(raised.id, raised.revision)]);
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_log_no_alert_is_made_nor_a_policy_taken_over() {
+    let mut office = office(directory(), SMALL, now()).await;
+    office.recorder.log().close().await;
+    office.rows("cars", &[]).await;
+    let alone = proto::household::Household::default();
+    office.rows("register", &[(1, Some(register(0, &alone)))]).await;
+    office.release(&[(1, Some(1))]).await;
+    let version = office.policy.current().version;
+    std::fs::write(policy_path(&office.directory), SMALL.replace("48h", "47h")).expect("written");
+    let refused = office.policy.reload(&office.recorder, &Actor::Gateway).await;
+    assert!(refused.is_err() && office.policy.current().version == version, "the old one stays");
+    let wait = Duration::from_millis(200);
+    assert!(tokio::time::timeout(wait, office.revision.changed()).await.is_err(), "nothing told");
+    assert_eq!(office.alerts.latest(1).await.expect("read"), []);
+    assert!(!office.recorder.is_well());
+    office.stop().await;
 }

@@ -21,9 +21,9 @@ pub enum Act {
     Started {
         /// BLAKE3 of gateway.toml: officers and roles are in it.
         configuration: HexBytes<32>,
-        /// BLAKE3 of the federation manifest's text.
+        /// SHA-256 of the federation manifest's text: its fingerprint.
         manifest: HexBytes<32>,
-        manifest_version: u64,
+        manifest_version: u32,
         policy: HexBytes<32>,
         epoch: u32,
         revision: u64,
@@ -35,7 +35,7 @@ pub enum Act {
     /// The log can be written again; so many acts did not happen because it could not.
     LogResumed { acts: u64 },
     /// Another federation manifest is in force.
-    ManifestAccepted { manifest: HexBytes<32>, manifest_version: u64 },
+    ManifestAccepted { manifest: HexBytes<32>, manifest_version: u32 },
     /// Alerts belong to another epoch from now on.
     EpochChanged { from: u32, to: u32 },
     /// The TLS files are read again.

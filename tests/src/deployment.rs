@@ -21,7 +21,7 @@ use anyhow::Context;
 use jiff::civil::{Date, date};
 use proto::{
     envelope::EnvelopeKey,
-    manifest::{Agency, Epoch, Holders, LogTrust, Manifest},
+    manifest::{Agency, Ceremony, Epoch, Holders, LogTrust, Manifest},
     manifest_file::{DatasetEntry, EntryKind, ManifestFile, Officers},
     name::{AgencyId, DatasetId},
     person_secret::{LookupTag, PersonSecret},
@@ -34,7 +34,10 @@ use proto::{
 };
 use serde::Deserialize;
 
-use crate::pki::Pki;
+use crate::{
+    pki::Pki,
+    shared_key::{self, SharedKey},
+};
 
 /// The federation.
 pub struct Deployment {
@@ -45,6 +48,7 @@ pub struct Deployment {
     /// What its parties agree on, in the epoch of which subjects and secrets are asked for here.
     pub manifest: Manifest,
     issued: ManifestFile,
+    key: SharedKey,
     /// Which datasets hold households, whose they are, and for which others their rows hold secrets.
     households: Vec<(DatasetId, AgencyId, Vec<DatasetId>)>,
 }
@@ -61,16 +65,19 @@ pub struct Staff {
 }
 
 /// Sees all alerts.
-pub const CITY_DESK: Staff =
-    Staff { id: "city-desk", roles: &["caseworker", "auditor"], region: "" };
+pub const CITY_DESK: Staff = Staff { id: "city-desk", roles: &["caseworker"], region: "" };
 /// Sees one street's alerts.
 pub const STREET_WORKER: Staff = Staff { id: "li-na", roles: &["caseworker"], region: "320104002" };
 /// Runs the gateway.
 pub const ADMINISTRATOR: Staff = Staff { id: "admin", roles: &["administrator"], region: "" };
 /// Writes rules.
 pub const ANALYST: Staff = Staff { id: "analyst", roles: &["analyst"], region: "" };
+/// Watches over who is connected and who was granted what.
+pub const SECURITY: Staff = Staff { id: "security", roles: &["security"], region: "" };
+/// Reads the access log.
+pub const AUDITOR: Staff = Staff { id: "auditor", roles: &["auditor"], region: "" };
 /// Everybody.
-pub const STAFF: [Staff; 4] = [CITY_DESK, STREET_WORKER, ADMINISTRATOR, ANALYST];
+pub const STAFF: [Staff; 6] = [CITY_DESK, STREET_WORKER, ADMINISTRATOR, ANALYST, SECURITY, AUDITOR];
 
 #[derive(Deserialize)]
 struct PolicyIds {
@@ -106,13 +113,17 @@ impl Deployment {
     pub fn create(
         dir: &Path,
         policy: &str,
+        suite: Suite,
         dataset_toml: impl Fn(&str) -> String,
     ) -> anyhow::Result<Self> {
         let ids: PolicyIds = toml::from_str(policy).context("the policy's ids")?;
         fs::create_dir_all(dir)?;
         fs::write(dir.join("policy.toml"), policy)?;
         let pki = Pki::new(&ids.programme.id);
-        let manifest = manifest(dir, &ids, &pki)?;
+        let mut manifest = manifest(dir, &ids, &pki)?;
+        if suite == Suite::Oprf {
+            give_key(dir, &mut manifest)?;
+        }
         publish(dir, &manifest)?;
         let issued = manifest.clone();
         let manifest = manifest.check()?;
@@ -123,7 +134,8 @@ impl Deployment {
                 households.push((id, owner, datasets.clone()));
             }
         }
-        let deployment = Self { dir: dir.to_owned(), pki, manifest, issued, households };
+        let key = SharedKey::new(dir);
+        let deployment = Self { dir: dir.to_owned(), pki, manifest, issued, key, households };
         for Id { id: agency } in &ids.agency {
             deployment.adapter(agency, &dataset_toml(agency))?;
         }
@@ -146,6 +158,9 @@ impl Deployment {
         let epoch = |&(number, until): &(u32, Date)| Epoch { number, until, share_keys: vec![] };
         self.issued.version += 1;
         self.issued.epochs = epochs.iter().map(epoch).collect();
+        if self.issued.suite == Suite::Oprf {
+            give_share_keys(&self.dir, &mut self.issued)?;
+        }
         publish(&self.dir, &self.issued)?;
         let manifest = self.issued.clone().check()?;
         self.manifest = manifest.in_epoch(self.manifest.scope.epoch).unwrap_or(manifest);
@@ -236,9 +251,12 @@ impl Deployment {
     ) -> anyhow::Result<PersonSecret> {
         let canonical = canonicalise(&IdentifierType::ResidentId, resident_id, today)
             .map_err(|reject| anyhow::anyhow!("not a resident id: {reject:?}"))?;
-        let derivation = Derivation::computed(&self.manifest.scope)?;
-        let root = derivation.root(&canonical.identifier);
-        Ok(derivation.person_secret(&root, dataset, &self.salt(dataset)?))
+        let scope = &self.manifest.scope;
+        let root = match scope.suite {
+            Suite::SaltedHash => Derivation::computed(scope)?.root(&canonical.identifier),
+            Suite::Oprf => self.key.root(&self.manifest, canonical.identifier.as_bytes())?,
+        };
+        Ok(root.person_secret(scope, dataset, &self.salt(dataset)?))
     }
 
     /// Under which tag a dataset has a person's row, if it has one.
@@ -312,6 +330,8 @@ impl Deployment {
 
 /// The first agencies hold the manifest: more than half of them sign it.
 const HOLDERS: usize = 3;
+/// How many evaluations an agency may ask for in an epoch.
+const QUOTA: u64 = 600_000;
 
 const TLS: &str = "certificate = \"tls/certificate.pem\"\nkey = \"tls/key.pem\"\n\
                    trust = \"tls/trust.pem\"\nrevoked = \"tls/revoked.pem\"\n";
@@ -353,6 +373,25 @@ fn manifest(dir: &Path, ids: &PolicyIds, pki: &Pki) -> anyhow::Result<ManifestFi
         agencies,
         datasets,
     })
+}
+
+/// Makes a manifest of suite `salted-hash` one of suite `oprf`. Whoever makes all the files has all
+/// the shares, and the manifest says so.
+fn give_key(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
+    manifest.suite = Suite::Oprf;
+    manifest.holders.ceremony = Some(Ceremony::TrustedDealer);
+    for agency in &mut manifest.agencies {
+        agency.quota = QUOTA;
+    }
+    shared_key::hold_ceremony(dir, manifest)?;
+    give_share_keys(dir, manifest)
+}
+
+fn give_share_keys(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
+    for epoch in &mut manifest.epochs {
+        epoch.share_keys = shared_key::share_keys(dir, &manifest.holders.agencies, epoch.number)?;
+    }
+    Ok(())
 }
 
 /// Has a manifest signed by all its holders and gives it to everybody.

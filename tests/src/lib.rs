@@ -3,9 +3,11 @@
 pub mod city;
 pub mod deployment;
 pub mod generated;
+pub mod log_reader;
 pub mod oracle;
 pub mod pki;
 pub mod process;
+pub mod shared_key;
 pub mod source_files;
 pub mod staff_client;
 pub mod tap;

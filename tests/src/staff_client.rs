@@ -8,7 +8,8 @@ use proto::{
     tls::{Tls, TlsPem},
     transport::{self, Target},
     wire::{
-        self, admin_service_client::AdminServiceClient, match_service_client::MatchServiceClient,
+        self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+        match_service_client::MatchServiceClient,
     },
 };
 use tonic::transport::Channel;
@@ -22,6 +23,8 @@ pub struct StaffClient {
     pub matches: MatchServiceClient<Channel>,
     /// Agencies and datasets.
     pub admin: AdminServiceClient<Channel>,
+    /// The access log, and receipts.
+    pub audit: AuditServiceClient<Channel>,
 }
 
 /// Subject and rule of a live alert, and its state.
@@ -40,7 +43,8 @@ impl StaffClient {
         let channel = channel(deployment, staff, gateway).await?;
         Ok(Self {
             matches: MatchServiceClient::new(channel.clone()),
-            admin: AdminServiceClient::new(channel),
+            admin: AdminServiceClient::new(channel.clone()),
+            audit: AuditServiceClient::new(channel),
         })
     }
 

@@ -3,6 +3,7 @@
 //! a broken adapter could send.
 
 use std::{
+    future::ready,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -19,10 +20,14 @@ use proto::{
         self,
         adapter_service_client::AdapterServiceClient,
         adapter_service_server::{AdapterService, AdapterServiceServer},
+        key_holder_service_client::KeyHolderServiceClient,
+        key_holder_service_server::{KeyHolderService, KeyHolderServiceServer},
+        requester_service_client::RequesterServiceClient,
+        requester_service_server::{RequesterService, RequesterServiceServer},
     },
 };
 use tokio::{sync::watch, task::JoinHandle};
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 use crate::deployment::Deployment;
 
@@ -33,6 +38,8 @@ pub struct Passed {
     pub requests: Vec<Vec<u8>>,
     /// From the adapter.
     pub responses: Vec<Vec<u8>>,
+    /// Requests for evaluation and the answers to them, either way.
+    pub evaluations: Vec<Vec<u8>>,
 }
 
 /// Changes something on its way.
@@ -63,8 +70,11 @@ pub struct Tap {
     server: JoinHandle<()>,
 }
 
+#[derive(Clone)]
 struct Between {
     adapter: AdapterServiceClient<Channel>,
+    requester: RequesterServiceClient<Channel>,
+    key_holder: KeyHolderServiceClient<Channel>,
     passed: Arc<Mutex<Passed>>,
     tampering: Arc<Mutex<Tampering>>,
 }
@@ -100,6 +110,8 @@ impl Tap {
         let passed = Arc::new(Mutex::new(Passed::default()));
         let tampering = Arc::new(Mutex::default());
         let between = Between {
+            requester: RequesterServiceClient::new(channel.clone()),
+            key_holder: KeyHolderServiceClient::new(channel.clone()),
             adapter: AdapterServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
             passed: passed.clone(),
             tampering: tampering.clone(),
@@ -111,6 +123,8 @@ impl Tap {
             // Kept alive for as long as the server runs.
             let (_keep, tls) = watch::channel(server_tls);
             transport::server()
+                .add_service(RequesterServiceServer::new(between.clone()))
+                .add_service(KeyHolderServiceServer::new(between.clone()))
                 .add_service(AdapterServiceServer::new(between))
                 .serve_with_incoming(transport::incoming(listener, tls))
                 .await
@@ -221,6 +235,44 @@ impl AdapterService for Between {
         seen(&self.passed, &answer);
         Ok(Response::new(answer))
     }
+}
+
+#[tonic::async_trait]
+impl RequesterService for Between {
+    type EvaluationsStream = Frames<wire::EvaluationRequest>;
+
+    async fn evaluations(
+        &self,
+        answers: Request<Streaming<wire::EvaluationAnswer>>,
+    ) -> Result<Response<Self::EvaluationsStream>, Status> {
+        let passed = self.passed.clone();
+        let answers = answers.into_inner().filter_map(|answer| ready(answer.ok()));
+        let answers = answers.inspect(move |answer| evaluated(&passed, answer));
+        let requests = self.requester.clone().evaluations(answers).await?.into_inner();
+        let passed = self.passed.clone();
+        let requests = requests.inspect(move |request| {
+            request.iter().for_each(|request| evaluated(&passed, request));
+        });
+        Ok(Response::new(Box::pin(requests)))
+    }
+}
+
+#[tonic::async_trait]
+impl KeyHolderService for Between {
+    async fn evaluate(
+        &self,
+        request: Request<wire::EvaluationRequest>,
+    ) -> Result<Response<wire::Evaluation>, Status> {
+        let request = request.into_inner();
+        evaluated(&self.passed, &request);
+        let answer = self.key_holder.clone().evaluate(request).await?;
+        evaluated(&self.passed, answer.get_ref());
+        Ok(answer)
+    }
+}
+
+fn evaluated<T: Message>(passed: &Mutex<Passed>, message: &T) {
+    passed.lock().expect("no panics").evaluations.push(message.encode_to_vec());
 }
 
 fn changed<T>(change: Option<Change<T>>, message: T) -> T {

@@ -22,7 +22,7 @@ use agency_adapter::{
 use anyhow::Context;
 use gateway::{clock::Clock as GatewayClock, config::Config as GatewayConfig, gateway::Gateway};
 use jiff::Timestamp;
-use proto::{name::AgencyId, transport, wire};
+use proto::{name::AgencyId, scope::Suite, transport, wire};
 use tokio::{
     sync::{Notify, oneshot, watch},
     task::JoinHandle,
@@ -76,6 +76,7 @@ impl World {
     /// The file system's.
     pub fn new(
         policy: &str,
+        suite: Suite,
         now: Timestamp,
         sources: impl FnOnce(&Path) -> anyhow::Result<()>,
         dataset_toml: impl Fn(&str) -> String,
@@ -83,7 +84,7 @@ impl World {
         let dir = tempfile::tempdir()?;
         let home = dir.path().canonicalize()?;
         sources(&home)?;
-        let deployment = Deployment::create(&home, policy, dataset_toml)?;
+        let deployment = Deployment::create(&home, policy, suite, dataset_toml)?;
         let (sender, gateway_clock) = GatewayClock::manual(now);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let adapters = deployment.agencies().into_iter();

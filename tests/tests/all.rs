@@ -2,6 +2,7 @@
 
 mod access_log;
 mod architecture;
+mod audit;
 mod canaries;
 mod capability;
 mod certificates;
@@ -12,6 +13,7 @@ mod epochs;
 mod fixture;
 mod full_disk;
 mod machines;
+mod oprf;
 mod promises;
 mod random;
 mod recovery;

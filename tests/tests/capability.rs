@@ -10,6 +10,7 @@ use proto::{
     person_secret::{LookupTag, PersonSecret},
     schema::{DatasetKind, HouseholdSchema},
     sealed_row::{RowNonce, RowSealer, SEAL_OVERHEAD},
+    subject::Subject,
     tls::{Tls, TlsPem},
     transport::{self, Target},
     wire::{
@@ -20,14 +21,19 @@ use proto::{
 use tests::world::World;
 use tonic::transport::Channel;
 
-/// Lookup tags of every person secret that watch agencies release, by dataset.
-pub struct Released(BTreeMap<DatasetId, BTreeSet<LookupTag>>);
+/// What watch agencies release.
+pub struct Released {
+    /// Everybody in the base.
+    pub subjects: BTreeSet<Subject>,
+    /// Lookup tags of every person secret, by dataset.
+    tags: BTreeMap<DatasetId, BTreeSet<LookupTag>>,
+}
 
 impl Released {
     /// Asks every watch agency.
     pub async fn of(world: &World) -> Self {
         let mut tags: BTreeMap<DatasetId, BTreeSet<LookupTag>> = BTreeMap::new();
-        let mut secrets = vec![];
+        let (mut secrets, mut base) = (vec![], BTreeSet::new());
         let watched = world.deployment.manifest.datasets();
         for (id, dataset) in watched.filter(|(_, d)| d.kind == Some(DatasetKind::Watch)) {
             let mut client = client(world, &dataset.owner).await;
@@ -42,6 +48,9 @@ impl Released {
                         columns = names.map(|name| name.parse().expect("a name")).collect();
                     }
                     ReleasePart::Subjects(subjects) => {
+                        base.extend(
+                            subjects.subjects.as_chunks::<16>().0.iter().map(|s| Subject(*s)),
+                        );
                         for row in subjects.secrets.chunks_exact(32 * columns.len().max(1)) {
                             for (dataset, secret) in columns.iter().zip(row.as_chunks::<32>().0) {
                                 let secret = PersonSecret::from_bytes(*secret);
@@ -56,7 +65,7 @@ impl Released {
                 }
             }
         }
-        let mut released = Self(tags);
+        let mut released = Self { subjects: base, tags };
         for household in world.deployment.households() {
             released.open_households(world, household, &secrets).await;
         }
@@ -88,7 +97,7 @@ impl Released {
             let members = schema.decode(&row[described.flags.len()..]).expect("a household");
             for entry in members.members {
                 for (dataset, secret) in schema.datasets.iter().zip(entry.secrets) {
-                    self.0.entry(dataset.clone()).or_default().insert(secret.lookup_tag());
+                    self.tags.entry(dataset.clone()).or_default().insert(secret.lookup_tag());
                 }
             }
         }
@@ -96,12 +105,12 @@ impl Released {
 
     /// Whether a row can be found and opened.
     pub fn opens(&self, dataset: &DatasetId, tag: &LookupTag) -> bool {
-        self.0.get(dataset).is_some_and(|tags| tags.contains(tag))
+        self.tags.get(dataset).is_some_and(|tags| tags.contains(tag))
     }
 
     /// Whether anybody's secret was released for a dataset.
     pub fn names(&self, dataset: &DatasetId) -> bool {
-        self.0.contains_key(dataset)
+        self.tags.contains_key(dataset)
     }
 }
 

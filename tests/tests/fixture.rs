@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::{Timestamp, civil::Date};
-use proto::wire::AlertState;
+use proto::{scope::Suite, wire::AlertState};
 use tests::{
     city::City,
     deployment::Deployment,
@@ -43,14 +43,24 @@ pub fn world_of(city: &City) -> World {
     world_at(noon(), city)
 }
 
+/// The same under a suite of one's choice.
+pub fn world_under(suite: Suite, city: &City) -> World {
+    world(suite, noon(), city)
+}
+
 /// The same at the system's time.
 pub fn world_now(city: &City) -> World {
     world_at(Timestamp::now(), city)
 }
 
 fn world_at(now: Timestamp, city: &City) -> World {
+    world(Suite::SaltedHash, now, city)
+}
+
+fn world(suite: Suite, now: Timestamp, city: &City) -> World {
     World::new(
         &default_policy(),
+        suite,
         now,
         |dir| Ok(city.write_sources(dir).map(drop)?),
         |agency| city.dataset_toml(agency),

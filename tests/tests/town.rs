@@ -9,6 +9,7 @@ use std::{
 use jiff::Timestamp;
 use proto::{
     name::{AgencyId, DatasetId},
+    scope::Suite,
     subject::Member,
     wire::{self, AlertState},
 };
@@ -56,6 +57,7 @@ impl Town {
         let policy = Policy::read(policy_text).expect("a good policy");
         let world = World::new(
             policy_text,
+            Suite::SaltedHash,
             now,
             |dir| Ok(sources.write(&policy, dir)?),
             |agency| dataset_toml(&policy, agency),

@@ -11,6 +11,8 @@ mod hashing;
 mod lagrange;
 mod proof;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod rfc9497;
 mod share;
 mod share_keys;

@@ -1,15 +1,20 @@
 //! The access log: every access and every act, in an order that nobody can change afterwards
 //! (PROTOCOL.md section 17).
 //!
-//! `log` is what the rest of the gateway sees. Below it are `journal` (an entry is durable),
+//! `recorder` writes entries, and what `logged` has may be shown or done only then; `tally` counts what
+//! is logged in numbers. `log` is the log itself. Below it are `journal` (an entry is durable),
 //! `sealing` (tiles and the checkpoint over them) and `disk` (what is done to files).
 
 pub mod disk;
 mod journal;
 pub mod log;
+pub mod log_key;
+pub mod logged;
 mod opening;
+pub mod recorder;
 mod sealing;
 mod state;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod tile_files;

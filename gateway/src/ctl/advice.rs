@@ -49,6 +49,27 @@ pub const UNFORESEEN: Phrase = (
     "The gateway answered in a way that the protocol does not foresee ({}); its version may differ from this program's: tell those who run it.",
 );
 
+pub const NO_MANIFEST: Phrase = (
+    "没有联邦清单，无法核验访问日志：请用 --manifest 指定，或在配置文件中写明 manifest。清单应从各部门取得，不应从网关取得。",
+    "Without the federation manifest the access log cannot be checked: name it with --manifest or as manifest in the configuration. Get it from the agencies, not from the gateway.",
+);
+pub const MANIFEST: Phrase = (
+    "联邦清单不可用：{}；请向各部门索取有效的清单。",
+    "The federation manifest is not usable: {}; ask the agencies for the one in force.",
+);
+pub const STATE: Phrase = (
+    "上次核验的检查点无法读写：{}；请检查文件权限。该文件用于发现日志被改写，请勿删除。",
+    "The checkpoint verified last cannot be read or written: {}; check the file's permissions. It is what shows that the log was rewritten: do not delete it.",
+);
+pub const UNPROVEN: Phrase = (
+    "未通过核验，请勿采信：{}。请保存本次结果，并告知各部门；网关运维人员不能单独处理此事。",
+    "This does not verify and must not be relied on: {}. Keep what you have and tell the agencies; those who run the gateway must not settle this alone.",
+);
+pub const FORK: Phrase = (
+    "!!! 严重警告：访问日志被改写或截断 !!!\n网关现在给出的日志与您上次核验的日志相互矛盾：{}。\n两个检查点都有日志密钥的签名，合在一起即为证据。请立即备份这两个文件，停止采信网关的任何结果，并同时告知各部门和其他审计人员。",
+    "!!! THE ACCESS LOG WAS REWRITTEN OR CUT !!!\nWhat the gateway shows now contradicts what you verified before: {}.\nBoth checkpoints are signed with the log's key; together they are the evidence. Copy both files now, rely on nothing that the gateway says, and tell all agencies and the other auditors at once.",
+);
+
 /// What the people who get a refusal can do about it.
 const ADVICE: [(Reason, Phrase); 7] = [
     (

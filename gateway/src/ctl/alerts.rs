@@ -2,7 +2,7 @@
 
 use proto::wire::{
     Alert, AlertFilter, AlertState, Finding, GetAlertRequest, GetAlertResponse, ListAlertsRequest,
-    ListAlertsResponse, RulePart, Truth,
+    ListAlertsResponse, LogPlace, RulePart, Truth,
 };
 
 use crate::{
@@ -28,12 +28,12 @@ pub async fn list(
     filter: AlertFilter,
     limit: Option<u32>,
 ) -> Result<String, Failure> {
-    let response = pages(gateway, filter, limit).await?;
+    let (response, logged) = pages(gateway, filter, limit).await?;
     let names = match screen.form {
         Form::Json => Names::default(),
         Form::Plain | Form::Terminal { .. } => Names::fetch(gateway).await,
     };
-    Ok(screen.answer(|| json::alerts(&response), || table(screen, &response, &names)))
+    Ok(screen.answer(|| json::alerts(&response, &logged), || table(screen, &response, &names)))
 }
 
 /// `alerts show`.
@@ -50,12 +50,13 @@ pub async fn show(gateway: &mut Gateway, screen: &Screen, id: String) -> Result<
     Ok(screen.answer(|| json::explained_alert(&response), people))
 }
 
+/// All pages as one, and where the log says that each of them was shown.
 async fn pages(
     gateway: &mut Gateway,
     filter: AlertFilter,
     limit: Option<u32>,
-) -> Result<ListAlertsResponse, Failure> {
-    let mut all = ListAlertsResponse::default();
+) -> Result<(ListAlertsResponse, Vec<LogPlace>), Failure> {
+    let (mut all, mut logged) = (ListAlertsResponse::default(), vec![]);
     let mut left = limit.unwrap_or(u32::MAX);
     loop {
         let page_token = std::mem::take(&mut all.next_page_token);
@@ -72,9 +73,10 @@ async fn pages(
             left = left.saturating_sub(u32::try_from(page.alerts.len()).unwrap_or(u32::MAX));
         }
         all.alerts.extend(page.alerts);
+        logged.extend(page.logged);
         all.next_page_token = page.next_page_token;
         if all.next_page_token.is_empty() || left == 0 {
-            return Ok(all);
+            return Ok((all, logged));
         }
     }
 }
@@ -107,6 +109,7 @@ fn card(screen: &Screen, alert: &Alert, response: &GetAlertResponse) -> String {
         [] => alert.assist.join(", "),
         named => measures(named, lang),
     };
+    let logged = response.logged.as_ref();
     let deadline = format!("{} ({})", clock_face(alert.due_at.as_ref()), due_text(alert, screen));
     screen.card(&[
         (words::ALERT, alert.id.clone()),
@@ -120,6 +123,7 @@ fn card(screen: &Screen, alert: &Alert, response: &GetAlertResponse) -> String {
         (words::RULE, format!("{} ({})", alert.rule, short(&alert.rule_version))),
         (words::RAISED, clock_face(alert.raised_at.as_ref())),
         (words::CHANGED, clock_face(alert.changed_at.as_ref())),
+        (words::LOG_ENTRY, logged.map(|place| place.index.to_string()).unwrap_or_default()),
     ])
 }
 

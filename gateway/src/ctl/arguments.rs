@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use proto::wire::{AlertFilter, AlertState};
 
 use crate::{
+    audit::{Chosen, Export},
     failure::{EXIT_CODES, Failure},
     moment::{range_end, range_start, to_wire},
     words::Lang,
@@ -61,6 +62,92 @@ pub enum Question {
     Grants,
     /// Key periods: which is in force, and how far the next one has come / 密钥周期及更替进度
     Epochs,
+    /// The access log (auditors) / 访问日志（审计人员）
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Proof that what you were shown is in the access log / 查阅凭证
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+}
+
+/// Commands about the access log. Every answer is checked before it is shown.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Who did what, with the proof that nothing was left out / 查询记录，并核验无遗漏
+    Search {
+        /// Which entries.
+        #[command(flatten)]
+        chosen: Chosen,
+    },
+    /// One entry / 一条记录
+    Show {
+        /// Its place in the log / 序号
+        index: u64,
+        /// Whose keys prove it.
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// The proof of one entry, for others to check / 一条记录的证明
+    Prove {
+        /// Its place in the log / 序号
+        index: u64,
+        /// Whose keys prove it.
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Check the whole log: every hash, every signature / 核验整个日志
+    Verify {
+        /// A copy of the log's files instead of the running gateway / 日志文件目录
+        #[arg(long, value_name = "DIRECTORY")]
+        tiles: Option<PathBuf>,
+        /// Whose keys prove it.
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Entries for other programs, on standard output / 导出记录
+    Export {
+        /// Which entries.
+        #[command(flatten)]
+        chosen: Chosen,
+        /// The form / 格式
+        #[arg(long, value_enum, default_value_t = Export::Jsonl)]
+        format: Export,
+    },
+    /// Who looked at how much, day by day, and what stands out / 查阅情况报告
+    Report {
+        /// Which entries.
+        #[command(flatten)]
+        chosen: Chosen,
+    },
+}
+
+/// Commands about receipts.
+#[derive(Debug, Subcommand)]
+pub enum ReceiptCommand {
+    /// The receipt of an answer that you were given, on standard output / 取得凭证
+    Get {
+        /// The entry's place in the log, as the answer told it / 序号
+        index: u64,
+    },
+    /// Check a receipt, without the gateway / 离线核验凭证
+    Verify {
+        /// The receipt / 凭证文件
+        file: PathBuf,
+        /// The federation manifest, whose keys are trusted / 联邦清单
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+    },
+}
+
+/// Whose keys are trusted, and what was verified before.
+#[derive(Debug, Default, Clone, Args)]
+pub struct Keys {
+    /// The federation manifest, whose keys are trusted / 联邦清单
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// Where the last checkpoint verified is kept / 上次核验的检查点
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
 }
 
 /// Commands about alerts.

@@ -27,6 +27,8 @@ pub struct Config {
     pub programme: ProgrammeId,
     /// The officer's own certificate, and whom it trusts.
     pub tls: TlsFiles,
+    /// The federation manifest, by whose keys the access log is checked.
+    pub manifest: Option<PathBuf>,
 }
 
 /// PEM files.
@@ -80,7 +82,9 @@ impl Config {
             let problem = "gateway must be host:port, e.g. \"gateway.example:7000\"";
             return Err(faulty(problem.into()));
         }
-        config.tls.relative_to(path.parent().unwrap_or(Path::new("")));
+        let directory = path.parent().unwrap_or(Path::new(""));
+        config.tls.relative_to(directory);
+        config.manifest = config.manifest.map(|manifest| directory.join(manifest));
         Ok(config)
     }
 

@@ -9,7 +9,10 @@ use proto::{
     identity::{Identity, Party},
     tls::{Tls, TlsPem},
     transport::{self, MAX_MESSAGE, Target},
-    wire::{admin_service_client::AdminServiceClient, match_service_client::MatchServiceClient},
+    wire::{
+        admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+        match_service_client::MatchServiceClient,
+    },
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
@@ -115,13 +118,15 @@ fn check_own(own: &Identity, config: &Config) -> Result<(), Failure> {
     Err(Failure::Certificate(problem))
 }
 
-/// The gateway's two services, over one channel.
+/// The gateway's services, over one channel.
 #[derive(Clone)]
 pub struct Gateway {
     /// For civil-affairs staff.
     pub staff: MatchServiceClient<Channel>,
     /// For those who run it.
     pub admin: AdminServiceClient<Channel>,
+    /// For auditors.
+    pub audit: AuditServiceClient<Channel>,
 }
 
 impl Gateway {
@@ -129,7 +134,8 @@ impl Gateway {
     pub fn over(channel: Channel) -> Self {
         Self {
             staff: MatchServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
-            admin: AdminServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
+            admin: AdminServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
+            audit: AuditServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
         }
     }
 }

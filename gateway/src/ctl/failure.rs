@@ -25,6 +25,8 @@ pub const USAGE: u8 = 2;
 pub const CONFIGURATION: u8 = 3;
 /// The gateway cannot be reached or does not answer.
 pub const UNREACHABLE: u8 = 4;
+/// The access log, or an answer about it, is not what was signed: tell the agencies.
+pub const UNPROVEN: u8 = 5;
 
 /// For `--help`.
 pub const EXIT_CODES: &str = "\
@@ -33,7 +35,8 @@ Exit codes / 退出码:
   1  refused by the gateway, or not found / 网关拒绝或未找到
   2  usage / 命令行用法错误
   3  configuration or certificates / 配置或证书有误
-  4  gateway unreachable / 无法连接网关";
+  4  gateway unreachable / 无法连接网关
+  5  the access log or a receipt does not verify / 访问日志或凭证未通过核验";
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -84,12 +87,46 @@ pub enum Failure {
     Unforeseen(String),
     /// The own output cannot be written.
     Output(io::Error),
+    /// No federation manifest was named, and the configuration names none.
+    NoManifest,
+    /// The federation manifest cannot be read or is not signed by its holders.
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The checkpoint that was kept cannot be read or written.
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// What the log or the gateway says is not what was signed.
+    Unproven(String),
+    /// The log contradicts the checkpoint that was kept.
+    Fork {
+        /// The checkpoint kept.
+        kept: PathBuf,
+        /// How many entries it is of.
+        kept_size: u64,
+        /// Where the other one was put.
+        other: PathBuf,
+        /// How many entries that is of.
+        other_size: u64,
+    },
 }
 
 impl Failure {
     /// There is no such thing among those that the gateway lists.
     pub fn not_found(message: String) -> Self {
         Self::Refused { reason: Reason::NotFound.as_str().into(), message }
+    }
+
+    /// Something that should have been proved, and was not.
+    pub fn unproven(error: impl std::fmt::Display) -> Self {
+        Self::Unproven(error.to_string())
     }
 
     /// Sorts what `proto::transport` says about a connection that could not be made.
@@ -132,7 +169,11 @@ impl Failure {
             | Self::CertificateFile { .. }
             | Self::Certificate(_)
             | Self::GatewayDistrusted(_)
+            | Self::NoManifest
+            | Self::Manifest { .. }
+            | Self::State { .. }
             | Self::CertificateRefused(_) => CONFIGURATION,
+            Self::Unproven(_) | Self::Fork { .. } => UNPROVEN,
             Self::Unreachable(_) | Self::Closed(_) | Self::Deadline => UNREACHABLE,
             Self::Refused { .. } | Self::Unforeseen(_) | Self::Output(_) => REFUSED,
         }
@@ -143,6 +184,10 @@ impl Failure {
         match self {
             Self::Usage(_) => "USAGE",
             Self::NoConfig { .. } | Self::Config { .. } => "CONFIGURATION",
+            Self::NoManifest | Self::Manifest { .. } => "MANIFEST",
+            Self::State { .. } => "STATE",
+            Self::Unproven(_) => "UNPROVEN",
+            Self::Fork { .. } => "FORK",
             Self::CertificateFile { .. } | Self::Certificate(_) => "CERTIFICATE",
             Self::GatewayDistrusted(_) | Self::CertificateRefused(_) => "TLS_REFUSED",
             Self::Unreachable(_) | Self::Closed(_) => "UNREACHABLE",
@@ -194,6 +239,18 @@ impl Failure {
             Self::Refused { reason, message } => return refusal(reason, message, lang),
             Self::Unforeseen(problem) => (advice::UNFORESEEN, harmless(problem)),
             Self::Output(error) => (advice::OUTPUT, error.to_string()),
+            Self::NoManifest => (advice::NO_MANIFEST, String::new()),
+            Self::Manifest { path, problem } => {
+                (advice::MANIFEST, format!("{}: {problem}", path.display()))
+            }
+            Self::State { path, problem } => {
+                (advice::STATE, format!("{}: {problem}", path.display()))
+            }
+            Self::Unproven(problem) => (advice::UNPROVEN, harmless(problem)),
+            Self::Fork { kept, kept_size, other, other_size } => {
+                let (kept, other) = (kept.display(), other.display());
+                (advice::FORK, format!("{kept} ({kept_size}), {other} ({other_size})"))
+            }
         };
         fill(phrase, &detail, lang)
     }
@@ -268,6 +325,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_proved_ends_with_5() {
+        assert_eq!(Failure::Unproven("an entry was left out".into()).exit_code(), UNPROVEN);
+        let (kept, other) = ("kept".into(), "other".into());
+        let fork = Failure::Fork { kept, kept_size: 9, other, other_size: 8 };
+        assert_eq!((fork.exit_code(), fork.reason()), (UNPROVEN, "FORK"));
+        assert!(fork.tell(Lang::En).starts_with("!!!"), "{}", fork.tell(Lang::En));
+    }
+
+    #[test]
     fn a_gateway_that_does_not_answer_ends_with_4() {
         assert_eq!(told(Status::deadline_exceeded("late")).0, UNREACHABLE);
         assert_eq!(told(Status::cancelled("Timeout expired")).0, UNREACHABLE);
@@ -315,6 +381,14 @@ mod tests {
             Failure::Deadline,
             Failure::Refused { reason: "NEW_REASON".into(), message: "x".into() },
             Failure::Unforeseen("x".into()),
+            Failure::NoManifest,
+            Failure::Unproven("x".into()),
+            Failure::Fork {
+                kept: "kept".into(),
+                kept_size: 9,
+                other: "other".into(),
+                other_size: 8,
+            },
         ];
         for failure in failures {
             for lang in [Lang::Zh, Lang::En] {

@@ -112,6 +112,7 @@ impl Served {
         Gateway {
             staff: Gateway::over(connected(self.staff).await).staff,
             admin: Gateway::over(connected(self.admin).await).admin,
+            audit: Gateway::over(connected(self.admin).await).audit,
         }
     }
 

@@ -39,11 +39,16 @@ pub fn alert(alert: &wire::Alert) -> Value {
     })
 }
 
-/// A `ListAlertsResponse`, of all the pages read.
-pub fn alerts(response: &wire::ListAlertsResponse) -> Value {
+fn place(place: &wire::LogPlace) -> Value {
+    json!({ "origin": place.origin, "index": place.index })
+}
+
+/// A `ListAlertsResponse`, of all the pages read, and the place of each page's entry in the log.
+pub fn alerts(response: &wire::ListAlertsResponse, logged: &[wire::LogPlace]) -> Value {
     json!({
         "alerts": response.alerts.iter().map(alert).collect::<Value>(),
         "next_page_token": response.next_page_token,
+        "logged": logged.iter().map(place).collect::<Value>(),
     })
 }
 
@@ -55,6 +60,7 @@ pub fn explained_alert(response: &wire::GetAlertResponse) -> Value {
         "rule_label": label(response.rule_label.as_ref()),
         "situation_label": label(response.situation_label.as_ref()),
         "assist": measures(&response.assist),
+        "logged": response.logged.as_ref().map(place),
     })
 }
 
@@ -235,8 +241,8 @@ mod tests {
 
     #[test]
     fn empty_lists_are_arrays_and_absent_messages_null() {
-        let empty = alerts(&wire::ListAlertsResponse::default());
-        assert_eq!(empty, json!({ "alerts": [], "next_page_token": "" }));
+        let empty = alerts(&wire::ListAlertsResponse::default(), &[]);
+        assert_eq!(empty, json!({ "alerts": [], "next_page_token": "", "logged": [] }));
         assert_eq!(evaluation(&wire::EvaluateRuleResponse::default())["base"], Value::Null);
         let none = datasets(&wire::ListDatasetsResponse::default());
         assert_eq!(none, json!({ "scope": null, "datasets": [] }));

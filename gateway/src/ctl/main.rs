@@ -3,6 +3,7 @@
 mod advice;
 mod alerts;
 mod arguments;
+mod audit;
 mod config;
 mod connection;
 mod epochs;
@@ -22,17 +23,23 @@ mod words;
 use std::{
     env,
     io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use jiff::Timestamp;
+use tokio::{runtime::Handle, task::spawn_blocking};
 
 use crate::{
-    arguments::{AlertsCommand, Arguments, Command, Filter, Question, RulesCommand},
+    arguments::{
+        AlertsCommand, Arguments, AuditCommand, Command, Filter, Keys, Question, ReceiptCommand,
+        RulesCommand,
+    },
+    audit::{Auditor, Source},
     config::Config,
-    connection::Dialler,
+    connection::{Dialler, Gateway},
     failure::Failure,
     output::{Form, Screen, write_out},
     resume::Pace,
@@ -84,11 +91,19 @@ fn run(arguments: Arguments, screen: &Screen) -> Result<(), Failure> {
 async fn obey(arguments: Arguments, screen: &Screen) -> Result<(), Failure> {
     let answer = match arguments.command {
         Command::Completions { shell } => completions(shell),
+        Command::Ask(Question::Audit(AuditCommand::Verify { tiles: Some(tiles), keys })) => {
+            let config = config(arguments.config.as_deref()).ok();
+            let auditor = auditor(&keys, config.as_ref())?;
+            audit::verify(&Source::Directory(tiles), &auditor, screen)?
+        }
+        Command::Ask(Question::Receipt(ReceiptCommand::Verify { file, manifest })) => {
+            let config = config(arguments.config.as_deref()).ok();
+            verify_receipt(&file, manifest, config.as_ref(), screen)?
+        }
         Command::Ask(question) => {
-            let home = env::home_dir();
-            let config = Config::find(arguments.config.as_deref(), home.as_deref())?;
+            let config = config(arguments.config.as_deref())?;
             let dialler = Dialler::new(&config)?;
-            match ask(question, &dialler, screen).await {
+            match ask(question, &dialler, &config, screen).await {
                 Ok(answer) => answer,
                 Err(failure) => return Err(dialler.explain(failure).await),
             }
@@ -97,8 +112,22 @@ async fn obey(arguments: Arguments, screen: &Screen) -> Result<(), Failure> {
     write_out(&mut io::stdout(), &answer)
 }
 
+fn config(named: Option<&Path>) -> Result<Config, Failure> {
+    Config::find(named, env::home_dir().as_deref())
+}
+
+fn auditor(keys: &Keys, config: Option<&Config>) -> Result<Auditor, Failure> {
+    let home = env::home_dir();
+    Auditor::find(keys.manifest.as_deref(), config, keys.state.as_deref(), home.as_deref())
+}
+
 /// The whole answer; of a watch, what is left to say at its end: nothing.
-async fn ask(question: Question, dialler: &Dialler, screen: &Screen) -> Result<String, Failure> {
+async fn ask(
+    question: Question,
+    dialler: &Dialler,
+    config: &Config,
+    screen: &Screen,
+) -> Result<String, Failure> {
     match question {
         Question::Alerts(AlertsCommand::List { filter, limit }) => {
             let filter = filter.to_wire()?;
@@ -127,6 +156,56 @@ async fn ask(question: Question, dialler: &Dialler, screen: &Screen) -> Result<S
         Question::Datasets => federation::datasets(&mut dialler.reach().await?, screen).await,
         Question::Epochs => epochs::epochs(&mut dialler.reach().await?, screen).await,
         Question::Grants => federation::grants(&mut dialler.reach().await?, screen).await,
+        Question::Audit(command) => audit(command, dialler, config, screen).await,
+        Question::Receipt(ReceiptCommand::Get { index }) => {
+            audit::get_receipt(&mut dialler.reach().await?, index).await
+        }
+        Question::Receipt(ReceiptCommand::Verify { file, manifest }) => {
+            verify_receipt(&file, manifest, Some(config), screen)
+        }
+    }
+}
+
+fn verify_receipt(
+    file: &Path,
+    manifest: Option<PathBuf>,
+    config: Option<&Config>,
+    screen: &Screen,
+) -> Result<String, Failure> {
+    let manifest = manifest.or(config.and_then(|config| config.manifest.clone()));
+    audit::verify_receipt(screen, file, &manifest.ok_or(Failure::NoManifest)?)
+}
+
+async fn audit(
+    command: AuditCommand,
+    dialler: &Dialler,
+    config: &Config,
+    screen: &Screen,
+) -> Result<String, Failure> {
+    let keys = match &command {
+        AuditCommand::Search { chosen }
+        | AuditCommand::Export { chosen, .. }
+        | AuditCommand::Report { chosen } => &chosen.keys,
+        AuditCommand::Show { keys, .. }
+        | AuditCommand::Prove { keys, .. }
+        | AuditCommand::Verify { keys, .. } => keys,
+    };
+    let auditor = auditor(keys, Some(config))?;
+    let channel = dialler.dial().await?;
+    let gateway = &mut Gateway::over(channel.clone());
+    match command {
+        AuditCommand::Search { chosen } => audit::search(gateway, &auditor, screen, &chosen).await,
+        AuditCommand::Show { index, .. } => audit::show(gateway, &auditor, screen, index).await,
+        AuditCommand::Prove { index, .. } => audit::prove(gateway, &auditor, index).await,
+        AuditCommand::Export { chosen, format } => {
+            audit::export(gateway, &auditor, &chosen, format).await
+        }
+        AuditCommand::Report { chosen } => audit::report(gateway, &auditor, screen, &chosen).await,
+        AuditCommand::Verify { .. } => {
+            let (source, screen) = (Source::Gateway(channel, Handle::current()), *screen);
+            let verifying = spawn_blocking(move || audit::verify(&source, &auditor, &screen));
+            verifying.await.map_err(|error| Failure::Output(error.into()))?
+        }
     }
 }
 

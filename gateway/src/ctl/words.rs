@@ -55,6 +55,7 @@ pub const CHANGED: Phrase = ("变更时间", "changed");
 pub const DUE: Phrase = ("办理期限", "due");
 pub const ASSIST: Phrase = ("救助措施", "assistance");
 pub const VERSION: Phrase = ("版本", "version");
+pub const LOG_ENTRY: Phrase = ("日志序号", "log entry");
 pub const SUBJECT: Phrase = ("对象假名", "subject");
 pub const WHAT: Phrase = ("预警事项", "what");
 pub const NO_REGION: Phrase = ("未提供", "not given");

@@ -2168,6 +2168,9 @@ pub struct SearchRequest {
     /// No entry before this index: where an answer that broke off goes on.
     #[prost(uint64, tag = "3")]
     pub first: u64,
+    /// The size of the last checkpoint that who asks has verified; 0 for none.
+    #[prost(uint64, tag = "4")]
+    pub known_size: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SearchResponse {
@@ -2202,6 +2205,9 @@ pub struct SearchSpan {
     /// RFC 6962 consistency proof from `end` entries to the checkpoint's. 32 bytes each.
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// The same from `known_size` entries; none where the checkpoint is not larger.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EntryRun {
@@ -2212,12 +2218,18 @@ pub struct EntryRun {
 pub struct ProveRequest {
     #[prost(uint64, tag = "1")]
     pub index: u64,
+    /// As in SearchRequest.
+    #[prost(uint64, tag = "2")]
+    pub known_size: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProveResponse {
     /// C2SP tlog-proof, with the entry as its extra data.
     #[prost(string, tag = "1")]
     pub proof: ::prost::alloc::string::String,
+    /// As in SearchSpan, to the checkpoint in the proof.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetReceiptRequest {
@@ -2241,10 +2253,9 @@ pub struct GetCheckpointResponse {
     /// A signed checkpoint.
     #[prost(string, tag = "1")]
     pub checkpoint: ::prost::alloc::string::String,
-    /// RFC 6962 consistency proof from `known_size` entries. 32 bytes each; none where the checkpoint is
-    /// not larger.
+    /// As in SearchSpan.
     #[prost(bytes = "vec", repeated, tag = "2")]
-    pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 /// Generated client implementations.
 pub mod audit_service_client {

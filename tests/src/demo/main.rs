@@ -13,7 +13,10 @@ use std::{
 
 use anyhow::Context;
 use clap::Parser;
-use proto::wire::{AlertState, Freshness};
+use proto::{
+    scope::Suite,
+    wire::{AlertState, Freshness},
+};
 use tests::{
     city::City,
     deployment::{ADMINISTRATOR, CITY_DESK, Deployment, STAFF},
@@ -82,7 +85,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let today = agency_adapter::clock::Clock::system().today();
     let city = City::generate(arguments.population, arguments.seed, today);
     city.write_sources(&dir)?;
-    let deployment = Deployment::create(&dir, &policy, |agency| city.dataset_toml(agency))?;
+    let deployment =
+        Deployment::create(&dir, &policy, Suite::SaltedHash, |agency| city.dataset_toml(agency))?;
     let expected = expected(&city, &policy, &deployment)?;
 
     eprintln!("starting 18 adapters and the gateway ...");

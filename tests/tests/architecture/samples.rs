@@ -86,7 +86,10 @@ fn the_sample_gateway_dials_every_agency_and_registers_every_role() {
         .flat_map(|officer| officer["roles"].as_array().expect("a list"))
         .filter_map(Value::as_str)
         .collect();
-    assert_eq!(roles, BTreeSet::from(["administrator", "analyst", "auditor", "caseworker"]));
+    assert_eq!(
+        roles,
+        BTreeSet::from(["administrator", "analyst", "auditor", "caseworker", "security"])
+    );
     let everywhere = officers.iter().any(|officer| word(officer, "region").is_empty());
     assert!(everywhere, "alerts without a region need somebody who sees them");
 }

@@ -1,0 +1,168 @@
+//! Acts that come in numbers and are logged as counts: refused calls, and batches of evaluations that
+//! were carried. Neither reveals anything or changes anything here, so the count may follow the act.
+//!
+//! Whoever causes many of them causes one entry a second.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use proto::{
+    act::{Act, MethodName},
+    entry::Actor,
+    fault::Reason,
+    name::AgencyId,
+};
+use tokio::sync::Notify;
+
+use super::recorder::Recorder;
+
+/// How long counts are gathered.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// The counts that are not in the log yet.
+#[derive(Default)]
+pub struct Tally {
+    counts: Mutex<BTreeMap<Key, Count>>,
+    news: Notify,
+}
+
+/// What is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Refused { by: Actor, method: Option<MethodName>, reason: Reason },
+    Relayed { requester: AgencyId, holder: AgencyId, epoch: u32 },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    number: u64,
+    elements: u64,
+    refused: u64,
+}
+
+/// A batch of blinded elements on its way to a key holder.
+pub struct Batch<'a> {
+    /// Who asked.
+    pub requester: &'a AgencyId,
+    /// Who was asked.
+    pub holder: &'a AgencyId,
+    /// The epoch of the key.
+    pub epoch: u32,
+    /// How many elements.
+    pub elements: u64,
+    /// Whether no evaluation came of it.
+    pub refused: bool,
+}
+
+impl Tally {
+    /// A call was refused.
+    pub fn refused(&self, by: Actor, method: Option<MethodName>, reason: Reason) {
+        self.counts().entry(Key::Refused { by, method, reason }).or_default().number += 1;
+        self.news.notify_one();
+    }
+
+    /// A batch was carried, or was to be.
+    pub fn relayed(&self, batch: &Batch<'_>) {
+        let (requester, holder) = (batch.requester.clone(), batch.holder.clone());
+        let mut counts = self.counts();
+        let count =
+            counts.entry(Key::Relayed { requester, holder, epoch: batch.epoch }).or_default();
+        count.number += 1;
+        count.elements += batch.elements;
+        count.refused += u64::from(batch.refused);
+        self.news.notify_one();
+    }
+
+    /// Logs what is counted, again and again. Never returns.
+    pub async fn keep_logging(&self, recorder: &Recorder) {
+        loop {
+            self.news.notified().await;
+            tokio::time::sleep(GATHER).await;
+            self.log(recorder).await;
+        }
+    }
+
+    /// Logs what is counted now. What cannot be logged is kept and counted on.
+    pub async fn log(&self, recorder: &Recorder) {
+        let counts = std::mem::take(&mut *self.counts());
+        for (key, count) in counts {
+            let (by, act) = entry(&key, count);
+            if recorder.note(&by, act).await.is_err() {
+                let mut counts = self.counts();
+                let kept = counts.entry(key).or_default();
+                kept.number += count.number;
+                kept.elements += count.elements;
+                kept.refused += count.refused;
+                self.news.notify_one();
+            }
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<Key, Count>> {
+        self.counts.lock().expect("nobody panics while counting")
+    }
+}
+
+fn entry(key: &Key, Count { number, elements, refused }: Count) -> (Actor, Act) {
+    match key.clone() {
+        Key::Refused { by, method, reason } => {
+            (by, Act::CallsRefused { method, reason, count: number })
+        }
+        Key::Relayed { requester, holder, epoch } => {
+            let by = Actor::Agency(requester.clone());
+            let act = Act::EvaluationsRelayed {
+                requester,
+                holder,
+                epoch,
+                batches: number,
+                elements,
+                refused,
+            };
+            (by, act)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::entry::Entry;
+
+    use super::*;
+    use crate::audit::recorder::tests::recorder;
+
+    #[tokio::test]
+    async fn many_refused_calls_of_one_officer_are_one_entry_with_their_number() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (recorder, tally) = (recorder(directory.path()), Tally::default());
+        let li = || Actor::Officer("li".parse().expect("a name"));
+        for _ in 0..3 {
+            tally.refused(li(), None, Reason::NotPermitted);
+        }
+        tally.refused(li(), None, Reason::NotFound);
+        let agency: AgencyId = "tax".parse().expect("a name");
+        for refused in [false, true] {
+            let (requester, holder) = (&agency, &agency);
+            tally.relayed(&Batch { requester, holder, epoch: 1, elements: 2048, refused });
+        }
+        tally.log(&recorder).await;
+        let entries = recorder.log().entries(0..9).await.expect("read");
+        let acts: Vec<Act> = entries
+            .iter()
+            .map(|entry| Entry::parse(entry).expect("an entry").act().clone())
+            .collect();
+        let refused = |reason, count| Act::CallsRefused { method: None, reason, count };
+        assert_eq!(acts.len(), 3);
+        assert!(acts.contains(&refused(Reason::NotPermitted, 3)));
+        assert!(acts.contains(&refused(Reason::NotFound, 1)));
+        let relayed = acts.iter().find(|act| act.word() == "evaluations_relayed");
+        assert!(matches!(
+            relayed,
+            Some(Act::EvaluationsRelayed { batches: 2, elements: 4096, refused: 1, .. })
+        ));
+        tally.log(&recorder).await;
+        assert_eq!(recorder.log().size(), 3, "and nothing is counted twice");
+    }
+}

@@ -1,0 +1,94 @@
+//! Which entries an auditor looks for. The gateway sends all of a span of time and never learns more.
+
+use clap::{Args, ValueEnum, builder::PossibleValuesParser};
+use jiff::Timestamp;
+use proto::{
+    act::WORDS,
+    alert_id::AlertId,
+    entry::{Actor, Entry},
+    name::{AgencyId, DatasetId, RuleId},
+};
+
+use crate::{
+    arguments::Keys,
+    failure::Failure,
+    moment::{range_end, range_start},
+};
+
+/// Which entries, and whose keys prove them.
+#[derive(Debug, Default, Clone, Args)]
+pub struct Chosen {
+    /// From this day or RFC 3339 time on / 时间起
+    #[arg(long, value_name = "TIME", value_parser = range_start)]
+    pub from: Option<Timestamp>,
+    /// Before this RFC 3339 time, or until the end of this day / 时间止（含当日）
+    #[arg(long, value_name = "TIME", value_parser = range_end)]
+    pub until: Option<Timestamp>,
+    /// Acts of this officer / 工作人员
+    #[arg(long, value_name = "ID")]
+    pub officer: Option<AgencyId>,
+    /// Acts of or about this agency / 部门
+    #[arg(long, value_name = "ID")]
+    pub agency: Option<AgencyId>,
+    /// Acts about this dataset / 数据集
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<DatasetId>,
+    /// What was done, e.g. alert_read / 操作
+    #[arg(long, value_name = "ACTION", value_parser = PossibleValuesParser::new(WORDS))]
+    pub action: Option<String>,
+    /// Acts that changed or showed this alert / 预警编号
+    #[arg(long, value_name = "ID")]
+    pub alert: Option<AlertId>,
+    /// Acts about this rule / 规则编号
+    #[arg(long, value_name = "ID")]
+    pub rule: Option<RuleId>,
+    /// Whose keys prove them.
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Export {
+    /// One JSON object a line, with the entry's bytes as they were hashed.
+    Jsonl,
+    /// A table for a spreadsheet.
+    Csv,
+}
+
+impl Chosen {
+    /// Demands that some time can be between the two.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`].
+    pub fn check(&self) -> Result<(), Failure> {
+        match (self.from, self.until) {
+            (Some(from), Some(until)) if from >= until => {
+                Err(Failure::Usage("--from is not before --until".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an entry is one of those looked for.
+    pub fn takes(&self, entry: &Entry) -> bool {
+        let act = entry.act();
+        let by_officer = |id: &AgencyId| *entry.by() == Actor::Officer(id.clone());
+        let of_agency = |id: &AgencyId| {
+            act.agencies().contains(&id) || *entry.by() == Actor::Agency(id.clone())
+        };
+        let is = |wanted: Option<bool>| wanted.unwrap_or(true);
+        self.is_within(entry.at())
+            && is(self.officer.as_ref().map(by_officer))
+            && is(self.agency.as_ref().map(of_agency))
+            && is(self.dataset.as_ref().map(|id| act.datasets().contains(id)))
+            && is(self.action.as_ref().map(|word| act.word() == word))
+            && is(self.alert.as_ref().map(|id| act.alerts().contains(id)))
+            && is(self.rule.as_ref().map(|id| act.rule() == Some(id)))
+    }
+
+    /// Whether a time is within the span.
+    pub fn is_within(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| at >= from) && self.until.is_none_or(|until| at < until)
+    }
+}

@@ -1,0 +1,142 @@
+//! Entries as people read them: who, what, about what; in Chinese and English.
+
+use proto::{
+    act::{Act, AlertState},
+    entry::{Actor, Entry},
+};
+
+use crate::{
+    output::grouped,
+    words::{Lang, Phrase},
+};
+
+const WHEN: Phrase = ("时间", "when");
+const WHO: Phrase = ("操作者", "who");
+const WHAT: Phrase = ("操作", "what");
+const ABOUT: Phrase = ("内容", "about");
+const ENTRY: Phrase = ("序号", "entry");
+/// The headings of a table of entries.
+pub const HEADINGS: [Phrase; 5] = [ENTRY, WHEN, WHO, WHAT, ABOUT];
+
+/// Whose act it is.
+pub fn who(by: &Actor, lang: Lang) -> String {
+    match by {
+        Actor::Gateway => lang.say(("网关", "the gateway")).into(),
+        Actor::Officer(id) => id.to_string(),
+        Actor::Agency(id) => format!("{} {id}", lang.say(("部门", "agency"))),
+        Actor::Unknown => lang.say(("未知", "unknown")).into(),
+    }
+}
+
+/// What was done.
+pub fn what(act: &Act) -> Phrase {
+    match act {
+        Act::Started { .. } => ("网关启动", "the gateway started"),
+        Act::Stopping {} => ("网关停止", "the gateway stopped"),
+        Act::Failed { .. } => ("操作未完成", "acts did not come about"),
+        Act::LogResumed { .. } => ("日志恢复写入", "the log is written again"),
+        Act::ManifestAccepted { .. } => ("联邦清单生效", "federation manifest accepted"),
+        Act::EpochChanged { .. } => ("密钥周期更替", "epoch changed"),
+        Act::TlsFilesRead {} => ("重新读取证书", "TLS files read"),
+        Act::PolicyRead {} => ("重新读取策略", "policy read"),
+        Act::PolicyInForce { .. } => ("策略生效", "policy in force"),
+        Act::PolicyRefused {} => ("策略被拒绝", "policy refused"),
+        Act::SyncAccepted { .. } => ("接收数据", "data taken over"),
+        Act::ReleaseUsed { .. } => ("使用释放的密钥", "release used"),
+        Act::GrantsCarried { .. } => ("转交授权", "grants carried"),
+        Act::EvaluationsRelayed { .. } => ("转交密钥运算", "evaluations carried"),
+        Act::RulesRun { .. } => ("运行规则", "rules run"),
+        Act::AlertChanged { .. } => ("预警变更", "alert changed"),
+        Act::AlertsListed { .. } => ("查看预警列表", "alerts listed"),
+        Act::AlertRead { .. } => ("查看预警", "alert read"),
+        Act::WatchOpened { .. } => ("开始持续查看", "watch opened"),
+        Act::AlertsDelivered { .. } => ("推送预警", "alerts delivered"),
+        Act::DryRun { .. } => ("试算规则", "rule tried out"),
+        Act::RulesListed { .. } => ("查看规则", "rules listed"),
+        Act::AgenciesListed { .. } => ("查看部门", "agencies listed"),
+        Act::DatasetsListed { .. } => ("查看数据集", "datasets listed"),
+        Act::GrantsListed { .. } => ("查看授权", "grants listed"),
+        Act::EpochsListed { .. } => ("查看密钥周期", "epochs listed"),
+        Act::LogRead { .. } => ("查阅日志", "log read"),
+        Act::ReceiptGiven { .. } => ("出具凭证", "receipt given"),
+        Act::CallsRefused { .. } => ("拒绝请求", "calls refused"),
+    }
+}
+
+/// About what.
+pub fn about(entry: &Entry, lang: Lang) -> String {
+    let alerts =
+        |count: usize| format!("{} {}", grouped(count as u64), lang.say(("条预警", "alerts")));
+    match entry.act() {
+        Act::Started { manifest_version, epoch, .. } => format!(
+            "{} {manifest_version}, {} {epoch}",
+            lang.say(("清单版本", "manifest")),
+            lang.say(("密钥周期", "epoch"))
+        ),
+        Act::Failed { first, end } | Act::LogRead { first, end } => {
+            format!("{} {}-{}", lang.say(ENTRY), grouped(*first), grouped(end.saturating_sub(1)))
+        }
+        Act::LogResumed { acts } => {
+            format!("{} {}", grouped(*acts), lang.say(("项操作未能进行", "acts did not happen")))
+        }
+        Act::ManifestAccepted { manifest_version, .. } => manifest_version.to_string(),
+        Act::EpochChanged { from, to } => format!("{from} -> {to}"),
+        Act::PolicyInForce { rules, .. } => {
+            format!("{rules} {}", lang.say(("条规则", "rules")))
+        }
+        Act::SyncAccepted { agency, dataset, rows, version, .. } => {
+            format!("{agency} {dataset} #{version}: {}", grouped(*rows))
+        }
+        Act::ReleaseUsed { agency, dataset, subjects, version, .. } => {
+            format!("{agency} {dataset} #{version}: {}", grouped(*subjects))
+        }
+        Act::GrantsCarried { grantee, datasets, .. } => {
+            let datasets: Vec<&str> = datasets.iter().map(|dataset| dataset.as_str()).collect();
+            format!("{grantee}: {}", datasets.join(" "))
+        }
+        Act::EvaluationsRelayed { requester, holder, elements, .. } => {
+            format!("{requester} -> {holder}: {}", grouped(*elements))
+        }
+        Act::RulesRun { subjects, changed, .. } => format!(
+            "{} {}, {} {}",
+            grouped(*subjects),
+            lang.say(("人", "people")),
+            grouped(*changed),
+            lang.say(("条预警变更", "alerts changed"))
+        ),
+        Act::AlertChanged { alert, rule, state, revision, .. } => {
+            format!("{alert} {rule}: {} #{revision}", lang.say(word(*state)))
+        }
+        Act::AlertsListed { alerts: shown } | Act::AlertsDelivered { alerts: shown, .. } => {
+            alerts(shown.len())
+        }
+        Act::AlertRead { alert } => alert.to_string(),
+        Act::WatchOpened { after } => format!("#{after}"),
+        Act::DryRun { rule, .. } => rule.as_ref().map_or_else(
+            || lang.say(("策略之外的规则", "a rule that is not the policy's")).into(),
+            ToString::to_string,
+        ),
+        Act::RulesListed { count }
+        | Act::AgenciesListed { count }
+        | Act::DatasetsListed { count }
+        | Act::GrantsListed { count }
+        | Act::EpochsListed { count } => grouped(*count),
+        Act::ReceiptGiven { index } => format!("{} {}", lang.say(ENTRY), grouped(*index)),
+        Act::CallsRefused { method, reason, count } => {
+            let method = method.as_ref().map_or("?", |method| method.as_str());
+            format!("{method}: {} x {count}", reason.as_str())
+        }
+        Act::Stopping {} | Act::TlsFilesRead {} | Act::PolicyRead {} | Act::PolicyRefused {} => {
+            String::new()
+        }
+    }
+}
+
+fn word(state: AlertState) -> Phrase {
+    match state {
+        AlertState::Open => ("待处理", "open"),
+        AlertState::Pending => ("待定", "pending"),
+        AlertState::Incomplete => ("核查不全", "incomplete"),
+        AlertState::Withdrawn => ("已撤销", "withdrawn"),
+    }
+}

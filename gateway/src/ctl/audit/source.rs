@@ -1,0 +1,72 @@
+//! Where the log's files are read from: a directory, or a running gateway over HTTPS.
+
+use std::{fs, path::PathBuf};
+
+use axum::body::{Body, to_bytes};
+use proto::{tile::Tile, tiled_tree::TileSource};
+use tokio::runtime::Handle;
+use tonic::{codegen::http::Request, transport::Channel};
+use tower::{Service, ServiceExt};
+
+use crate::failure::Failure;
+
+/// A bundle of 256 entries of 64 KiB is the largest file.
+const LARGEST: usize = 17 << 20;
+
+/// Where the files are.
+pub enum Source {
+    /// A directory that has `checkpoint` and `tile/` in it.
+    Directory(PathBuf),
+    /// A gateway; read outside of the runtime that `Handle` is of.
+    Gateway(Channel, Handle),
+}
+
+impl Source {
+    /// The checkpoint.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn checkpoint(&self) -> Result<String, Failure> {
+        let bytes = match self {
+            Self::Directory(directory) => {
+                let path = directory.join("checkpoint");
+                fs::read(&path).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
+            }
+            Self::Gateway(channel, runtime) => {
+                let got = runtime.block_on(get(channel.clone(), "checkpoint"));
+                got.map_err(Failure::Closed)
+            }
+        };
+        String::from_utf8(bytes?)
+            .map_err(|_| Failure::Unproven("the checkpoint is not text".into()))
+    }
+}
+
+impl TileSource for Source {
+    type Error = String;
+
+    /// A partial tile may be gone once there is the full one, which begins with it.
+    fn read(&self, tile: Tile) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Directory(directory) => {
+                let path = directory.join(tile.to_string());
+                fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+            }
+            Self::Gateway(channel, runtime) => {
+                runtime.block_on(get(channel.clone(), &tile.to_string()))
+            }
+        }
+    }
+}
+
+async fn get(mut channel: Channel, path: &str) -> Result<Vec<u8>, String> {
+    let request = Request::get(format!("/log/{path}")).body(tonic::body::Body::empty());
+    let request = request.map_err(|error| error.to_string())?;
+    let ready = channel.ready().await.map_err(|error| error.to_string())?;
+    let response = ready.call(request).await.map_err(|error| error.to_string())?;
+    if !response.status().is_success() {
+        return Err(format!("the gateway answers {} for {path}", response.status()));
+    }
+    let body = to_bytes(Body::new(response.into_body()), LARGEST).await;
+    body.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+}

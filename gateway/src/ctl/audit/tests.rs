@@ -1,0 +1,468 @@
+//! An auditor against a gateway that answers honestly, and against one that lies in every way.
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use proto::{
+    act::Act,
+    checkpoint::Checkpoint,
+    cosignature::cosign,
+    entry::{Actor, Entry},
+    log_proof::LogProof,
+    merkle::{Hash, TreeHead, consistency_subtrees, inclusion_subtrees},
+    quorum::{origin, witness_name},
+    signed_manifest::SignedManifest,
+    signing::SigningKey,
+    wire::{
+        audit_service_server::{AuditService, AuditServiceServer},
+        search_response::Part,
+        *,
+    },
+};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status, transport::Endpoint};
+use zeroize::Zeroizing;
+
+use super::{
+    answer::{Answer, Found, ask},
+    csv,
+    filter::Chosen,
+    report::days,
+    trust::Auditor,
+    *,
+};
+use crate::{
+    connection::Gateway,
+    failure::{Failure, UNPROVEN},
+    output::{Form, tests::screen},
+    words::Lang,
+};
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&Zeroizing::new([seed; 32]))
+}
+
+fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a name")
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_500_000 + second).expect("a time")
+}
+
+/// Entries of several officers, one every other second.
+fn entries(count: u64) -> Vec<Vec<u8>> {
+    let entry = |number: u64| {
+        let by = match number % 4 {
+            0 => Actor::Gateway,
+            1 => Actor::Officer(name("li-na")),
+            2 => Actor::Officer(name("wang-lei")),
+            _ => Actor::Agency(name("tax")),
+        };
+        let alert = name(&format!("AL-000{}-0000-0000", number % 3));
+        let act = match number % 5 {
+            0 => Act::AlertRead { alert },
+            1 => Act::AlertsListed { alerts: vec![alert; 2] },
+            2 => Act::DryRun {
+                rule: Some(name("needy")),
+                rule_version: proto::hex_bytes::HexBytes([1; 32]),
+            },
+            3 => {
+                Act::GrantsCarried { grantee: name("tax"), epoch: 1, datasets: vec![name("cars")] }
+            }
+            _ => Act::RulesListed { count: 8 },
+        };
+        let second = i64::try_from(2 * (number / 2)).expect("small");
+        Entry::new(at(second), by, act).to_bytes()
+    };
+    (0..count).map(entry).collect()
+}
+
+/// How a gateway lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lie {
+    Nothing,
+    LeavesOut(usize),
+    LeavesOutAndMovesTheEnd,
+    Changes(usize),
+    BeginsLate,
+    EndsEarly,
+    Swaps(usize),
+    AnotherLog,
+}
+
+/// A gateway with a log in memory.
+#[derive(Clone)]
+struct Liar {
+    entries: Arc<Vec<Vec<u8>>>,
+    lie: Lie,
+}
+
+impl Liar {
+    fn root(&self, range: std::ops::Range<u64>) -> Hash {
+        let range = usize::try_from(range.start).expect("small")
+            ..usize::try_from(range.end).expect("small");
+        Hash::of_tree(&self.entries[range].iter().map(|e| Hash::of_leaf(e)).collect::<Vec<_>>())
+    }
+
+    fn size(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        let seed = if self.lie == Lie::AnotherLog { 9 } else { 0x21 };
+        let head = TreeHead { size: self.size(), root: self.root(0..self.size()) };
+        let mut checkpoint = Checkpoint::sign(&origin(&name("demo")), head, &key(seed));
+        for (agency, seed) in [("aid", 0x11), ("police", 0x12)] {
+            let witness = witness_name(&name("demo"), &name(agency));
+            let line = cosign(&checkpoint, (&witness, &key(seed)), at(900));
+            checkpoint.add(line);
+        }
+        checkpoint
+    }
+
+    fn proof(&self, subtrees: Vec<std::ops::Range<u64>>) -> Vec<Vec<u8>> {
+        subtrees.into_iter().map(|range| self.root(range).0.to_vec()).collect()
+    }
+
+    fn since(&self, known: u64) -> Vec<Vec<u8>> {
+        let grown = known < self.size();
+        if grown { self.proof(consistency_subtrees(known, self.size())) } else { vec![] }
+    }
+
+    fn first_at(&self, at: Option<prost_types::Timestamp>, none: u64) -> u64 {
+        let Some(at) = at else { return none };
+        let at = Timestamp::new(at.seconds, at.nanos).expect("a time");
+        let before = |entry: &&Vec<u8>| Entry::parse(entry).expect("ours").at() < at;
+        self.entries.iter().take_while(before).count() as u64
+    }
+}
+
+#[tonic::async_trait]
+impl AuditService for Liar {
+    type SearchStream =
+        std::pin::Pin<Box<dyn futures::Stream<Item = Result<SearchResponse, Status>> + Send>>;
+
+    async fn search(
+        &self,
+        request: Request<SearchRequest>,
+    ) -> Result<Response<Self::SearchStream>, Status> {
+        let request = request.into_inner();
+        let mut first = self.first_at(request.from, 0).saturating_sub(1);
+        let mut end = self.size().min(self.first_at(request.until, self.size()) + 1);
+        match self.lie {
+            Lie::BeginsLate => first += 2,
+            Lie::EndsEarly => end -= 2,
+            _ => {}
+        }
+        let range = usize::try_from(first).expect("small")..usize::try_from(end).expect("small");
+        let mut shown = self.entries[range].to_vec();
+        match self.lie {
+            Lie::LeavesOut(place) => drop(shown.remove(place)),
+            Lie::LeavesOutAndMovesTheEnd => {
+                shown.remove(1);
+                end -= 1;
+            }
+            Lie::Changes(place) => {
+                let other = Act::RulesListed { count: 9 };
+                shown[place] = Entry::new(at(0), Actor::Gateway, other).to_bytes();
+            }
+            Lie::Swaps(place) => shown.swap(place, place + 1),
+            _ => {}
+        }
+        let span = SearchSpan {
+            checkpoint: self.checkpoint().to_string(),
+            first,
+            end,
+            inclusion: if first < end {
+                self.proof(inclusion_subtrees(first, end))
+            } else {
+                vec![]
+            },
+            consistency: self.proof(consistency_subtrees(end, self.size())),
+            since_known: self.since(request.known_size),
+        };
+        let parts = [Part::Span(span), Part::Entries(EntryRun { entries: shown })];
+        let parts = parts.map(|part| Ok(SearchResponse { part: Some(part) }));
+        Ok(Response::new(Box::pin(futures::stream::iter(parts))))
+    }
+
+    async fn prove(
+        &self,
+        request: Request<ProveRequest>,
+    ) -> Result<Response<ProveResponse>, Status> {
+        let ProveRequest { index, known_size } = request.into_inner();
+        let path = self.proof(inclusion_subtrees(index, self.size()));
+        let entry = &self.entries[usize::try_from(index).expect("small")];
+        let proof = LogProof {
+            extra: Some(entry.clone()),
+            index,
+            path: path.iter().map(|hash| Hash(hash[..].try_into().expect("a hash"))).collect(),
+            checkpoint: self.checkpoint().note().clone(),
+        };
+        let since_known = self.since(known_size);
+        Ok(Response::new(ProveResponse { proof: proof.to_string(), since_known }))
+    }
+
+    async fn get_receipt(
+        &self,
+        _: Request<GetReceiptRequest>,
+    ) -> Result<Response<GetReceiptResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        _: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
+    }
+}
+
+impl Liar {
+    fn with(count: u64, lie: Lie) -> Self {
+        Self { entries: Arc::new(entries(count)), lie }
+    }
+
+    async fn serve(self) -> Gateway {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let service = AuditServiceServer::new(self);
+        let incoming = TcpListenerStream::new(listener);
+        let server = tonic::transport::Server::builder().serve_with_incoming(service, incoming);
+        tokio::spawn(server);
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URI");
+        Gateway::over(endpoint.connect().await.expect("it listens"))
+    }
+}
+
+/// An auditor's desk: a manifest, and what was kept.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let example = include_str!("../../../../proto/vectors/federation.toml");
+        let mut signed = SignedManifest::parse(example).expect("a manifest");
+        for (holder, seed) in [("aid", 1), ("police", 2)] {
+            signed.sign(&name(holder), &key(seed)).expect("a holder");
+        }
+        std::fs::write(directory.path().join("federation.toml"), signed.to_string())
+            .expect("written");
+        Self(directory)
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    fn auditor(&self) -> Auditor {
+        let manifest = self.path("federation.toml");
+        let auditor = Auditor::find(Some(&manifest), None, Some(&self.path("kept")), None);
+        auditor.unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+
+    async fn ask(&self, liar: Liar, chosen: &Chosen) -> Result<Answer, Failure> {
+        ask(&mut liar.serve().await, &self.auditor(), chosen).await
+    }
+}
+
+fn middle() -> Chosen {
+    Chosen { from: Some(at(10)), until: Some(at(20)), ..Chosen::default() }
+}
+
+#[tokio::test]
+async fn an_honest_answer_is_taken_and_its_checkpoint_kept() {
+    let desk = Desk::new();
+    let answer = desk.ask(Liar::with(40, Lie::Nothing), &middle()).await.expect("proved");
+    let found: Vec<u64> = answer.found.iter().map(|found| found.index).collect();
+    assert_eq!(found, (10..20).collect::<Vec<u64>>());
+    assert_eq!((answer.looked, answer.checkpoint.size()), (10, 40));
+    assert!(desk.auditor().witnessed(&answer.checkpoint).is_enough());
+    assert_eq!(desk.auditor().kept().size(), 40);
+    let all = desk.ask(Liar::with(45, Lie::Nothing), &Chosen::default()).await.expect("proved");
+    assert_eq!((all.found.len(), desk.auditor().kept().size()), (45, 45));
+    let later = Chosen { from: Some(at(9000)), ..Chosen::default() };
+    let none = desk.ask(Liar::with(45, Lie::Nothing), &later).await.expect("proved");
+    assert_eq!(none.found, []);
+}
+
+#[tokio::test]
+async fn a_gateway_that_leaves_an_entry_out_or_changes_one_is_not_believed() {
+    for lie in [
+        Lie::LeavesOut(0),
+        Lie::LeavesOut(5),
+        Lie::LeavesOut(11),
+        Lie::LeavesOutAndMovesTheEnd,
+        Lie::Changes(4),
+        Lie::BeginsLate,
+        Lie::EndsEarly,
+        Lie::Swaps(3),
+        Lie::AnotherLog,
+    ] {
+        let desk = Desk::new();
+        let refused = desk.ask(Liar::with(40, lie), &middle()).await.err();
+        let refused = refused.unwrap_or_else(|| panic!("{lie:?} was believed"));
+        assert!(matches!(refused, Failure::Unproven(_)), "{lie:?}: {refused:?}");
+        assert_eq!(refused.exit_code(), UNPROVEN);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_was_rewritten_or_cut_is_a_fork_and_both_checkpoints_are_evidence() {
+    let desk = Desk::new();
+    desk.ask(Liar::with(40, Lie::Nothing), &middle()).await.expect("proved");
+    let kept = std::fs::read_to_string(desk.path("kept")).expect("kept");
+
+    let mut rewritten = entries(45);
+    rewritten[3] = Entry::new(at(2), Actor::Gateway, Act::PolicyRead {}).to_bytes();
+    let rewritten = Liar { entries: Arc::new(rewritten), lie: Lie::Nothing };
+    for other in [rewritten, Liar::with(39, Lie::Nothing)] {
+        let size = other.size();
+        let failure = desk.ask(other, &middle()).await.err().expect("a fork");
+        let Failure::Fork { kept_size: 40, other_size, .. } = &failure else {
+            panic!("{failure:?}")
+        };
+        assert_eq!((*other_size, failure.exit_code()), (size, UNPROVEN));
+        for lang in [Lang::Zh, Lang::En] {
+            assert!(failure.tell(lang).starts_with("!!!"), "{}", failure.tell(lang));
+        }
+        let evidence = std::fs::read_to_string(desk.path("kept.contradiction")).expect("kept");
+        assert!(evidence.contains(&format!("\n{size}\n")), "{evidence}");
+        let still = std::fs::read_to_string(desk.path("kept")).expect("kept");
+        assert_eq!(still, kept, "what was verified is not given up");
+    }
+}
+
+#[tokio::test]
+async fn one_entry_is_shown_with_its_proof_and_its_receipt_is_checked_offline() {
+    let desk = Desk::new();
+    let mut gateway = Liar::with(40, Lie::Nothing).serve().await;
+    let zh = screen(Form::Plain, Lang::Zh);
+    let shown = show(&mut gateway, &desk.auditor(), &zh, 5).await.expect("shown");
+    assert!(shown.contains("查看预警") && shown.contains("AL-0002-0000-0000"), "{shown}");
+    assert!(shown.contains("各部门见证：2 个"), "{shown}");
+
+    let receipt = prove(&mut gateway, &desk.auditor(), 5).await.expect("proved");
+    let (file, manifest) = (desk.path("receipt"), desk.path("federation.toml"));
+    std::fs::write(&file, &receipt).expect("written");
+    let json = screen(Form::Json, Lang::En);
+    let good = verify_receipt(&json, &file, &manifest).expect("good");
+    let good: serde_json::Value = serde_json::from_str(&good).expect("JSON");
+    assert_eq!((&good["index"], &good["witnesses"]), (&5.into(), &2.into()));
+
+    for (part, other) in [("index 5", "index 6"), ("demo/log\n40", "demo/log\n41")] {
+        std::fs::write(&file, receipt.replace(part, other)).expect("written");
+        let failure = verify_receipt(&json, &file, &manifest).expect_err(other);
+        assert_eq!(failure.exit_code(), UNPROVEN, "{other}: {failure:?}");
+    }
+    let alone = receipt.lines().filter(|line| !line.contains("demo/police"));
+    let alone = alone.collect::<Vec<_>>().join("\n") + "\n";
+    std::fs::write(&file, alone).expect("written");
+    let failure = verify_receipt(&json, &file, &manifest).expect_err("one witness is too few");
+    assert!(failure.tell(Lang::En).contains("cosigned"), "{}", failure.tell(Lang::En));
+}
+
+#[test]
+fn without_a_manifest_nothing_is_believed() {
+    let failure = Auditor::find(None, None, None, None).err().expect("refused");
+    assert_eq!((failure.reason(), failure.exit_code()), ("MANIFEST", 3));
+}
+
+#[test]
+fn an_export_has_a_row_for_every_entry_and_the_columns_of_its_header() {
+    let found: Vec<Found> = (0..).zip(entries(40)).map(found).collect();
+    let table = csv::table(&found);
+    let mut reader = table.lines().map(|line| line.split(',').count());
+    assert_eq!(table.lines().count(), 41);
+    assert!(reader.all(|cells| cells == 12), "{table}");
+    let row = "5,2026-11-24T06:00:04Z,officer,li-na,alert_read,,,AL-0002-0000-0000,,,,";
+    assert!(table.contains(row), "{table}");
+}
+
+fn found((index, bytes): (u64, Vec<u8>)) -> Found {
+    let entry = Entry::parse(&bytes).expect("an entry");
+    Found { index, bytes, entry }
+}
+
+#[test]
+fn a_day_far_beyond_an_officers_own_past_stands_out_and_a_busy_officer_does_not() {
+    let day = |officer: &str, day: i64, alerts: usize| {
+        let at = at(0) + SignedDuration::from_hours(24 * day);
+        let alerts = vec![name("AL-0000-0000-0000"); alerts];
+        let act = Act::AlertsListed { alerts };
+        Entry::new(at, Actor::Officer(name(officer)), act).to_bytes()
+    };
+    let quiet = [5, 8, 6, 7, 5, 9, 90].into_iter().zip(0..).map(|(n, d)| day("li-na", d, n));
+    let busy = [400, 500, 450, 420, 480, 900].into_iter().zip(0..).map(|(n, d)| day("wang", d, n));
+    let new = [2, 2, 80].into_iter().zip(0..).map(|(n, d)| day("new", d, n));
+    let entries = (0..).zip(quiet.chain(busy).chain(new)).map(found).collect::<Vec<_>>();
+    let days = days(&entries);
+    let unusual: Vec<_> = days.iter().filter(|(_, day)| day.unusual).collect();
+    assert_eq!(unusual.len(), 1, "{unusual:?}");
+    assert_eq!((unusual[0].0.0.as_str(), unusual[0].1.shown), ("li-na", 90));
+}
+
+fn choices() -> impl Strategy<Value = Chosen> {
+    let time = || prop::option::of((-5_i64..60).prop_map(at));
+    let id = |ids: &'static [&'static str]| prop::option::of(prop::sample::select(ids));
+    let some = |id: Option<&str>| id.map(name);
+    (
+        (time(), time(), id(&["li-na", "wang-lei", "nobody"]), id(&["tax", "aid"])),
+        (id(&["cars", "homes"]), id(&["alert_read", "dry_run"]), id(&["needy", "other"])),
+        id(&["AL-0000-0000-0000", "AL-0001-0000-0000", "AL-9999-0000-0000"]),
+    )
+        .prop_map(move |((from, until, officer, agency), (dataset, action, rule), alert)| Chosen {
+            from,
+            until,
+            officer: some(officer),
+            agency: some(agency),
+            dataset: dataset.map(name),
+            action: action.map(str::to_owned),
+            alert: alert.map(name),
+            rule: rule.map(name),
+            ..Chosen::default()
+        })
+        .prop_filter("a span of time", |chosen| chosen.check().is_ok())
+}
+
+/// A scan of the JSON itself, which shares no code with the search.
+fn naive(entries: &[Vec<u8>], chosen: &Chosen) -> Vec<u64> {
+    let mut found = vec![];
+    for (index, bytes) in (0..).zip(entries) {
+        let text = String::from_utf8_lossy(bytes);
+        let json: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+        let at: Timestamp = json["at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+        let act = json["act"].as_object().expect("an object").keys().next().expect("one").clone();
+        let quoted = |text: &str, id: &str| text.contains(&format!("\"{id}\""));
+        let body = json["act"].to_string();
+        let good = chosen.from.is_none_or(|from| at >= from)
+            && chosen.until.is_none_or(|until| at < until)
+            && chosen.officer.as_ref().is_none_or(|id| json["by"]["officer"] == id.as_str())
+            && chosen.agency.as_ref().is_none_or(|id| quoted(&text, id.as_str()))
+            && chosen.dataset.as_ref().is_none_or(|id| quoted(&body, id.as_str()))
+            && chosen.action.as_ref().is_none_or(|word| act == *word)
+            && chosen.alert.as_ref().is_none_or(|id| quoted(&body, id.as_str()))
+            && chosen.rule.as_ref().is_none_or(|id| quoted(&body, id.as_str()));
+        if good {
+            found.push(index);
+        }
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_search_finds_what_a_scan_of_the_whole_log_finds(chosen in choices(), size in 1_u64..60) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let found = runtime.expect("a runtime").block_on(async {
+            let answer = Desk::new().ask(Liar::with(size, Lie::Nothing), &chosen).await;
+            answer.expect("proved").found.iter().map(|found| found.index).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(found, naive(&entries(size), &chosen));
+    }
+}

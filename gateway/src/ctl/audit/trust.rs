@@ -1,0 +1,130 @@
+//! Whom an auditor believes: the federation manifest's keys, and the last checkpoint that was kept.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use proto::{
+    checkpoint::Checkpoint,
+    merkle::Hash,
+    note::NoteKey,
+    quorum::{NotCosigned, Quorum},
+    signed_manifest::SignedManifest,
+};
+
+use super::kept::Kept;
+use crate::{config::Config, failure::Failure};
+
+/// An auditor: trusts nobody but the agencies that signed the manifest.
+pub struct Auditor {
+    quorum: Quorum,
+    kept: Kept,
+}
+
+/// How far the agencies vouch for a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witnessed {
+    /// So many witnesses cosigned.
+    pub signed: usize,
+    /// So many must.
+    pub needed: usize,
+}
+
+impl Witnessed {
+    /// Whether the quorum cosigned.
+    pub fn is_enough(self) -> bool {
+        self.signed >= self.needed
+    }
+}
+
+impl Auditor {
+    /// Reads the manifest and what was kept. The manifest is the one named, or else the one that the
+    /// configuration names; the checkpoint is kept in `state`, or else in the home directory.
+    ///
+    /// # Errors
+    /// [`Failure`] with what to mend.
+    pub fn find(
+        manifest: Option<&Path>,
+        config: Option<&Config>,
+        state: Option<&Path>,
+        home: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let named = manifest.or(config.and_then(|config| config.manifest.as_deref()));
+        let quorum = quorum(named.ok_or(Failure::NoManifest)?)?;
+        let path = match (state, home) {
+            (Some(state), _) => state.to_owned(),
+            (None, Some(home)) => kept_below(home, quorum.log()),
+            (None, None) => {
+                return Err(Failure::Usage("without a home directory --state is needed".into()));
+            }
+        };
+        let kept = Kept::read(path, quorum.log())?;
+        Ok(Self { quorum, kept })
+    }
+
+    /// The keys.
+    pub fn quorum(&self) -> &Quorum {
+        &self.quorum
+    }
+
+    /// The last checkpoint kept.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Takes a checkpoint that goes on from the one that was kept, and keeps it.
+    ///
+    /// # Errors
+    /// [`Failure::Unproven`], or [`Failure::Fork`] where it contradicts what was kept.
+    pub fn take(&self, note: &str, since_known: &[Hash]) -> Result<Checkpoint, Failure> {
+        let checkpoint = self.open(note)?;
+        self.kept.compare(&checkpoint, since_known)?;
+        self.kept.keep(&checkpoint)?;
+        Ok(checkpoint)
+    }
+
+    /// Reads a checkpoint of the log.
+    ///
+    /// # Errors
+    /// [`Failure::Unproven`].
+    pub fn open(&self, note: &str) -> Result<Checkpoint, Failure> {
+        Checkpoint::open(note, self.quorum.log()).map_err(Failure::unproven)
+    }
+
+    /// How many witnesses cosigned.
+    pub fn witnessed(&self, checkpoint: &Checkpoint) -> Witnessed {
+        let signed = self.quorum.cosigners(checkpoint).len();
+        Witnessed { signed, needed: self.quorum.needed() }
+    }
+
+    /// Demands that the quorum cosigned.
+    ///
+    /// # Errors
+    /// [`Failure::Unproven`].
+    pub fn demand_quorum(&self, checkpoint: &Checkpoint) -> Result<(), Failure> {
+        match self.quorum.verify(checkpoint.clone()) {
+            Ok(_) => Ok(()),
+            Err(error @ NotCosigned::TooFew { .. }) => Err(Failure::unproven(error)),
+            Err(NotCosigned::Checkpoint(error)) => Err(Failure::unproven(error)),
+        }
+    }
+}
+
+/// Where the checkpoints of a log are kept.
+fn kept_below(home: &Path, log: &NoteKey) -> PathBuf {
+    let name = log.name.as_str().replace('/', "-");
+    home.join(".local/state/gatewayctl").join(format!("{name}.checkpoint"))
+}
+
+/// The keys in a manifest that enough of its own holders signed.
+///
+/// # Errors
+/// [`Failure::Manifest`].
+pub fn quorum(path: &Path) -> Result<Quorum, Failure> {
+    let faulty = |problem: String| Failure::Manifest { path: path.into(), problem };
+    let text = fs::read_to_string(path).map_err(|error| faulty(error.to_string()))?;
+    let signed = SignedManifest::parse(&text).map_err(|error| faulty(error.to_string()))?;
+    signed.accept(None).map_err(|error| faulty(error.to_string()))?;
+    Ok(Quorum::of_manifest(signed.manifest()))
+}
