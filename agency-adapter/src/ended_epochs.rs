@@ -3,12 +3,20 @@
 //!
 //! When it is time is decided here only as far as the manifest and the clock say so.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use proto::manifest::Manifest;
 
-use crate::{secret_file::SecretFileError, version_log};
+use crate::secret_file::SecretFileError;
+
+/// Where an epoch's sealed rows are.
+pub fn version_store(state_dir: &Path, epoch: u32) -> PathBuf {
+    state_dir.join(format!("versions-{epoch}.redb"))
+}
 
 /// Deletes everything of epochs that are over by the manifest and the clock.
 ///
@@ -26,7 +34,7 @@ pub fn delete(
                     fs::remove_dir_all(path)
                 })?;
             }
-            gone(&version_log::file(state_dir, epoch), |path| fs::remove_file(path))?;
+            gone(&version_store(state_dir, epoch), |path| fs::remove_file(path))?;
             tracing::info!(epoch, "salts, grants, roots and rows of the ended epoch were deleted");
         }
     }

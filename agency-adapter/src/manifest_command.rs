@@ -10,6 +10,7 @@ use std::{
 use clap::Subcommand;
 use proto::{
     manifest_file::ManifestFile,
+    scope::Suite,
     signed_manifest::{CannotSign, NotAccepted, SignedManifest},
 };
 use serde_json::json;
@@ -17,6 +18,7 @@ use serde_json::json;
 use crate::{
     accepted_manifest::{self, AcceptedManifestError},
     config::{Config, ConfigError},
+    key_holder::holder::{self, ShareError},
     keys::{Keys, KeysError},
     lang::Lang,
     manifest_change::{Change, changes},
@@ -104,6 +106,14 @@ pub enum ManifestCommandError {
         /// Why.
         source: NotAccepted,
     },
+    /// It says something else of this agency's key share than the state directory.
+    #[error("{}: {source}", path.display())]
+    OwnShare {
+        /// The file.
+        path: PathBuf,
+        /// What.
+        source: ShareError,
+    },
     /// Nobody said yes.
     #[error("not signed: it was not confirmed. Where nobody can be asked, read it and use --yes")]
     NotConfirmed,
@@ -190,6 +200,9 @@ fn sign(
             .may_follow(last)
             .map_err(|source| ManifestCommandError::NeverAccepted { path: path.into(), source })?;
     }
+    let first = last.as_ref().is_none_or(|last| last.manifest().scope.suite != Suite::Oprf);
+    holder::may_sign((&config.state_dir, &config.agency), signed.manifest(), first)
+        .map_err(|source| ManifestCommandError::OwnShare { path: path.into(), source })?;
     let shown = match &last {
         Some(last) => listed(&changes(last, &signed), lang),
         None => manifest_view::text(signed.manifest(), lang),

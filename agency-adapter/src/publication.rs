@@ -22,12 +22,13 @@ use crate::{
     dataset_config::DatasetConfig,
     dataset_state::{Content, DatasetState, Problem, sealing_salts, stored},
     derive::Derivation,
+    ended_epochs,
     link_key::LinkKey,
     load::{Load, load},
     load_report::LoadReport,
     released::Released,
     sealing::Sealing,
-    version_log::{self, StoreError, VersionLog},
+    version_log::{StoreError, VersionLog},
 };
 
 /// Which datasets a reload is for.
@@ -76,7 +77,7 @@ impl Publication {
         key: Arc<LinkKey>,
     ) -> Result<Self, StoreError> {
         let epoch = agency.manifest.scope.epoch;
-        let store = VersionLog::open(&version_log::file(&config.state_dir, epoch))?;
+        let store = VersionLog::open(&ended_epochs::version_store(&config.state_dir, epoch))?;
         let salts = agency.held_salts();
         let mut states = BTreeMap::new();
         for dataset in &config.datasets {

@@ -4,7 +4,7 @@
 //! One write transaction a load: a reader sees a whole version, and a crash leaves the last one.
 //! Reading for the gateway is in `version_reading`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use proto::{name::DatasetId, sealed_row::RowNonce};
@@ -30,11 +30,6 @@ pub(crate) type ChangesTable<'n> = TableDefinition<'n, (u32, &'static [u8; 16]),
 /// The store.
 pub struct VersionLog {
     pub(crate) database: Database,
-}
-
-/// Where the store of an epoch is.
-pub fn file(state_dir: &Path, epoch: u32) -> PathBuf {
-    state_dir.join(format!("versions-{epoch}.redb"))
 }
 
 /// Why the store cannot be used. Ours to mend.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::{
     act::Act,
     name::{AgencyId, DatasetId},
+    quorum::Quorum,
     schema::DatasetKind,
     wire,
 };
@@ -49,6 +50,7 @@ impl AdminService for Administration {
     ) -> Answer<wire::ListAgenciesResponse> {
         let board = self.epochs.present().status.read();
         self.record(&request, Act::AgenciesListed { count: board.agencies.len() as u64 }).await?;
+        let witnesses = self.recorder.witnesses().board();
         let agencies = board.agencies.iter().map(|(agency, line)| wire::AgencyStatus {
             agency: agency.to_string(),
             address: line.address.clone(),
@@ -56,8 +58,11 @@ impl AdminService for Administration {
             since: line.since.map(timestamp),
             problem: line.problem.clone(),
             datasets: line.datasets,
+            witness_problem: witnesses.problems.get(agency).cloned().unwrap_or_default(),
         });
-        Ok(Response::new(wire::ListAgenciesResponse { agencies: agencies.collect() }))
+        let agencies = agencies.collect();
+        let witnesses = Some(self.witnesses());
+        Ok(Response::new(wire::ListAgenciesResponse { agencies, witnesses }))
     }
 
     async fn list_datasets(
@@ -126,6 +131,21 @@ impl Administration {
         let by = caller(request)?.actor();
         self.recorder.record(&by, act).await?;
         Ok(())
+    }
+
+    fn witnesses(&self) -> wire::LogWitnesses {
+        let witnesses = self.recorder.witnesses();
+        let cosigned = witnesses.cosigned();
+        let needed = Quorum::of_manifest(&self.epochs.present().manifest).needed();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        wire::LogWitnesses {
+            log_size: self.recorder.log().size(),
+            cosigned_size: cosigned.as_ref().map_or(0, |cosigned| cosigned.size()),
+            cosigned_at: cosigned.map(|cosigned| timestamp(cosigned.at())),
+            connected: number(witnesses.connected()),
+            needed: number(needed),
+            well: witnesses.is_well(),
+        }
     }
 
     fn dataset(&self, dataset: &CatalogueDataset, board: &Board) -> wire::DatasetStatus {

@@ -134,6 +134,20 @@ impl Alerts {
         Ok(revision.cast_unsigned())
     }
 
+    /// How many alerts of an epoch are in each state.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn count(&self, epoch: u32) -> Result<Vec<(State, u64)>> {
+        let rows = sqlx::query("SELECT state, COUNT(*) FROM alert WHERE epoch = $1 GROUP BY state");
+        let rows = rows.bind(i64::from(epoch)).fetch_all(&self.0).await?;
+        let counted = |row: &SqliteRow| {
+            let count: i64 = row.get(1);
+            Some((State::from_number(row.get(0))?, count.cast_unsigned()))
+        };
+        Ok(rows.iter().filter_map(counted).collect())
+    }
+
     /// Writes the alerts that a run changes, all or none.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ impl AuditService for Audit {
     async fn search(&self, request: Request<wire::SearchRequest>) -> Answer<Found> {
         let by = caller(&request)?.actor();
         let request = request.into_inner();
-        let checkpoint = self.recorder.log().checkpoint();
+        let checkpoint = self.recorder.checkpoint();
         let size = checkpoint.size();
         let asked =
             Range { start: moment(request.from, "from")?, end: moment(request.until, "until")? };
@@ -100,7 +100,7 @@ impl AuditService for Audit {
         &self,
         request: Request<wire::GetCheckpointRequest>,
     ) -> Answer<wire::GetCheckpointResponse> {
-        let checkpoint = self.recorder.log().checkpoint();
+        let checkpoint = self.recorder.checkpoint();
         let since_known = self.since(request.get_ref().known_size, checkpoint.size()).await?;
         let checkpoint = checkpoint.to_string();
         Ok(Response::new(wire::GetCheckpointResponse { checkpoint, since_known }))
@@ -124,7 +124,7 @@ impl Audit {
         entry: Vec<u8>,
     ) -> Result<(String, u64), Refusal> {
         let log = self.recorder.log();
-        let checkpoint = log.checkpoint();
+        let checkpoint = self.recorder.checkpoint_over(index);
         let path = log.inclusion(index, checkpoint.size()).await?;
         self.recorder.record(by, Act::ReceiptGiven { index }).await?;
         let size = checkpoint.size();

@@ -73,6 +73,9 @@ const APART: [Role; 3] = [Role::Administrator, Role::Security, Role::Auditor];
 /// Below it the log's tiles and its checkpoint are served.
 pub const LOG_FILES: &str = "/log/";
 
+/// Where the metrics are.
+pub const METRICS: &str = "/metrics";
+
 /// Every method and who may call it.
 const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.MatchService/ListRules", RULES),
@@ -99,6 +102,9 @@ const METHODS: &[(&str, &[Role])] = &[
 fn method(path: &str) -> Option<(&'static [Role], MethodName)> {
     if path.starts_with(LOG_FILES) {
         return Some((LOG, named("/Log/Get")));
+    }
+    if path == METRICS {
+        return Some((RUNNING, named("/Metrics/Get")));
     }
     let (listed, roles) = METHODS.iter().find(|(listed, _)| *listed == path)?;
     Some((roles, named(listed)))
@@ -263,7 +269,7 @@ where
         let by = self.register.actor(identity);
         let path = request.uri().path();
         let name = method(path).map(|(_, name)| name);
-        let files = path.starts_with(LOG_FILES);
+        let files = path.starts_with(LOG_FILES) || path == METRICS;
         let tally = self.tally.clone();
         match self.register.admit(identity, path) {
             Ok(caller) => {

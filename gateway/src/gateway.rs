@@ -8,7 +8,8 @@ use proto::{
     act::Act,
     entry::Actor,
     hex_bytes::HexBytes,
-    quorum, transport,
+    quorum::{self, Quorum},
+    transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
         match_service_server::MatchServiceServer,
@@ -27,7 +28,13 @@ use crate::{
     admin_service::Administration,
     agreement,
     alerts::Alerts,
-    audit::{log::AccessLog, log_key, recorder::Recorder, tally::Tally},
+    audit::{
+        log::AccessLog,
+        log_key,
+        recorder::Recorder,
+        tally::Tally,
+        witnesses::{Witnesses, last_cosigned},
+    },
     audit_service::Audit,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
@@ -39,6 +46,7 @@ use crate::{
     log_files,
     manifest_in_force::ManifestInForce,
     match_service::Matches,
+    metrics::{self, Metered},
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
@@ -47,6 +55,9 @@ use crate::{
 
 /// The service whose health says whether the stores take writes; reads go on without.
 pub const STORES: &str = "matching.v1.Stores";
+/// The service whose health says whether the quorum of witnesses keeps up with the log; the log goes on
+/// without.
+pub const WITNESSES: &str = "matching.v1.Witnesses";
 const QUESTIONS: usize = 16;
 const ORDERS: usize = 1;
 /// How long open calls may take to end.
@@ -182,13 +193,23 @@ impl Gateway {
             recorder: recorder.clone(),
         };
         let audit = Audit { recorder: recorder.clone() };
+        let metered = Metered {
+            epochs: epochs.clone(),
+            policy: administration.policy.clone(),
+            clock: administration.clock.clone(),
+            alerts: matches.alerts.clone(),
+            recorder: recorder.clone(),
+            tally: tally.clone(),
+        };
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reporting = report_health(reporter, epochs, recorder.clone());
+        let reporting = report_health(reporter, epochs.clone(), recorder.clone());
+        let quorum = || Quorum::of_manifest(&epochs.present().manifest);
         let logging = async {
-            tokio::join!(recorder.resume(), tally.keep_logging(&recorder));
+            let witnessing = recorder.witnesses().collect(recorder.log(), quorum);
+            tokio::join!(recorder.resume(), tally.keep_logging(&recorder), witnessing);
         };
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
@@ -200,7 +221,10 @@ impl Gateway {
             .add_service(matches)
             .add_service(AdminServiceServer::new(administration))
             .add_service(AuditServiceServer::new(audit));
-        let served = services.into_axum_router().merge(log_files::routes(recorder.clone()));
+        let served = services
+            .into_axum_router()
+            .merge(log_files::routes(recorder.clone()))
+            .merge(metrics::routes(metered));
         let server = transport::server()
             .layer(AuthoriseLayer(self.register, tally.clone()))
             .add_routes(Routes::from(served))
@@ -257,7 +281,9 @@ fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
     let origin = quorum::origin(&config.manifest.scope.programme);
     let key = log_key::read(&config.data_dir, config.manifest.log())?;
     let log = AccessLog::open(&config.data_dir, origin.clone(), key, clock.clone())?;
-    Ok(Recorder::new(log, origin))
+    let last = last_cosigned(&config.data_dir, &log, &Quorum::of_manifest(&config.manifest))?;
+    let witnesses = Arc::new(Witnesses::new(&config.data_dir, last));
+    Ok(Recorder::new(log, origin, witnesses))
 }
 
 fn started(config: &Config, policy: &Policy, (epoch, revision): (u32, u64)) -> Act {
@@ -298,6 +324,11 @@ async fn report_health(reporter: HealthReporter, live: Arc<LiveEpochs>, recorder
             ServingStatus::NotServing
         };
         reporter.set_service_status(STORES, health).await;
+        let health = match recorder.witnesses().is_well() {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        };
+        reporter.set_service_status(WITNESSES, health).await;
         tokio::time::sleep(LOOK_AT_STORES).await;
     }
 }

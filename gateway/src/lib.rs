@@ -44,6 +44,7 @@ pub mod link;
 pub mod log_files;
 pub mod manifest_in_force;
 pub mod match_service;
+pub mod metrics;
 pub mod numbers;
 pub mod outcomes;
 pub mod pipeline;

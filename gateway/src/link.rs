@@ -176,6 +176,8 @@ impl Link {
 
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
+        let witnesses = self.around.recorder.witnesses();
+        let _witness = witnesses.connect(&self.adapter.agency, channel.clone());
         let mut client = AdapterServiceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);

@@ -35,7 +35,7 @@ pub fn routes(recorder: Recorder) -> Router {
 async fn checkpoint(State(recorder): State<Recorder>) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, FRESH)];
-    (headers, recorder.log().checkpoint().to_string()).into_response()
+    (headers, recorder.checkpoint().to_string()).into_response()
 }
 
 async fn tile(

@@ -98,9 +98,10 @@ impl MatchService for Matches {
         let alerts = &page.what().0;
         let full = alerts.len() == size as usize;
         let last = alerts.last().filter(|_| full);
+        let witnessed = self.recorder.witnesses().witnessed_revision();
         Ok(Response::new(wire::ListAlertsResponse {
             next_page_token: last.map(token).unwrap_or_default(),
-            alerts: alerts.iter().map(wire_alert::alert).collect(),
+            alerts: alerts.iter().map(|alert| wire_alert::alert(alert, witnessed)).collect(),
             logged: Some(self.recorder.place(page.index())),
         }))
     }
@@ -123,7 +124,7 @@ impl MatchService for Matches {
             rule_label: rule.map(|rule| wire_alert::label(&rule.label)),
             situation_label: policy.catalogue.situation(&alert.situation).map(wire_alert::label),
             assist: wire_alert::measures(&alert.assist, &policy.catalogue),
-            alert: Some(wire_alert::alert(alert)),
+            alert: Some(wire_alert::alert(alert, self.recorder.witnesses().witnessed_revision())),
             logged: Some(self.recorder.place(found.index())),
         }))
     }

@@ -108,8 +108,9 @@ impl Watcher {
         };
         *sent += 1;
         self.heartbeat_at = Instant::now() + HEARTBEAT;
+        let witnessed = self.recorder.witnesses().witnessed_revision();
         Some(wire::WatchAlertsResponse {
-            event: Some(Event::Alert(wire_alert::alert(alert))),
+            event: Some(Event::Alert(wire_alert::alert(alert, witnessed))),
             logged: Some(self.recorder.place(delivery.index())),
         })
     }

@@ -23,8 +23,8 @@ pub fn label(label: &Label) -> wire::Label {
     wire::Label { zh: label.zh.clone(), en: label.en.clone() }
 }
 
-/// An alert without its explanation.
-pub fn alert(alert: &Alert) -> wire::Alert {
+/// An alert without its explanation; changes up to the revision are witnessed.
+pub fn alert(alert: &Alert, witnessed_revision: u64) -> wire::Alert {
     wire::Alert {
         id: alert.id.clone(),
         rule: alert.rule.clone(),
@@ -38,6 +38,7 @@ pub fn alert(alert: &Alert) -> wire::Alert {
         due_at: Some(timestamp(alert.due_at)),
         assist: alert.assist.clone(),
         revision: alert.revision,
+        witnessed: alert.revision <= witnessed_revision,
     }
 }
 

@@ -1,6 +1,6 @@
 //! An access log for tests of what must be logged.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use gateway::{
     alert::Alert,
@@ -9,6 +9,7 @@ use gateway::{
         log::AccessLog,
         logged::{Logged, Unlogged},
         recorder::Recorder,
+        witnesses::Witnesses,
     },
     clock::Clock,
 };
@@ -27,7 +28,7 @@ pub fn recorder(directory: &Path) -> Recorder {
     let origin = quorum::origin(&scope().programme);
     let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
     let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
-    Recorder::new(log, origin)
+    Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None)))
 }
 
 /// A run of the rules that changes these alerts, logged.

@@ -47,7 +47,7 @@ pub struct Deployment {
     pub pki: Pki,
     /// What its parties agree on, in the epoch of which subjects and secrets are asked for here.
     pub manifest: Manifest,
-    issued: ManifestFile,
+    pub(crate) issued: ManifestFile,
     key: SharedKey,
     /// Which datasets hold households, whose they are, and for which others their rows hold secrets.
     households: Vec<(DatasetId, AgencyId, Vec<DatasetId>)>,
@@ -148,32 +148,6 @@ impl Deployment {
             deployment.pki.write(&certificate, &[], &home.join("tls"))?;
         }
         Ok(deployment)
-    }
-
-    /// Gives everybody a newer manifest that lists these epochs, each with its last day.
-    ///
-    /// # Errors
-    /// The file system's, or epochs that do not follow each other.
-    pub fn list_epochs(&mut self, epochs: &[(u32, Date)]) -> anyhow::Result<()> {
-        let epoch = |&(number, until): &(u32, Date)| Epoch { number, until, share_keys: vec![] };
-        self.issued.version += 1;
-        self.issued.epochs = epochs.iter().map(epoch).collect();
-        if self.issued.suite == Suite::Oprf {
-            give_share_keys(&self.dir, &mut self.issued)?;
-        }
-        publish(&self.dir, &self.issued)?;
-        let manifest = self.issued.clone().check()?;
-        self.manifest = manifest.in_epoch(self.manifest.scope.epoch).unwrap_or(manifest);
-        Ok(())
-    }
-
-    /// From now on subjects and secrets are asked for in this epoch.
-    ///
-    /// # Errors
-    /// Where the manifest does not list it.
-    pub fn enter(&mut self, epoch: u32) -> anyhow::Result<()> {
-        self.manifest = self.manifest.in_epoch(epoch).context("an epoch of the manifest")?;
-        Ok(())
     }
 
     /// The agencies, in the order of their names.
@@ -387,7 +361,8 @@ fn give_key(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
     give_share_keys(dir, manifest)
 }
 
-fn give_share_keys(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
+/// Writes the share keys of every epoch into a manifest.
+pub(crate) fn give_share_keys(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
     for epoch in &mut manifest.epochs {
         epoch.share_keys = shared_key::share_keys(dir, &manifest.holders.agencies, epoch.number)?;
     }

@@ -1,7 +1,9 @@
 //! What the tests and the demo share: a synthetic city, its oracle, and a federation to run it in.
 
+pub mod ceremony;
 pub mod city;
 pub mod deployment;
+mod epochs;
 pub mod generated;
 pub mod log_reader;
 pub mod oracle;

@@ -7,9 +7,11 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
+use agency_adapter::secret_file;
 use gateway::{
     alert::{Alert, State},
     alert_acts::EpochChange,
@@ -20,10 +22,10 @@ use gateway::{
         recorder::Recorder,
     },
     clock::Clock,
+    witnesses::Witnesses,
 };
 use jiff::Timestamp;
 use proto::{entry::Actor, quorum, signing::SigningKey, subject::Subject};
-use zeroize::Zeroizing;
 
 const STORE: &str = "EPOCH_CRASH_STORE";
 const ALERTS: u8 = 200;
@@ -64,9 +66,12 @@ async fn logged(recorder: &Recorder, to: u32) -> Logged<EpochChange> {
 
 fn recorder(directory: &Path) -> Recorder {
     let origin = quorum::origin(&"small".parse().expect("a name"));
-    let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
+    let path = directory.join("log.key");
+    secret_file::create(&path).expect("made, or there");
+    let seed = secret_file::read(&path).expect("read").expect("there");
+    let key = SigningKey::from_seed(&seed);
     let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
-    Recorder::new(log, origin)
+    Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None)))
 }
 
 /// Changes epochs until it is killed.

@@ -6,9 +6,7 @@ use proto::{
     scope::Suite,
 };
 
-use super::{
-    ceremony::Ceremony, directory, holder, journal::JournalError, ledger::Ledger, seeds::Seeds,
-};
+use super::{directory, holder, journal::JournalError, ledger::Ledger, seeds::Seeds};
 use crate::{check::Check, config::Config, lang::Lang};
 
 /// Whoever has used so many hundredths of the quota is named.
@@ -51,9 +49,7 @@ fn check_ceremony(config: &Config, manifest: &Manifest, lang: Lang) -> Option<Ch
     }
     // Seeds that cannot be read are told with the share.
     let seeds = Seeds::read(&config.state_dir).ok().flatten()?;
-    let origin = seeds.origin();
-    let held = Ceremony::of_manifest(manifest, origin.first_epoch).ok()?;
-    Some(if hex::encode(held.id()) == origin.ceremony {
+    Some(if holder::held_as_listed(&seeds, manifest) {
         Check::ok(
             subject,
             lang.pick("与清单中的持有方和公钥一致", "held with the manifest's holders and keys"),

@@ -19,6 +19,7 @@ use proto::{
 
 use super::{
     account::{AccountError, Batch},
+    ceremony::Ceremony,
     directory,
     journal::JournalError,
     ledger::{Ledger, LedgerError},
@@ -99,6 +100,12 @@ pub enum ShareError {
         /// The manifest's.
         listed: NonZeroU8,
     },
+    /// Somebody gave this agency another draft than the others.
+    #[error(
+        "the key ceremony was held with other holders or keys than the federation manifest's: somebody \
+         changed the draft on its way, and may know the key. Hold the ceremony again"
+    )]
+    OtherCeremony,
     /// The manifest pins something else.
     #[error(
         "the federation manifest has another share key for epoch {0} than the one of this agency's \
@@ -206,6 +213,42 @@ pub fn own_share(
         return Err(ShareError::OtherPlace { programme, ours: origin.index, listed });
     }
     Ok(seeds.share(manifest.scope.epoch)?)
+}
+
+/// What a holder looks at before it signs a manifest (PROTOCOL.md section 15.2): that its own share keys
+/// are in it, and, the first time, that the ceremony was held by these holders with these keys. Later a
+/// holder may have other keys.
+///
+/// # Errors
+/// [`ShareError`].
+pub fn may_sign(
+    (state_dir, agency): (&Path, &AgencyId),
+    manifest: &Manifest,
+    first: bool,
+) -> Result<(), ShareError> {
+    if manifest.scope.suite != Suite::Oprf {
+        return Ok(());
+    }
+    if first && !held_as_listed(&Seeds::read(state_dir)?.ok_or(ShareError::NoSeeds)?, manifest) {
+        return Err(ShareError::OtherCeremony);
+    }
+    let epochs = manifest.epochs().iter().filter_map(|epoch| manifest.in_epoch(epoch.number));
+    for manifest in epochs {
+        match own_share(state_dir, agency, &manifest) {
+            Ok(share) => check_pinned(&share, &manifest)?,
+            // An epoch that is over, and still listed: nothing can be compared any more.
+            Err(ShareError::Seeds(SeedsError::Past(_))) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the ceremony that the seeds come from is the one of the manifest's holders and keys.
+pub fn held_as_listed(seeds: &Seeds, manifest: &Manifest) -> bool {
+    let origin = seeds.origin();
+    let listed = Ceremony::of_manifest(manifest, origin.first_epoch);
+    listed.is_ok_and(|listed| hex::encode(listed.id()) == origin.ceremony)
 }
 
 /// The share's public key must be the one that the manifest pins for its selected epoch.

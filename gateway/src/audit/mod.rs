@@ -18,4 +18,7 @@ pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod tile_files;
+mod witness_call;
+mod witnessed;
+pub mod witnesses;
 mod writer;

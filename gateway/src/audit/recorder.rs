@@ -14,6 +14,7 @@ use std::{
 use jiff::Timestamp;
 use proto::{
     act::Act,
+    checkpoint::Checkpoint,
     entry::{Actor, Entry},
     note::KeyName,
     wire,
@@ -22,6 +23,7 @@ use proto::{
 use super::{
     log::{AccessLog, AppendError, Draft},
     logged::{Logged, Told, Unlogged},
+    witnesses::Witnesses,
 };
 
 /// How often a log that could not be written is tried again.
@@ -32,8 +34,11 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 pub struct Recorder {
     log: AccessLog,
     origin: KeyName,
+    witnesses: Arc<Witnesses>,
     /// Acts that did not happen since the log could last be written.
     unrecorded: Arc<AtomicU64>,
+    /// The same since the start.
+    failures: Arc<AtomicU64>,
 }
 
 /// The entry could not be made durable: the act must not happen.
@@ -54,9 +59,35 @@ impl Draft for Line {
 }
 
 impl Recorder {
-    /// Writes to this log.
-    pub fn new(log: AccessLog, origin: KeyName) -> Self {
-        Self { log, origin, unrecorded: Arc::default() }
+    /// Writes to this log, which has these witnesses.
+    pub fn new(log: AccessLog, origin: KeyName, witnesses: Arc<Witnesses>) -> Self {
+        Self { log, origin, witnesses, unrecorded: Arc::default(), failures: Arc::default() }
+    }
+
+    /// The log's witnesses.
+    pub fn witnesses(&self) -> &Arc<Witnesses> {
+        &self.witnesses
+    }
+
+    /// The checkpoint that is shown: the last that the quorum cosigned, while it keeps up with the log.
+    pub fn checkpoint(&self) -> Arc<Checkpoint> {
+        match self.witnesses.cosigned().filter(|_| self.witnesses.is_well()) {
+            Some(cosigned) => Arc::new(cosigned.checkpoint().clone()),
+            None => self.log.checkpoint(),
+        }
+    }
+
+    /// The checkpoint that an entry is proven by: a cosigned one, where the entry is in one.
+    pub fn checkpoint_over(&self, index: u64) -> Arc<Checkpoint> {
+        match self.witnesses.cosigned().filter(|cosigned| index < cosigned.size()) {
+            Some(cosigned) => Arc::new(cosigned.checkpoint().clone()),
+            None => self.log.checkpoint(),
+        }
+    }
+
+    /// How many entries could not be written since the start.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     /// The log, to read it.
@@ -130,6 +161,7 @@ impl Recorder {
         let count = acts.len() as u64;
         let written = self.write(by, acts).await;
         if let Err(error) = &written {
+            self.failures.fetch_add(count, Ordering::Relaxed);
             if self.unrecorded.fetch_add(count, Ordering::Relaxed) == 0 {
                 tracing::error!(%error, "nothing that must be logged happens until the log is written again");
             }
@@ -158,7 +190,7 @@ pub(crate) mod tests {
         let origin = quorum::origin(&"demo".parse().expect("a name"));
         let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
         let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
-        Recorder::new(log, origin)
+        Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None)))
     }
 
     #[tokio::test]

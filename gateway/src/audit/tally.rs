@@ -26,6 +26,8 @@ const GATHER: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct Tally {
     counts: Mutex<BTreeMap<Key, Count>>,
+    /// Refused calls since the start.
+    refused: Mutex<BTreeMap<Reason, u64>>,
     news: Notify,
 }
 
@@ -60,6 +62,7 @@ pub struct Batch<'a> {
 impl Tally {
     /// A call was refused.
     pub fn refused(&self, by: Actor, method: Option<MethodName>, reason: Reason) {
+        *self.refused_by_reason().entry(reason).or_default() += 1;
         self.counts().entry(Key::Refused { by, method, reason }).or_default().number += 1;
         self.news.notify_one();
     }
@@ -99,6 +102,15 @@ impl Tally {
                 self.news.notify_one();
             }
         }
+    }
+
+    /// Refused calls since the start, by reason.
+    pub fn refused_calls(&self) -> BTreeMap<Reason, u64> {
+        self.refused_by_reason().clone()
+    }
+
+    fn refused_by_reason(&self) -> MutexGuard<'_, BTreeMap<Reason, u64>> {
+        self.refused.lock().expect("nobody panics while counting")
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<Key, Count>> {

@@ -89,7 +89,7 @@ fn table(screen: &Screen, response: &ListAlertsResponse, names: &Names) -> Strin
     for alert in &response.alerts {
         table.add_row([
             cell(&alert.id),
-            screen.toned(lang.say(words::state(alert.state)), tone(alert.state)),
+            screen.toned(&state_text(alert, screen), tone(alert.state)),
             cell(names.rule(&alert.rule, lang)),
             cell(region(alert, screen)),
             cell(&clock_face(alert.raised_at.as_ref())),
@@ -123,6 +123,7 @@ fn card(screen: &Screen, alert: &Alert, response: &GetAlertResponse) -> String {
         (words::RULE, format!("{} ({})", alert.rule, short(&alert.rule_version))),
         (words::RAISED, clock_face(alert.raised_at.as_ref())),
         (words::CHANGED, clock_face(alert.changed_at.as_ref())),
+        (words::WITNESS, lang.say(witnessed(alert)).into()),
         (words::LOG_ENTRY, logged.map(|place| place.index.to_string()).unwrap_or_default()),
     ])
 }
@@ -175,6 +176,20 @@ pub fn region<'a>(alert: &'a Alert, screen: &Screen) -> &'a str {
         "" => screen.lang.say(words::NO_REGION),
         code => code,
     }
+}
+
+/// The state, marked where the gateway could still deny it.
+pub fn state_text(alert: &Alert, screen: &Screen) -> String {
+    let state = screen.lang.say(words::state(alert.state));
+    if alert.witnessed {
+        state.to_owned()
+    } else {
+        format!("{state} ({})", screen.lang.say(words::NOT_YET_WITNESSED))
+    }
+}
+
+fn witnessed(alert: &Alert) -> words::Phrase {
+    if alert.witnessed { words::WITNESSED } else { words::NOT_YET_WITNESSED }
 }
 
 /// When somebody must have called; nobody must for a withdrawn alert.

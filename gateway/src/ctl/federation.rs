@@ -2,7 +2,7 @@
 
 use proto::wire::{
     Freshness, ListAgenciesRequest, ListAgenciesResponse, ListDatasetsRequest,
-    ListDatasetsResponse, ListGrantsRequest, ListGrantsResponse, Suite,
+    ListDatasetsResponse, ListGrantsRequest, ListGrantsResponse, LogWitnesses, Suite,
 };
 
 use crate::{
@@ -68,10 +68,30 @@ fn agency_table(screen: &Screen, response: &ListAgenciesResponse) -> String {
             cell(&ago(status.since.as_ref(), (screen.clock)(), lang)),
             number_cell(status.datasets.into()),
             cell(&status.address),
-            cell(&status.problem),
+            cell(if status.problem.is_empty() { &status.witness_problem } else { &status.problem }),
         ]);
     }
-    screen.draw(&table)
+    let table = screen.draw(&table);
+    match &response.witnesses {
+        Some(witnesses) => format!("{table}\n{}", witness_card(screen, witnesses)),
+        None => table,
+    }
+}
+
+fn witness_card(screen: &Screen, witnesses: &LogWitnesses) -> String {
+    let lang = screen.lang;
+    let text = lang
+        .say(words::COSIGNED)
+        .replace("{log}", &witnesses.log_size.to_string())
+        .replace("{cosigned}", &witnesses.cosigned_size.to_string())
+        .replace("{at}", &ago(witnesses.cosigned_at.as_ref(), (screen.clock)(), lang))
+        .replace("{connected}", &witnesses.connected.to_string())
+        .replace("{needed}", &witnesses.needed.to_string());
+    let mut lines = vec![(words::LOG, text)];
+    if !witnesses.well {
+        lines.push((words::WITNESS, lang.say(words::BEHIND).to_owned()));
+    }
+    screen.card(&lines)
 }
 
 fn scope_line(screen: &Screen, response: &ListDatasetsResponse) -> String {
@@ -176,9 +196,11 @@ mod tests {
             since: Some(prost_types::Timestamp { seconds: 1_795_500_000, nanos: 0 }),
             ..Default::default()
         };
-        let response = ListAgenciesResponse { agencies: vec![status] };
+        let witnesses = LogWitnesses { log_size: 9, needed: 2, ..Default::default() };
+        let response = ListAgenciesResponse { agencies: vec![status], witnesses: Some(witnesses) };
         let text = agency_table(&screen(Form::Plain, Lang::En), &response);
-        for words in ["not connected", "ago", "Connection refused"] {
+        let behind = "the witnesses do not keep up";
+        for words in ["not connected", "ago", "Connection refused", "0 of 9 entries", behind] {
             assert!(text.contains(words), "{words} in {text}");
         }
     }

@@ -36,6 +36,7 @@ pub fn alert(alert: &wire::Alert) -> Value {
         "due_at": rfc3339(alert.due_at.as_ref()),
         "assist": alert.assist,
         "revision": alert.revision,
+        "witnessed": alert.witnessed,
     })
 }
 
@@ -133,9 +134,21 @@ pub fn agencies(response: &wire::ListAgenciesResponse) -> Value {
             "since": rfc3339(status.since.as_ref()),
             "problem": status.problem,
             "datasets": status.datasets,
+            "witness_problem": status.witness_problem,
         })
     };
-    json!({ "agencies": response.agencies.iter().map(agency).collect::<Value>() })
+    let witnesses = response.witnesses.as_ref().map(|witnesses| {
+        json!({
+            "log_size": witnesses.log_size,
+            "cosigned_size": witnesses.cosigned_size,
+            "cosigned_at": rfc3339(witnesses.cosigned_at.as_ref()),
+            "connected": witnesses.connected,
+            "needed": witnesses.needed,
+            "well": witnesses.well,
+        })
+    });
+    let agencies = response.agencies.iter().map(agency).collect::<Value>();
+    json!({ "agencies": agencies, "witnesses": witnesses })
 }
 
 /// A `ListDatasetsResponse`.
@@ -222,13 +235,14 @@ mod tests {
             raised_at: Some(prost_types::Timestamp { seconds: 0, nanos: 0 }),
             assist: vec!["dibao_application".into()],
             revision: 7,
+            witnessed: true,
             ..Default::default()
         };
         let expected = json!({
             "id": "a-1", "rule": "illness-uncovered", "rule_version": "ab01", "situation": "",
             "state": "ALERT_STATE_OPEN", "region": "", "subject": "",
             "raised_at": "1970-01-01T00:00:00Z", "changed_at": null, "due_at": null,
-            "assist": ["dibao_application"], "revision": 7,
+            "assist": ["dibao_application"], "revision": 7, "witnessed": true,
         });
         assert_eq!(alert(&message), expected);
     }

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tonic::transport::Channel;
 
 use crate::{
-    alerts::{due_text, region},
+    alerts::{due_text, region, state_text},
     connection::Gateway,
     failure::Failure,
     json,
@@ -19,7 +19,7 @@ use crate::{
     output::{Form, Screen, harmless, write_out},
     resume::{Pace, Resume},
     rules::Names,
-    words::{self, Phrase},
+    words::Phrase,
 };
 
 const LOST: Phrase = ("连接已断开，正在重新连接：", "The connection is lost; connecting again: ");
@@ -138,7 +138,7 @@ where
         }
         let parts = [
             &clock_face(alert.changed_at.as_ref()),
-            lang.say(words::state(alert.state)),
+            &state_text(alert, self.screen),
             names.rule(&alert.rule, lang),
             region(alert, self.screen),
             &due_text(alert, self.screen),

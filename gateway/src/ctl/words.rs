@@ -56,6 +56,16 @@ pub const DUE: Phrase = ("办理期限", "due");
 pub const ASSIST: Phrase = ("救助措施", "assistance");
 pub const VERSION: Phrase = ("版本", "version");
 pub const LOG_ENTRY: Phrase = ("日志序号", "log entry");
+pub const LOG: Phrase = ("访问日志", "access log");
+pub const WITNESS: Phrase = ("日志见证", "witnesses");
+pub const WITNESSED: Phrase = ("已经各部门见证", "cosigned by the agencies");
+pub const NOT_YET_WITNESSED: Phrase = ("尚未见证", "not yet witnessed");
+pub const COSIGNED: Phrase = (
+    "{log} 条记录，其中 {cosigned} 条已见证（{at}）；已连接 {connected} 个见证方，需要 {needed} 个",
+    "{cosigned} of {log} entries cosigned ({at}); {connected} witnesses connected, {needed} needed",
+);
+pub const BEHIND: Phrase =
+    ("见证滞后：请查看各部门连接", "the witnesses do not keep up: look at the connections");
 pub const SUBJECT: Phrase = ("对象假名", "subject");
 pub const WHAT: Phrase = ("预警事项", "what");
 pub const NO_REGION: Phrase = ("未提供", "not given");

@@ -2873,6 +2873,9 @@ pub struct Alert {
     /// Grows with every change to any alert; a resume token for WatchAlerts.
     #[prost(uint64, tag = "12")]
     pub revision: u64,
+    /// Whether the quorum of witnesses has cosigned the log with the entry of the last change in it.
+    #[prost(bool, tag = "13")]
+    pub witnessed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AlertFilter {
@@ -3746,6 +3749,28 @@ pub struct ListAgenciesRequest {}
 pub struct ListAgenciesResponse {
     #[prost(message, repeated, tag = "1")]
     pub agencies: ::prost::alloc::vec::Vec<AgencyStatus>,
+    #[prost(message, optional, tag = "2")]
+    pub witnesses: ::core::option::Option<LogWitnesses>,
+}
+/// How it stands with the access log and its witnesses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogWitnesses {
+    /// Entries in the log.
+    #[prost(uint64, tag = "1")]
+    pub log_size: u64,
+    /// Entries in the last checkpoint that the quorum cosigned, and when it did; absent before the first.
+    #[prost(uint64, tag = "2")]
+    pub cosigned_size: u64,
+    #[prost(message, optional, tag = "3")]
+    pub cosigned_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint32, tag = "4")]
+    pub connected: u32,
+    /// The quorum.
+    #[prost(uint32, tag = "5")]
+    pub needed: u32,
+    /// Whether the quorum keeps up with the log.
+    #[prost(bool, tag = "6")]
+    pub well: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AgencyStatus {
@@ -3762,6 +3787,9 @@ pub struct AgencyStatus {
     pub problem: ::prost::alloc::string::String,
     #[prost(uint32, tag = "6")]
     pub datasets: u32,
+    /// Why it did not cosign the log's last checkpoint although it is connected; empty where it did.
+    #[prost(string, tag = "8")]
+    pub witness_problem: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDatasetsRequest {}

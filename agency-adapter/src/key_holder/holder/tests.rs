@@ -200,6 +200,27 @@ fn without_the_share_that_the_manifest_pins_nothing_is_answered() {
 }
 
 #[test]
+fn a_manifest_is_signed_only_with_the_own_share_keys_and_first_with_the_ceremonys_holders() {
+    let world = World::new();
+    let (state, tax) = (world.directory.path(), agency(2));
+    let may = |manifest: &Manifest, first| may_sign((state, &tax), manifest, first);
+    may(&world.manifest, true).expect("all is right");
+    let mut file = draft();
+    file.epochs = world.manifest.epochs().to_vec();
+    file.epochs[1].share_keys.swap(0, 1);
+    let refused = may(&file.clone().check().expect("good"), false).expect_err("refused");
+    assert!(matches!(refused, ShareError::OtherKey(2)), "{refused}");
+    file.epochs[1].share_keys.swap(0, 1);
+    file.agencies[0].hpke_key = keys(9).hpke.public();
+    let other_keys = file.check().expect("good");
+    let refused = may(&other_keys, true).expect_err("refused");
+    assert!(matches!(refused, ShareError::OtherCeremony), "{refused}");
+    may(&other_keys, false).expect("holder 1 has a new key since");
+    world.holder.forget_before(2).expect("forgotten");
+    may(&world.manifest, true).expect("an epoch that is over cannot be compared");
+}
+
+#[test]
 fn after_an_epoch_is_forgotten_its_share_cannot_be_computed() {
     let world = World::new();
     world.answer(&world.request(1, elements(1, 1))).expect("answered");

@@ -1,0 +1,130 @@
+//! `/metrics`: numbers for whoever watches over the gateway's running, as Prometheus reads them.
+//!
+//! Everything is looked up when it is asked for. Labels are agencies, datasets, states and reasons: names
+//! from the configuration and words of the protocol, never anything of a person.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use metrics::{Label, counter, gauge};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use proto::quorum::Quorum;
+
+use crate::{
+    alert,
+    alerts::Alerts,
+    audit::{recorder::Recorder, tally::Tally},
+    authorise::METRICS,
+    clock::{Clock, later},
+    epoch::LiveEpochs,
+    policy_in_force::PolicyInForce,
+};
+
+/// What is counted.
+#[derive(Clone)]
+pub struct Metered {
+    /// Adapters and datasets.
+    pub epochs: Arc<LiveEpochs>,
+    /// What fresh means.
+    pub policy: Arc<PolicyInForce>,
+    /// The time.
+    pub clock: Clock,
+    /// Alerts.
+    pub alerts: Alerts,
+    /// The log and its witnesses.
+    pub recorder: Recorder,
+    /// Refused calls.
+    pub tally: Arc<Tally>,
+}
+
+/// The route.
+pub fn routes(metered: Metered) -> Router {
+    Router::new().route(METRICS, get(metrics)).with_state(metered)
+}
+
+async fn metrics(State(metered): State<Metered>) -> Response {
+    let alerts = match metered.alerts.count(metered.epochs.present().number()).await {
+        Ok(alerts) => alerts,
+        Err(error) => {
+            tracing::error!(%error, "alerts cannot be counted");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        metered.log();
+        metered.supply();
+        for (state, count) in alerts {
+            gauge!("matching_alerts", "state" => word(state)).set(float(count));
+        }
+        for (reason, count) in metered.tally.refused_calls() {
+            counter!("matching_calls_refused_total", "reason" => reason.as_str()).absolute(count);
+        }
+    });
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (headers, recorder.handle().render()).into_response()
+}
+
+impl Metered {
+    /// The access log and its witnesses.
+    fn log(&self) {
+        let (log, witnesses) = (self.recorder.log(), self.recorder.witnesses());
+        let cosigned = witnesses.cosigned();
+        let witnessed = cosigned.as_ref().map_or(0, |cosigned| cosigned.size());
+        gauge!("matching_log_entries").set(float(log.size()));
+        counter!("matching_log_append_failures_total").absolute(self.recorder.failures());
+        gauge!("matching_log_unwitnessed_entries").set(float(log.size().saturating_sub(witnessed)));
+        if let Some(cosigned) = cosigned {
+            let age = self.clock.now().duration_since(cosigned.at()).as_secs_f64();
+            gauge!("matching_log_cosigned_age_seconds").set(age);
+        }
+        let needed = Quorum::of_manifest(&self.epochs.present().manifest).needed();
+        gauge!("matching_witnesses_connected").set(float(witnesses.connected() as u64));
+        gauge!("matching_witnesses_needed").set(float(needed as u64));
+        gauge!("matching_witnesses_well").set(if witnesses.is_well() { 1.0 } else { 0.0 });
+    }
+
+    /// Adapters, and how fresh their datasets are.
+    fn supply(&self) {
+        let board = self.epochs.present().status.read();
+        for (agency, line) in &board.agencies {
+            let connected = if line.connected { 1.0 } else { 0.0 };
+            gauge!("matching_adapter_connected", "agency" => agency.to_string()).set(connected);
+        }
+        let now = self.clock.now();
+        for dataset in &self.policy.current().catalogue.datasets {
+            let id = &dataset.schema.dataset;
+            let as_of = board.datasets.get(id).and_then(|line| line.as_of);
+            let freshness = match as_of {
+                None => "missing",
+                Some(as_of) if now < later(as_of, dataset.fresh_within) => "fresh",
+                Some(_) => "stale",
+            };
+            for each in ["fresh", "stale", "missing"] {
+                let labels =
+                    vec![Label::new("dataset", id.to_string()), Label::new("freshness", each)];
+                gauge!("matching_dataset", labels).set(if each == freshness { 1.0 } else { 0.0 });
+            }
+        }
+    }
+}
+
+fn word(state: alert::State) -> &'static str {
+    match state {
+        alert::State::Open => "open",
+        alert::State::Pending => "pending",
+        alert::State::Incomplete => "incomplete",
+        alert::State::Withdrawn => "withdrawn",
+    }
+}
+
+/// Prometheus has no other numbers; below 2^53 nothing is lost.
+fn float(count: u64) -> f64 {
+    count as f64
+}
