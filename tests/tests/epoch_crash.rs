@@ -20,9 +20,9 @@ use gateway::{
         log::AccessLog,
         logged::{Logged, Unlogged},
         recorder::Recorder,
+        witnesses::Witnesses,
     },
     clock::Clock,
-    witnesses::Witnesses,
 };
 use jiff::Timestamp;
 use proto::{entry::Actor, quorum, signing::SigningKey, subject::Subject};
