@@ -15,9 +15,10 @@ use crate::{
     accepted_manifest::{self, AcceptedManifestError},
     clock::Clock,
     config::Config,
-    derive::{Derivation, NotComputable},
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
+    oprf::ShareKeysError,
+    pinned_holders::PinnedHolders,
     salts::{OwnSalts, owned},
     secret_file::SecretFileError,
 };
@@ -28,6 +29,8 @@ pub struct Agency {
     pub id: AgencyId,
     /// The federation.
     pub manifest: Manifest,
+    /// Who evaluates roots; nobody with a suite that computes them.
+    pub key_holders: Option<PinnedHolders>,
     /// Its private keys.
     pub keys: Keys,
     /// The salts it made.
@@ -66,12 +69,12 @@ pub enum AgencyError {
     /// The operating system.
     #[error(transparent)]
     System(#[from] SecretFileError),
-    /// The suite cannot be computed.
-    #[error(transparent)]
-    Suite(#[from] NotComputable),
     /// Not an epoch of the manifest, or no longer.
     #[error("the federation manifest does not list epoch {0}")]
     Epoch(u32),
+    /// The share keys of suite `oprf` do not belong to one key.
+    #[error("the federation manifest is not usable: {0}")]
+    ShareKeys(#[from] ShareKeysError),
     /// A configured dataset that the manifest gives to somebody else, or not at all.
     #[error("dataset {dataset}: {problem}")]
     Dataset {
@@ -135,9 +138,9 @@ impl Agency {
         let keys = Keys::read(&config.state_dir)?;
         check_keys(&manifest, &config.agency, &keys.public())?;
         check_datasets(&manifest, config)?;
-        Derivation::computed(&manifest.scope)?;
         Ok(Self {
             id: config.agency.clone(),
+            key_holders: PinnedHolders::new(&manifest)?,
             own_salts: OwnSalts::new(&config.state_dir, manifest.scope.epoch),
             grants: Grants::new(&config.state_dir, &config.agency, &manifest.scope),
             manifest,

@@ -43,6 +43,9 @@ pub enum Problem {
     /// The source or the store failed: what was published stays. The words name files and columns,
     /// and are for this agency alone.
     Stale(String),
+    /// Some of its people have no root yet: what was published stays until they do. The words name key
+    /// holders, and are for this agency.
+    Waiting(String),
     /// A salt is missing: nothing can be published. The words say whom to ask.
     Withdrawn(String),
 }
@@ -51,7 +54,7 @@ impl Problem {
     /// What happened, for this agency.
     pub fn text(&self) -> &str {
         match self {
-            Self::Stale(text) | Self::Withdrawn(text) => text,
+            Self::Stale(text) | Self::Waiting(text) | Self::Withdrawn(text) => text,
         }
     }
 
@@ -62,6 +65,7 @@ impl Problem {
                 "its source or the version store failed: the agency's IT department finds why in the \
                  adapter's log and with `agency-adapter doctor`"
             }
+            Self::Waiting(_) => "the key holders have not evaluated all of its people yet",
             Self::Withdrawn(text) => text,
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dataset_config::DatasetConfig,
-    derive::Derivation,
+    evaluation_progress::check_roots,
     key_holder::check::check_key_holder,
     keys::Keys,
     lang::Lang,
@@ -128,10 +128,7 @@ fn check_signed(signed: &SignedManifest, lang: Lang) -> Vec<Check> {
 
 fn check_manifest(config: &Config, manifest: &Manifest, clock: &Clock, lang: Lang) -> Vec<Check> {
     let scope = &manifest.scope;
-    let mut checks = vec![];
-    if let Err(error) = Derivation::computed(scope) {
-        checks.push(Check::failure("suite", error.to_string()));
-    }
+    let mut checks = check_roots(&config.state_dir, manifest, lang);
     let keys = Keys::read(&config.state_dir);
     let same = keys.map(|keys| agency::check_keys(manifest, &config.agency, &keys.public()));
     checks.push(match same {

@@ -23,10 +23,13 @@ use crate::{
     dataset_state::{Content, DatasetState, Problem, sealing_salts, stored},
     derive::Derivation,
     ended_epochs,
+    evaluation_progress::EvaluationProgress,
     link_key::LinkKey,
-    load::{Load, load},
+    load::{Load, Person, load},
     load_report::LoadReport,
     released::Released,
+    root_cache::RootCacheError,
+    root_supply::RootSupply,
     sealing::Sealing,
     version_log::{StoreError, VersionLog},
 };
@@ -54,6 +57,7 @@ pub struct Publication {
     store: VersionLog,
     agency: RwLock<Arc<Agency>>,
     states: RwLock<BTreeMap<DatasetId, DatasetState>>,
+    roots: Mutex<Option<Arc<RootSupply>>>,
     published: watch::Sender<u64>,
     reloading: Mutex<()>,
     over: AtomicBool,
@@ -94,6 +98,7 @@ impl Publication {
             store,
             agency: RwLock::new(Arc::new(agency)),
             states: RwLock::new(states),
+            roots: Mutex::default(),
             published: watch::Sender::new(0),
             reloading: Mutex::new(()),
             over: AtomicBool::new(false),
@@ -218,7 +223,7 @@ impl Publication {
             let (salt, members) = sealing_salts(salts, &schema).map_err(Problem::Withdrawn)?;
             let Load { schema, persons, report } = read(progress)?;
             let salts = (&salt, members);
-            let derivation = computed(agency)?;
+            let derivation = self.derivation(agency, &dataset.id, &persons)?;
             let sealing = Sealing::new(&derivation, &schema, salts, &persons);
             self.store.publish(&sealing, as_of).map_err(|error| stale(&error))?;
             return Ok((Content::Sealed, report));
@@ -229,12 +234,61 @@ impl Publication {
             Some(Content::Released(old)) => Some(old),
             _ => None,
         };
-        let (context, derivation) = ((agency, &base[0], salts), computed(agency)?);
-        let load_and_key = (&load, &*self.key);
-        let old = old.as_deref();
+        let context = (agency, &base[0], salts);
+        let derivation = self.derivation(agency, &dataset.id, &load.persons)?;
+        let (old, load_and_key) = (old.as_deref(), (&load, &*self.key));
         let released = Released::of_load(old, context, &derivation, load_and_key, as_of);
         let released = released.map_err(|error| stale(&error))?;
         Ok((Content::Released(Arc::new(released)), load.report))
+    }
+
+    /// Derivation for a load: of its evaluated roots where the suite has key holders, and of nothing
+    /// else then.
+    fn derivation(
+        &self,
+        agency: &Agency,
+        dataset: &DatasetId,
+        persons: &[Person],
+    ) -> Result<Derivation, Problem> {
+        let supply = self.supply(agency).map_err(|error| Problem::Stale(error.to_string()))?;
+        match supply {
+            Some(supply) => supply.derivation(dataset, persons),
+            None => Derivation::computed(&agency.manifest.scope)
+                .map_err(|error| Problem::Stale(error.to_string())),
+        }
+    }
+
+    /// The roots that fit the manifest: another supply than before where its share keys are others.
+    fn supply(&self, agency: &Agency) -> Result<Option<Arc<RootSupply>>, RootCacheError> {
+        let mut present = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(holders) = &agency.key_holders else { return Ok(None) };
+        let scope = &agency.manifest.scope;
+        if present.as_ref().is_none_or(|supply| !supply.is_of(scope, holders)) {
+            let supply = RootSupply::open(&self.config.state_dir, scope, holders.clone())?;
+            *present = Some(Arc::new(supply));
+        }
+        Ok(present.clone())
+    }
+
+    /// The evaluated roots, once a load needed them.
+    pub fn root_supply(&self) -> Option<Arc<RootSupply>> {
+        self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where it is told how far the evaluation of missing roots is.
+    pub fn evaluation_progress(&self) -> EvaluationProgress {
+        let epoch = self.scope().epoch;
+        EvaluationProgress::new(&self.config.state_dir, epoch, self.clock.clone())
+    }
+
+    /// Says anew for what a dataset waits, if it waits for roots.
+    pub fn still_waits(&self, dataset: &DatasetId, text: String) {
+        let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(problem @ Problem::Waiting(_)) =
+            states.get_mut(dataset).and_then(|state| state.problem.as_mut())
+        {
+            *problem = Problem::Waiting(text);
+        }
     }
 
     fn settle(
@@ -255,7 +309,14 @@ impl Publication {
                     state.content = Content::Nothing;
                 }
                 let text = problem.text().to_owned();
-                tracing::error!(%dataset, problem = text, "the dataset was not published anew");
+                match problem {
+                    Problem::Waiting(_) => {
+                        tracing::info!(%dataset, problem = text, "the dataset waits")
+                    }
+                    _ => {
+                        tracing::error!(%dataset, problem = text, "the dataset was not published anew");
+                    }
+                }
                 state.problem = Some(problem);
                 Err(text)
             }
@@ -269,10 +330,6 @@ impl Publication {
     pub fn scope(&self) -> Scope {
         self.agency().manifest.scope.clone()
     }
-}
-
-fn computed(agency: &Agency) -> Result<Derivation, Problem> {
-    Derivation::computed(&agency.manifest.scope).map_err(|error| Problem::Stale(error.to_string()))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     epochs::Epochs,
+    evaluating::Evaluations,
     key_holder::holder::KeyHolder,
     publication::{Publication, Reload},
     server::read_tls,
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) struct Reloads {
     pub(crate) config: Config,
     pub(crate) epochs: Arc<Epochs>,
+    pub(crate) evaluations: Evaluations,
     pub(crate) key_holder: Option<Arc<KeyHolder>>,
     pub(crate) tls: watch::Sender<Arc<ServerConfig>>,
     pub(crate) reload: Arc<Notify>,
@@ -48,6 +50,7 @@ impl Reloads {
         timer.tick().await;
         loop {
             self.take_over().await;
+            self.evaluations.follow(&self.epochs.publications());
             let present = self.epochs.present();
             match read_tls(&self.config, &present.agency()) {
                 Ok(tls) => drop(self.tls.send_replace(tls)),

@@ -1,5 +1,5 @@
 //! The roots that key holders evaluated for this agency, kept so that nobody is evaluated twice in an
-//! epoch (PROTOCOL.md section 15): one redb file for each epoch and group key, encrypted under
+//! epoch (PROTOCOL.md section 15): one redb file for each epoch and set of share keys, encrypted under
 //! `keys/cache.key`.
 //!
 //! An entry is filed under a keyed hash of the identifier, so that the file says neither who is in it
@@ -80,34 +80,34 @@ pub enum RootCacheError {
 
 impl RootCache {
     /// Opens the epoch's cache in a state directory, or makes it, with its key. What was evaluated
-    /// under another group key is another cache.
+    /// with other share keys is another cache.
     ///
     /// # Errors
     /// [`RootCacheError`].
     pub fn open(
         state_dir: &Path,
         scope: &Scope,
-        group_key: &[u8; 32],
+        share_keys: &[u8; 32],
     ) -> Result<Self, RootCacheError> {
         let key_file = state_dir.join("keys/cache.key");
         secret_file::create(&key_file)?;
         let key = secret_file::read(&key_file)?.expect("made just now, or there before");
         let directory = directory(state_dir, scope.epoch);
         secret_file::make_directory(&directory)?;
-        let path = directory.join(format!("{}.redb", hex::encode(&group_key[..8])));
+        let path = directory.join(format!("{}.redb", hex::encode(&share_keys[..8])));
         let opened = Database::builder().set_cache_size(MEMORY).create(&path);
         let database = opened.map_err(|error| failed(&path, error))?;
         let material = LengthPrefixed::new()
             .field(&key[..])
             .field(scope.programme.as_str().as_bytes())
             .number(scope.epoch)
-            .field(group_key);
+            .field(share_keys);
         let derive = |label| Zeroizing::new(blake3::derive_key(label, material.as_bytes()));
         let seal = UnboundKey::new(&AES_256_GCM, &derive(SEAL_KEY)[..]).expect("a key of 32 bytes");
         let names = NameKey::new(*derive(NAME_KEY));
         let cache = Self { path, database, names, seal: LessSafeKey::new(seal) };
         // So that reading finds a table.
-        cache.put(&[]).map(|()| cache)
+        cache.put([]).map(|()| cache)
     }
 
     /// The roots of everybody whom `identifier` finds in `people`, or who of them has none yet.
@@ -140,11 +140,14 @@ impl RootCache {
     ///
     /// # Errors
     /// [`RootCacheError`]; then none was added.
-    pub fn put(&self, roots: &[(Identifier, Root)]) -> Result<(), RootCacheError> {
+    pub fn put<'r>(
+        &self,
+        roots: impl IntoIterator<Item = (&'r Identifier, &'r Root)> + Clone,
+    ) -> Result<(), RootCacheError> {
         let put = || -> Result<(), redb::Error> {
             let write = self.database.begin_write()?;
             let mut table = write.open_table(ROOTS)?;
-            for (identifier, root) in roots {
+            for (identifier, root) in roots.clone() {
                 let name = self.names.name(identifier);
                 table.insert(&name.0, &self.seal(name, root))?;
             }
@@ -225,7 +228,7 @@ mod tests {
 
     fn put(cache: &RootCache, people: std::ops::Range<u32>) {
         let roots: Vec<_> = people.map(|n| (fixture::identifier(n), root(n))).collect();
-        cache.put(&roots).expect("added");
+        cache.put(roots.iter().map(|(who, root)| (who, root))).expect("added");
     }
 
     fn collect(cache: &RootCache, people: std::ops::Range<u32>) -> Collected {
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn another_epoch_or_group_key_begins_an_empty_cache() {
+    fn another_epoch_or_other_share_keys_begin_an_empty_cache() {
         let directory = tempfile::tempdir().expect("a directory");
         let open = |epoch, key| RootCache::open(directory.path(), &scope(epoch), &[key; 32]);
         put(&open(1, 7).expect("opened"), 0..1);

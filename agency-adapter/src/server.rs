@@ -9,6 +9,7 @@ use proto::{
     wire::{
         self, adapter_service_server::AdapterServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
+        requester_service_server::RequesterServiceServer,
         witness_service_server::WitnessServiceServer,
     },
 };
@@ -29,8 +30,11 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     epochs::{Epochs, EpochsError},
+    evaluating::Evaluations,
     key_holder::{holder::KeyHolder, service::Holder},
     reloads::Reloads,
+    requester_service::Requests,
+    secret_file::SecretFileError,
     vectors::{VectorFailure, run_vectors},
     witness::{
         cosigning::{Witness, WitnessFault},
@@ -42,6 +46,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(5);
 /// The largest request: a delivery of grants.
 const LARGEST_REQUEST: usize = 1 << 20;
+/// Larger than any answer to an evaluation request.
+const LARGEST_ANSWER: usize = 128 << 10;
 /// The largest showing of log entries.
 const LARGEST_SHOWING: usize = 4 << 20;
 
@@ -70,6 +76,9 @@ pub enum ServeError {
     /// What is published in some epoch.
     #[error(transparent)]
     Epochs(#[from] EpochsError),
+    /// The numbers of evaluation requests.
+    #[error(transparent)]
+    Numbers(#[from] SecretFileError),
     /// The witness's files.
     #[error(transparent)]
     Witness(#[from] WitnessFault),
@@ -110,11 +119,20 @@ pub async fn serve(
     let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
     let epochs = Arc::new(Epochs::open(config.clone(), clock)?);
     let (tls_sender, tls) = watch::channel(tls);
+    let evaluations = Evaluations::new(&config.state_dir, stop.clone())?;
     tokio::spawn(complain(witness.clone(), stop.clone()));
     let adapter = Adapter { epochs: epochs.clone(), granted: granted.clone(), witness };
-    let routes = routes(adapter, key_holder.clone()).await?;
-    let reloads =
-        Reloads { config, epochs: epochs.clone(), key_holder, tls: tls_sender, reload, granted };
+    let requests = Requests { carrier: evaluations.carrier(), stop: stop.clone() };
+    let routes = routes(adapter, key_holder.clone(), requests).await?;
+    let reloads = Reloads {
+        config,
+        epochs: epochs.clone(),
+        evaluations,
+        key_holder,
+        tls: tls_sender,
+        reload,
+        granted,
+    };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
     let served = listen(routes, listener, tls, &stop, shutdown).await;
     stop.cancel();
@@ -159,6 +177,7 @@ async fn listen(
 async fn routes(
     adapter: Adapter,
     key_holder: Option<Arc<KeyHolder>>,
+    requests: Requests,
 ) -> Result<Routes, ServeError> {
     let epochs = adapter.epochs.clone();
     let gateway_only = move |request: Request<()>| {
@@ -181,7 +200,9 @@ async fn routes(
         let holder = KeyHolderServiceServer::new(holder);
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
     }
+    let requests = RequesterServiceServer::new(requests).max_decoding_message_size(LARGEST_ANSWER);
     Ok(routes
+        .add_service(InterceptedService::new(requests, gateway_only.clone()))
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
 }
@@ -217,16 +238,18 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let epochs = Epochs::open(config.clone(), clock.clone()).expect("opened");
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let requests = Requests { carrier: Arc::default(), stop: stop.clone() };
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
         let adapter = Adapter { epochs: Arc::new(epochs), granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
-        let routes = routes(adapter, Some(Arc::new(key_holder))).await;
+        let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
         let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.KeyHolderService/Evaluate",
+            "/matching.v1.RequesterService/Evaluations",
             "/matching.v1.WitnessService/AddCheckpoint",
             "/matching.v1.WitnessService/ShowEntries",
             "/grpc.health.v1.Health/Check",
@@ -257,7 +280,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 6], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 7], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

@@ -58,6 +58,8 @@ impl AdminService for Administration {
             since: line.since.map(timestamp),
             problem: line.problem.clone(),
             datasets: line.datasets,
+            evaluations_carried: line.evaluations_carried,
+            evaluations_refused: line.evaluations_refused,
             witness_problem: witnesses.problems.get(agency).cloned().unwrap_or_default(),
         });
         let agencies = agencies.collect();

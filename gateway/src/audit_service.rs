@@ -3,12 +3,13 @@
 //!
 //! Chooses nothing: whoever asks is given every entry of a span of time and can prove that it is.
 
-use std::{ops::Range, pin::Pin};
+use std::{ops::Range, pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use proto::{
     act::Act,
+    checkpoint::Checkpoint,
     entry::{Actor, Entry},
     log_proof::LogProof,
     merkle::Hash,
@@ -43,7 +44,7 @@ impl AuditService for Audit {
     async fn search(&self, request: Request<wire::SearchRequest>) -> Answer<Found> {
         let by = caller(&request)?.actor();
         let request = request.into_inner();
-        let checkpoint = self.recorder.checkpoint();
+        let checkpoint = self.checkpoint(request.known_size);
         let size = checkpoint.size();
         let asked =
             Range { start: moment(request.from, "from")?, end: moment(request.until, "until")? };
@@ -73,7 +74,7 @@ impl AuditService for Audit {
         let by = caller(&request)?.actor();
         let wire::ProveRequest { index, known_size } = request.into_inner();
         let entry = self.recorder.log().entry(index).await.map_err(Refusal::from)?;
-        let (proof, size) = self.proof(&by, index, entry).await?;
+        let (proof, size) = self.proof(&by, (index, known_size), entry).await?;
         let since_known = self.since(known_size, size).await?;
         Ok(Response::new(wire::ProveResponse { proof, since_known }))
     }
@@ -92,7 +93,7 @@ impl AuditService for Audit {
         if parsed(&entry)?.by() != &by {
             return Err(nobodys.into());
         }
-        let (proof, _) = self.proof(&by, index, entry).await?;
+        let (proof, _) = self.proof(&by, (index, 0), entry).await?;
         Ok(Response::new(wire::GetReceiptResponse { proof }))
     }
 
@@ -100,14 +101,22 @@ impl AuditService for Audit {
         &self,
         request: Request<wire::GetCheckpointRequest>,
     ) -> Answer<wire::GetCheckpointResponse> {
-        let checkpoint = self.recorder.checkpoint();
-        let since_known = self.since(request.get_ref().known_size, checkpoint.size()).await?;
+        let known = request.get_ref().known_size;
+        let checkpoint = self.checkpoint(known);
+        let since_known = self.since(known, checkpoint.size()).await?;
         let checkpoint = checkpoint.to_string();
         Ok(Response::new(wire::GetCheckpointResponse { checkpoint, since_known }))
     }
 }
 
 impl Audit {
+    /// The checkpoint to show to somebody who knows one of this size: never a shorter one, which would
+    /// look as if the log had been cut.
+    fn checkpoint(&self, known: u64) -> Arc<Checkpoint> {
+        let shown = self.recorder.checkpoint();
+        if shown.size() >= known { shown } else { self.recorder.log().checkpoint() }
+    }
+
     /// How the log goes on from a size that somebody knows.
     async fn since(&self, known: u64, size: u64) -> Result<Vec<Vec<u8>>, Refusal> {
         if known >= size {
@@ -120,11 +129,11 @@ impl Audit {
     async fn proof(
         &self,
         by: &Actor,
-        index: u64,
+        (index, known): (u64, u64),
         entry: Vec<u8>,
     ) -> Result<(String, u64), Refusal> {
         let log = self.recorder.log();
-        let checkpoint = self.recorder.checkpoint_over(index);
+        let checkpoint = self.recorder.checkpoint_over(index.max(known.saturating_sub(1)));
         let path = log.inclusion(index, checkpoint.size()).await?;
         self.recorder.record(by, Act::ReceiptGiven { index }).await?;
         let size = checkpoint.size();

@@ -9,13 +9,14 @@ use proto::manifest::Manifest;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
-    audit::recorder::Recorder,
+    audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
     epoch::Epoch,
     filling::Supply,
     link::{Arrival, Link, Surroundings},
     policy_in_force::PolicyInForce,
+    relay::Relay,
     tls_in_force::TlsInForce,
 };
 
@@ -31,10 +32,14 @@ pub struct Federation {
     pub tls: Arc<TlsInForce>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
+    /// The key holders that are connected.
+    pub relay: Arc<Relay>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is done.
     pub recorder: Recorder,
+    /// Counts what is logged in numbers.
+    pub tally: Arc<Tally>,
 }
 
 /// A running epoch; dropping it ends its links.
@@ -79,8 +84,10 @@ impl EpochRun {
             status: self.epoch.status.clone(),
             grants: self.epoch.grants.clone(),
             policy: self.federation.policy.clone(),
+            relay: self.federation.relay.clone(),
             clock: self.federation.clock.clone(),
             recorder: self.federation.recorder.clone(),
+            tally: self.federation.tally.clone(),
             arrivals: self.arrivals.clone(),
         });
         let listed = |adapter: &&Adapter| around.manifest.agency(&adapter.agency).is_some();

@@ -228,14 +228,15 @@ impl Stream<'_> {
 
     async fn hand_over(&self, release: VerifiedRelease) -> Result<Cursor, End> {
         let header = release.header().clone();
+        let (subjects, deleted) = release.counts();
         let used = Act::ReleaseUsed {
             agency: self.link.adapter.agency.clone(),
             dataset: header.dataset.clone(),
             epoch: self.link.around.manifest.scope.epoch,
             log: HexBytes(header.to.log),
             version: header.to.version,
-            subjects: release.upserted(),
-            deleted: release.deleted(),
+            subjects,
+            deleted,
         };
         self.link.around.recorder.record(&Actor::Gateway, used).await?;
         let arrival = Arrival::Release { release, generation: self.generation };
@@ -289,15 +290,15 @@ async fn commit(
 }
 
 fn accepted(agency: AgencyId, epoch: u32, batch: &VerifiedBatch) -> Act {
-    let header = batch.header();
+    let (header, (rows, deleted)) = (batch.header(), batch.counts());
     Act::SyncAccepted {
         agency,
         dataset: header.dataset.clone(),
         epoch,
         log: HexBytes(header.to.log),
         version: header.to.version,
-        rows: batch.upserted(),
-        deleted: batch.deleted(),
+        rows,
+        deleted,
     }
 }
 

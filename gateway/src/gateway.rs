@@ -73,6 +73,7 @@ pub struct Gateway {
     manifest: Arc<ManifestInForce>,
     federation: Federation,
     recorder: Recorder,
+    tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
     pipeline: Pipeline,
@@ -96,6 +97,7 @@ impl Gateway {
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
         recorder.record(&Actor::Gateway, started).await?;
+        let tally = Arc::new(Tally::default());
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {
@@ -110,8 +112,10 @@ impl Gateway {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
+            relay: Arc::default(),
             clock: clock.clone(),
             recorder: recorder.clone(),
+            tally: tally.clone(),
         };
         let (present, supply) = EpochRun::new(federation.clone(), epoch);
         let pipeline =
@@ -127,6 +131,7 @@ impl Gateway {
             manifest,
             federation,
             recorder,
+            tally,
             present,
             alerts,
             pipeline,
@@ -174,7 +179,7 @@ impl Gateway {
             orders,
             present: (self.present, self.pipeline.contents()),
         });
-        let (recorder, tally) = (self.recorder, Arc::new(Tally::default()));
+        let (recorder, tally) = (self.recorder, self.tally);
         let matches = Matches {
             alerts: self.alerts,
             recorder: recorder.clone(),
@@ -192,7 +197,6 @@ impl Gateway {
             clock: self.clock,
             recorder: recorder.clone(),
         };
-        let audit = Audit { recorder: recorder.clone() };
         let metered = Metered {
             epochs: epochs.clone(),
             policy: administration.policy.clone(),
@@ -211,23 +215,11 @@ impl Gateway {
             let witnessing = recorder.witnesses().collect(recorder.log(), quorum);
             tokio::join!(recorder.resume(), tally.keep_logging(&recorder), witnessing);
         };
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
-            .build_v1()?;
-        let matches =
-            MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
-        let services = Routes::new(health)
-            .add_service(reflection)
-            .add_service(matches)
-            .add_service(AdminServiceServer::new(administration))
-            .add_service(AuditServiceServer::new(audit));
-        let served = services
-            .into_axum_router()
-            .merge(log_files::routes(recorder.clone()))
-            .merge(metrics::routes(metered));
+        let files = log_files::routes(recorder.clone()).merge(metrics::routes(metered));
+        let services = services(matches, administration, &recorder)?.add_service(health);
         let server = transport::server()
             .layer(AuthoriseLayer(self.register, tally.clone()))
-            .add_routes(Routes::from(served))
+            .add_routes(services.into_axum_router().merge(files).into())
             .serve_with_incoming_shutdown(
                 transport::incoming(listener, self.config.tls.server()),
                 stopped(stopping.clone()),
@@ -255,6 +247,23 @@ impl Gateway {
         recorder.log().close().await;
         Ok(())
     }
+}
+
+/// What staff and auditors may call, and its description.
+fn services(
+    matches: Matches,
+    administration: Administration,
+    recorder: &Recorder,
+) -> anyhow::Result<Routes> {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
+        .build_v1()?;
+    let matches =
+        MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
+    Ok(Routes::new(reflection)
+        .add_service(matches)
+        .add_service(AdminServiceServer::new(administration))
+        .add_service(AuditServiceServer::new(Audit { recorder: recorder.clone() })))
 }
 
 async fn stores(

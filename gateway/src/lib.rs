@@ -57,6 +57,7 @@ pub mod policy_in_force;
 mod reference;
 pub mod refusal;
 pub mod region;
+pub mod relay;
 mod row_file;
 pub mod rows;
 pub mod rule;

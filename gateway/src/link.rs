@@ -16,6 +16,7 @@ use proto::{
     manifest::Manifest,
     name::DatasetId,
     schema::DatasetSchema,
+    scope::Suite,
     transport::{self, MAX_MESSAGE},
     wire::{self, adapter_service_client::AdapterServiceClient},
 };
@@ -28,13 +29,14 @@ use tokio::{
 use tonic::transport::Channel;
 
 use crate::{
-    audit::recorder::Recorder,
+    audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
     description::{self, Description},
     follow,
     grants::Grants,
     policy_in_force::PolicyInForce,
+    relay::{self, Relay},
     rows::{Changed, Rows},
     status::StatusBoard,
     sync::VerifiedRelease,
@@ -80,10 +82,14 @@ pub struct Surroundings {
     pub grants: Arc<Grants>,
     /// The catalogue that descriptions must agree with.
     pub policy: Arc<PolicyInForce>,
+    /// The key holders that are connected.
+    pub relay: Arc<Relay>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is taken over and what is carried.
     pub recorder: Recorder,
+    /// Counts the batches of evaluations that are carried.
+    pub tally: Arc<Tally>,
     /// To the pipeline.
     pub arrivals: mpsc::Sender<Arrival>,
 }
@@ -176,6 +182,11 @@ impl Link {
 
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
+        let _connected = self.around.relay.connect(&self.adapter.agency, channel.clone());
+        let mut relaying = JoinSet::new();
+        if self.around.manifest.scope.suite == Suite::Oprf {
+            relaying.spawn(relay::carry(self.clone(), channel.clone()));
+        }
         let witnesses = self.around.recorder.witnesses();
         let _witness = witnesses.connect(&self.adapter.agency, channel.clone());
         let mut client = AdapterServiceClient::new(channel)

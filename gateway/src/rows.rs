@@ -270,7 +270,7 @@ impl Staging {
         let held = Held {
             cursor: header.to,
             as_of: header.as_of,
-            rows: snapshot.upserted(),
+            rows: snapshot.counts().0,
             generation: self.generation,
             meaning: self.meaning,
         };

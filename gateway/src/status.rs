@@ -41,6 +41,10 @@ pub struct AgencyStatus {
     pub problem: String,
     /// How many datasets it describes.
     pub datasets: u32,
+    /// Identifiers whose evaluations were carried to a key holder and back for it, since the start.
+    pub evaluations_carried: u64,
+    /// Those for which a key holder or the gateway refused.
+    pub evaluations_refused: u64,
     /// Those of them that cannot be followed, and why.
     pub refused: Vec<(DatasetId, String)>,
 }

@@ -107,16 +107,14 @@ pub struct Header {
 /// Sealed rows that arrived whole, in order, and as sent.
 pub struct VerifiedBatch {
     header: Header,
-    upserted: u64,
-    deleted: u64,
+    counts: (u64, u64),
     frames: Vec<wire::SealedRowColumns>,
 }
 
 /// Subjects and their person secrets that arrived whole, in order, and as sent.
 pub struct VerifiedRelease {
     header: Header,
-    upserted: u64,
-    deleted: u64,
+    counts: (u64, u64),
     secrets_for: Vec<DatasetId>,
     frames: SecretFrames,
 }
@@ -199,8 +197,8 @@ impl RowGroup {
     /// [`Refusal`].
     pub fn end(self, trailer: &wire::Trailer) -> Result<VerifiedBatch, Refusal> {
         self.check.verify(trailer, self.header.snapshot)?;
-        let wire::Trailer { upserted, deleted, .. } = *trailer;
-        Ok(VerifiedBatch { header: self.header, upserted, deleted, frames: self.frames })
+        let counts = (trailer.upserted, trailer.deleted);
+        Ok(VerifiedBatch { header: self.header, counts, frames: self.frames })
     }
 }
 
@@ -261,8 +259,7 @@ impl SubjectGroup {
         self.check.verify(trailer, self.header.snapshot)?;
         Ok(VerifiedRelease {
             header: self.header,
-            upserted: trailer.upserted,
-            deleted: trailer.deleted,
+            counts: (trailer.upserted, trailer.deleted),
             secrets_for: self.secrets_for,
             frames: self.frames,
         })
@@ -275,14 +272,9 @@ impl VerifiedBatch {
         &self.header
     }
 
-    /// How many rows a snapshot has, or a delta puts in or replaces.
-    pub fn upserted(&self) -> u64 {
-        self.upserted
-    }
-
-    /// How many rows a delta removes.
-    pub fn deleted(&self) -> u64 {
-        self.deleted
+    /// How many rows a snapshot has, or a delta puts in or replaces; and how many it removes.
+    pub fn counts(&self) -> (u64, u64) {
+        self.counts
     }
 
     /// A delta's rows; a snapshot's were staged as they came.
@@ -297,14 +289,9 @@ impl VerifiedRelease {
         &self.header
     }
 
-    /// How many subjects a snapshot has, or a delta puts in or replaces.
-    pub fn upserted(&self) -> u64 {
-        self.upserted
-    }
-
-    /// How many subjects a delta removes.
-    pub fn deleted(&self) -> u64 {
-        self.deleted
+    /// How many subjects a snapshot has, or a delta puts in or replaces; and how many it removes.
+    pub fn counts(&self) -> (u64, u64) {
+        self.counts
     }
 
     /// The datasets whose person secrets each subject carries, in column order.

@@ -134,6 +134,8 @@ pub fn agencies(response: &wire::ListAgenciesResponse) -> Value {
             "since": rfc3339(status.since.as_ref()),
             "problem": status.problem,
             "datasets": status.datasets,
+            "evaluations_carried": status.evaluations_carried,
+            "evaluations_refused": status.evaluations_refused,
             "witness_problem": status.witness_problem,
         })
     };

@@ -3787,6 +3787,12 @@ pub struct AgencyStatus {
     pub problem: ::prost::alloc::string::String,
     #[prost(uint32, tag = "6")]
     pub datasets: u32,
+    /// Identifiers whose evaluations were carried to a key holder and back for this agency since the
+    /// gateway started, and those for which a holder or the gateway refused. PROTOCOL.md section 15.4.
+    #[prost(uint64, tag = "7")]
+    pub evaluations_carried: u64,
+    #[prost(uint64, tag = "9")]
+    pub evaluations_refused: u64,
     /// Why it did not cosign the log's last checkpoint although it is connected; empty where it did.
     #[prost(string, tag = "8")]
     pub witness_problem: ::prost::alloc::string::String,

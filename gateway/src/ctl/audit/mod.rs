@@ -7,6 +7,8 @@ mod answer;
 mod csv;
 mod filter;
 mod kept;
+#[cfg(test)]
+mod liar;
 mod receipt;
 mod report;
 mod search;

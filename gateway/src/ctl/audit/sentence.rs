@@ -65,8 +65,6 @@ pub fn what(act: &Act) -> Phrase {
 
 /// About what.
 pub fn about(entry: &Entry, lang: Lang) -> String {
-    let alerts =
-        |count: usize| format!("{} {}", grouped(count as u64), lang.say(("条预警", "alerts")));
     match entry.act() {
         Act::Started { manifest_version, epoch, .. } => format!(
             "{} {manifest_version}, {} {epoch}",
@@ -104,6 +102,25 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
             grouped(*changed),
             lang.say(("条预警变更", "alerts changed"))
         ),
+        Act::RulesListed { count }
+        | Act::AgenciesListed { count }
+        | Act::DatasetsListed { count }
+        | Act::GrantsListed { count }
+        | Act::EpochsListed { count } => grouped(*count),
+        Act::ReceiptGiven { index } => format!("{} {}", lang.say(ENTRY), grouped(*index)),
+        Act::CallsRefused { method, reason, count } => {
+            let method = method.as_ref().map_or("?", |method| method.as_str());
+            format!("{method}: {} x {count}", reason.as_str())
+        }
+        alerts => about_alerts(alerts, lang),
+    }
+}
+
+/// The same of acts that make or show alerts; nothing of those of which the word says it all.
+fn about_alerts(act: &Act, lang: Lang) -> String {
+    let alerts =
+        |count: usize| format!("{} {}", grouped(count as u64), lang.say(("条预警", "alerts")));
+    match act {
         Act::AlertChanged { alert, rule, state, revision, .. } => {
             format!("{alert} {rule}: {} #{revision}", lang.say(word(*state)))
         }
@@ -116,19 +133,7 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
             || lang.say(("策略之外的规则", "a rule that is not the policy's")).into(),
             ToString::to_string,
         ),
-        Act::RulesListed { count }
-        | Act::AgenciesListed { count }
-        | Act::DatasetsListed { count }
-        | Act::GrantsListed { count }
-        | Act::EpochsListed { count } => grouped(*count),
-        Act::ReceiptGiven { index } => format!("{} {}", lang.say(ENTRY), grouped(*index)),
-        Act::CallsRefused { method, reason, count } => {
-            let method = method.as_ref().map_or("?", |method| method.as_str());
-            format!("{method}: {} x {count}", reason.as_str())
-        }
-        Act::Stopping {} | Act::TlsFilesRead {} | Act::PolicyRead {} | Act::PolicyRefused {} => {
-            String::new()
-        }
+        _ => String::new(),
     }
 }
 

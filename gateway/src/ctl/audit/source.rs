@@ -3,12 +3,15 @@
 use std::{fs, path::PathBuf};
 
 use axum::body::{Body, to_bytes};
-use proto::{tile::Tile, tiled_tree::TileSource};
+use proto::{tile::Tile, tiled_tree::TileSource, wire::GetCheckpointRequest};
 use tokio::runtime::Handle;
 use tonic::{codegen::http::Request, transport::Channel};
 use tower::{Service, ServiceExt};
 
-use crate::failure::Failure;
+use crate::{
+    connection::{Gateway, answer, asking},
+    failure::Failure,
+};
 
 /// A bundle of 256 entries of 64 KiB is the largest file.
 const LARGEST: usize = 17 << 20;
@@ -22,23 +25,23 @@ pub enum Source {
 }
 
 impl Source {
-    /// The checkpoint.
+    /// The checkpoint, for somebody who knows one of this size.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn checkpoint(&self) -> Result<String, Failure> {
-        let bytes = match self {
+    pub fn checkpoint(&self, known_size: u64) -> Result<String, Failure> {
+        match self {
             Self::Directory(directory) => {
                 let path = directory.join("checkpoint");
-                fs::read(&path).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
+                let read = fs::read_to_string(&path);
+                read.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
             }
             Self::Gateway(channel, runtime) => {
-                let got = runtime.block_on(get(channel.clone(), "checkpoint"));
-                got.map_err(Failure::Closed)
+                let mut audit = Gateway::over(channel.clone()).audit;
+                let request = asking(GetCheckpointRequest { known_size });
+                Ok(runtime.block_on(answer(audit.get_checkpoint(request)))?.checkpoint)
             }
-        };
-        String::from_utf8(bytes?)
-            .map_err(|_| Failure::Unproven("the checkpoint is not text".into()))
+        }
     }
 }
 

@@ -21,7 +21,7 @@ const GOOD: Phrase = (
 /// # Errors
 /// [`Failure::Unproven`] naming the first thing that is not as it was logged, or [`Failure::Fork`].
 pub fn verify(source: &Source, auditor: &Auditor, screen: &Screen) -> Result<String, Failure> {
-    let checkpoint = auditor.open(&source.checkpoint()?)?;
+    let checkpoint = auditor.open(&source.checkpoint(auditor.kept().size())?)?;
     let kept = auditor.kept().checkpoint().map(Checkpoint::head);
     let mut reading = Entries::default();
     let verified =
@@ -30,6 +30,13 @@ pub fn verify(source: &Source, auditor: &Auditor, screen: &Screen) -> Result<Str
         });
     match verified {
         Ok(()) => {}
+        // A copy may just be an old one; a gateway has no excuse.
+        Err(TreeFault::Cut { size, kept }) if matches!(source, Source::Directory(_)) => {
+            return Err(Failure::Unproven(format!(
+                "this copy has {size} entries, and the log that you verified last had {kept}: take \
+                 a newer copy"
+            )));
+        }
         Err(TreeFault::Rewritten { .. } | TreeFault::Cut { .. }) => {
             return Err(auditor.kept().contradicted(&checkpoint)?);
         }
