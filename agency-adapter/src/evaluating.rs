@@ -27,6 +27,7 @@ use crate::{
     requester::{Requester, Stalled},
     root_supply::{RootSupply, Wanted},
     secret_file::SecretFileError,
+    witness::cosigning::Witness,
 };
 
 /// Batches under way: while the holders work on some, others are blinded and verified here.
@@ -42,6 +43,7 @@ type Batch = Arc<[Identifier]>;
 pub struct Evaluations {
     carrier: Arc<Carrier>,
     numbers: Arc<RequestNumbers>,
+    witness: Arc<Witness>,
     stop: CancellationToken,
     running: Mutex<BTreeMap<u32, CancellationToken>>,
 }
@@ -51,9 +53,14 @@ impl Evaluations {
     ///
     /// # Errors
     /// [`SecretFileError`] where the numbers of the requests cannot be read.
-    pub fn new(state_dir: &Path, stop: CancellationToken) -> Result<Self, SecretFileError> {
+    pub fn new(
+        state_dir: &Path,
+        witness: Arc<Witness>,
+        stop: CancellationToken,
+    ) -> Result<Self, SecretFileError> {
+        let (carrier, running) = (Arc::default(), Mutex::default());
         let numbers = Arc::new(RequestNumbers::open(state_dir)?);
-        Ok(Self { carrier: Arc::default(), numbers, stop, running: Mutex::default() })
+        Ok(Self { carrier, numbers, witness, stop, running })
     }
 
     /// The way to the holders.
@@ -79,6 +86,7 @@ impl Evaluations {
                     before: publications[..place].to_vec(),
                     carrier: self.carrier.clone(),
                     numbers: self.numbers.clone(),
+                    witness: self.witness.clone(),
                 };
                 let stop = self.stop.child_token();
                 tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
@@ -98,6 +106,8 @@ pub struct Evaluating {
     pub carrier: Arc<Carrier>,
     /// The numbers of this agency's requests.
     pub numbers: Arc<RequestNumbers>,
+    /// Remembers what was evaluated.
+    pub witness: Arc<Witness>,
 }
 
 /// One dataset's people on their way.
@@ -154,7 +164,8 @@ impl Evaluating {
 
     fn requester(&self, supply: &RootSupply) -> Arc<Requester> {
         let ways = (self.carrier.clone(), self.numbers.clone());
-        Arc::new(Requester::new(self.publication.agency(), supply.holders().clone(), ways))
+        let (agency, holders) = (self.publication.agency(), supply.holders().clone());
+        Arc::new(Requester::new(agency, holders, ways, self.witness.clone()))
     }
 
     async fn publish(&self, fetch: Fetch<'_>) {

@@ -1,5 +1,5 @@
 //! The numbers of this agency's evaluation requests. Each is used for one batch only, also after a crash:
-//! a holder refuses a number that comes again with other elements (PROTOCOL.md section 15.3).
+//! a holder refuses a number that comes again with other elements (PROTOCOL.md section 15.7).
 //!
 //! One row of numbers serves all holders and epochs; numbers may skip. A block of them is on disk as
 //! used before the first is. After a crash a batch whose answer was lost is asked for anew under a new

@@ -1,5 +1,5 @@
 //! Has identifiers evaluated: blinds a batch, asks as many key holders as it takes, verifies what each
-//! answers, asks another where one fails, and combines (PROTOCOL.md sections 15.1 and 15.5).
+//! answers, asks another where one fails, and combines (PROTOCOL.md sections 15.1 and 15.7).
 //!
 //! The arithmetic is `oprf`'s, the way to the holders `carrier`'s. Which identifiers, and where roots are
 //! kept, is `evaluating`'s business.
@@ -29,6 +29,7 @@ use crate::{
     pinned_holders::PinnedHolders,
     request_numbers::RequestNumbers,
     standings::Standings,
+    witness::{cosigning::Witness, own_act::OwnAct},
 };
 
 /// Asks in one epoch.
@@ -37,6 +38,7 @@ pub struct Requester {
     holders: PinnedHolders,
     carrier: Arc<Carrier>,
     numbers: Arc<RequestNumbers>,
+    witness: Arc<Witness>,
     standings: Standings,
     /// Batches so far: they take turns among the holders.
     turn: AtomicUsize,
@@ -67,9 +69,10 @@ impl Requester {
         agency: Arc<Agency>,
         holders: PinnedHolders,
         (carrier, numbers): (Arc<Carrier>, Arc<RequestNumbers>),
+        witness: Arc<Witness>,
     ) -> Self {
         let (standings, turn) = (Standings::default(), AtomicUsize::new(0));
-        Self { agency, holders, carrier, numbers, standings, turn }
+        Self { agency, holders, carrier, numbers, witness, standings, turn }
     }
 
     /// What is remembered of the holders.
@@ -154,6 +157,9 @@ impl Requester {
             {
                 self.numbers.leap_over(number);
             }
+            if outcome.is_ok() {
+                self.remember(&holder).await;
+            }
             let evaluation = |evaluation: proto::evaluation::Evaluation| Evaluation {
                 elements: evaluation.elements,
                 proof: evaluation.proof,
@@ -161,6 +167,21 @@ impl Requester {
             Answered { index, holder, outcome: outcome.map(evaluation) }
         };
         Ok(answered.boxed())
+    }
+
+    /// The gateway's log must account for what another agency evaluated (PROTOCOL.md section 18.4). What
+    /// this agency evaluates itself, its key holder notes.
+    async fn remember(&self, holder: &AgencyId) {
+        if *holder == self.agency.id {
+            return;
+        }
+        let epoch = self.agency.manifest.scope.epoch;
+        let (requester, holder) = (self.agency.id.clone(), holder.clone());
+        let act = OwnAct::Evaluations { epoch, requester, holder };
+        let witness = self.witness.clone();
+        if let Ok(Err(error)) = spawn_blocking(move || witness.note(act)).await {
+            tracing::error!(problem = %error, "an evaluation is not looked for in the gateway's log");
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! RequesterService: the gateway holds a stream open, over which this agency's evaluation requests go
-//! out and answers come back (PROTOCOL.md section 15.4). Nobody else may call.
+//! out and answers come back (PROTOCOL.md section 15.6). Nobody else may call.
 
 use std::sync::Arc;
 
@@ -12,14 +12,18 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::carrier::{Carrier, OpenWay};
+use crate::{
+    carrier::{Carrier, OpenWay},
+    refusal,
+    witness::cosigning::Witness,
+};
 
 /// Opens ways for a carrier. Who may call is the interceptor's business.
 pub struct Requests {
     /// Who asks.
     pub carrier: Arc<Carrier>,
-    /// Ends the streams.
-    pub stop: CancellationToken,
+    /// Says whether anything is served.
+    pub witness: Arc<Witness>,
 }
 
 type RequestStream = futures::stream::BoxStream<'static, Result<wire::EvaluationRequest, Status>>;
@@ -32,8 +36,9 @@ impl RequesterService for Requests {
         &self,
         answers: Request<Streaming<wire::EvaluationAnswer>>,
     ) -> Result<Response<RequestStream>, Status> {
+        let stop = self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))?;
         let (way, requests) = self.carrier.open();
-        tokio::spawn(take(answers.into_inner(), way, self.stop.clone()));
+        tokio::spawn(take(answers.into_inner(), way, stop));
         let requests = ReceiverStream::new(requests).map(Ok);
         Ok(Response::new(requests.boxed()))
     }

@@ -1,5 +1,5 @@
 //! The roots that key holders evaluated for this agency, kept so that nobody is evaluated twice in an
-//! epoch (PROTOCOL.md section 15): one redb file for each epoch and set of share keys, encrypted under
+//! epoch (PROTOCOL.md section 15.7): one redb file for each epoch and set of share keys, encrypted under
 //! `keys/cache.key`.
 //!
 //! An entry is filed under a keyed hash of the identifier, so that the file says neither who is in it

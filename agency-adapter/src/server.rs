@@ -119,10 +119,10 @@ pub async fn serve(
     let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
     let epochs = Arc::new(Epochs::open(config.clone(), clock)?);
     let (tls_sender, tls) = watch::channel(tls);
-    let evaluations = Evaluations::new(&config.state_dir, stop.clone())?;
+    let evaluations = Evaluations::new(&config.state_dir, witness.clone(), stop.clone())?;
     tokio::spawn(complain(witness.clone(), stop.clone()));
+    let requests = Requests { carrier: evaluations.carrier(), witness: witness.clone() };
     let adapter = Adapter { epochs: epochs.clone(), granted: granted.clone(), witness };
-    let requests = Requests { carrier: evaluations.carrier(), stop: stop.clone() };
     let routes = routes(adapter, key_holder.clone(), requests).await?;
     let reloads = Reloads {
         config,
@@ -238,9 +238,9 @@ mod tests {
         let (_directory, _people, config, clock) = fixture::agency();
         let epochs = Epochs::open(config.clone(), clock.clone()).expect("opened");
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        let requests = Requests { carrier: Arc::default(), stop: stop.clone() };
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
+        let requests = Requests { carrier: Arc::default(), witness: witness.clone() };
         let adapter = Adapter { epochs: Arc::new(epochs), granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
         let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;

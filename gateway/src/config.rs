@@ -15,7 +15,6 @@ use proto::{
     identity::{Identity, Party},
     manifest::Manifest,
     name::AgencyId,
-    scope::Suite,
     signed_manifest::SignedManifest,
     transport::Target,
 };
@@ -101,13 +100,6 @@ impl Config {
         let data_dir = directory.join(file.data_dir);
         let signed = accepted_manifest::read(&manifest_path, &data_dir)?;
         let manifest = signed.manifest().clone();
-        if manifest.scope.suite != Suite::SaltedHash {
-            bail!(
-                "federation manifest {} names a suite that this version does not have: it has \
-                 \"salted-hash\" only, and never uses it in another's place",
-                manifest_path.display()
-            );
-        }
         let tls = TlsInForce::read(file.tls.within(directory), &manifest.scope.programme)?;
         let tls = Arc::new(tls);
         Ok(Self {

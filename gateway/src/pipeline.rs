@@ -182,7 +182,8 @@ impl Pipeline {
         filling.adopt_policy();
         let asked = successors.open(successors::inquiries(self.filling.base(), &self.ledger));
         let current = filling.generation() == self.filling.generation();
-        if !anyway && !(current && asked.is_empty()) {
+        let settled = current && asked.is_empty();
+        if !anyway && !settled {
             let _ = answer.send(Err(Box::new(filling)));
             return;
         }

@@ -1,5 +1,5 @@
 //! Evaluations on their way: what an adapter asks of key holders, which are adapters too, and their
-//! answers (PROTOCOL.md section 15.4).
+//! answers (PROTOCOL.md section 15.6).
 //!
 //! Sees blinded elements and proofs, and keeps and logs nothing but counts. Connections are `link`'s.
 //! Whether a request is signed, numbered and within its quota is the holder's business; whether an
@@ -33,6 +33,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, transport::Channel};
 
 use crate::{
+    audit::tally::Batch,
     follow,
     link::{Backoff, Link},
 };
@@ -171,7 +172,7 @@ async fn answer(link: Arc<Link>, request: wire::EvaluationRequest) -> wire::Eval
     let (holder, number) = (request.holder.clone(), request.number);
     let elements = request.elements.len() as u64 / 32;
     let outcome = match admit(&around.manifest, agency, request) {
-        Ok(request) => around.relay.bring(request).await,
+        Ok(request) => carried(link.clone(), request).await,
         Err(refusal) => Err(refusal),
     };
     let outcome = match outcome {
@@ -187,6 +188,27 @@ async fn answer(link: Arc<Link>, request: wire::EvaluationRequest) -> wire::Eval
         }
     };
     wire::EvaluationAnswer { holder, number, outcome: Some(outcome) }
+}
+
+/// Brings a request to its holder and counts it for the access log: also where the requester is gone
+/// meanwhile, since the holder expects to find it there.
+async fn carried(
+    link: Arc<Link>,
+    request: EvaluationRequest,
+) -> Result<wire::Evaluation, EvaluationRefusal> {
+    let carrying = tokio::spawn(async move {
+        let (requester, holder) = (request.requester.clone(), request.holder.clone());
+        let (epoch, elements) = (request.scope.epoch, request.elements().len() as u64);
+        let outcome = link.around.relay.bring(request).await;
+        let refused = outcome.is_err();
+        let batch = Batch { requester: &requester, holder: &holder, epoch, elements, refused };
+        link.around.tally.relayed(&batch);
+        outcome
+    });
+    carrying.await.unwrap_or_else(|_| {
+        let message = "the gateway lost the request".to_owned();
+        Err(EvaluationRefusal { reason: Reason::Internal, message })
+    })
 }
 
 /// Lets a request through that is of the agency whose stream it came on, for a key holder of the

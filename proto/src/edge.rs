@@ -42,10 +42,27 @@ impl Edge {
     /// Grows by one leaf. `completed` is given every tile that is full by that.
     pub fn push(&mut self, leaf: Hash, completed: &mut impl FnMut(Tile, &[Hash])) {
         self.size += 1;
-        let mut hash = leaf;
-        for level in 0.. {
-            if self.levels.len() == level {
-                self.levels.push(Vec::with_capacity(WIDTH.into()));
+        self.push_above(0, leaf, completed);
+    }
+
+    /// Grows by a full tile of leaves whose Merkle Tree Hash is known. Only where no leaf waits for
+    /// its tile to be full: the size is a multiple of 256. `completed` is given the tiles above it
+    /// that are full by that.
+    pub fn push_tile(&mut self, root: Hash, completed: &mut impl FnMut(Tile, &[Hash])) {
+        debug_assert_eq!(self.size % u64::from(WIDTH), 0, "no leaf waits");
+        self.size += u64::from(WIDTH);
+        self.push_above(1, root, completed);
+    }
+
+    fn push_above(
+        &mut self,
+        level: usize,
+        mut hash: Hash,
+        completed: &mut impl FnMut(Tile, &[Hash]),
+    ) {
+        for level in level.. {
+            if self.levels.len() <= level {
+                self.levels.resize_with(level + 1, || Vec::with_capacity(WIDTH.into()));
             }
             let hashes = &mut self.levels[level];
             hashes.push(hash);
@@ -111,6 +128,15 @@ mod tests {
             });
         }
         assert_eq!(full.len(), 257 + 1);
+        let mut by_tiles = Edge::new();
+        for tile in leaves.chunks_exact(256) {
+            by_tiles.push_tile(Hash::of_tree(tile), &mut |tile, hashes| {
+                assert_eq!(full[&tile], hashes);
+            });
+        }
+        let rest = leaves.chunks_exact(256).remainder();
+        rest.iter().for_each(|leaf| by_tiles.push(*leaf, &mut |_, _| ()));
+        assert_eq!(by_tiles, edge);
         let tile = |level, number| Tile { kind: TileKind::Hashes(level), number, width: 256 };
         assert_eq!(full[&tile(0, 256)], leaves[65_536..65_792]);
         assert_eq!(Hash::of_tree(&full[&tile(1, 0)]), Hash::of_tree(&leaves[..65_536]));

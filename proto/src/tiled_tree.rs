@@ -230,3 +230,112 @@ pub(crate) fn read_hashes<S: TileSource>(
     let bytes = source.read(tile).map_err(|error| TreeFault::Unread { tile, error })?;
     split_hashes(&bytes, tile.width).map_err(|_| TreeFault::Malformed { tile })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use ct_merkle::mem_backed_tree::MemoryBackedTree;
+    use proptest::prelude::*;
+    use sha2::Sha256;
+
+    use super::*;
+    use crate::tile::{join_hashes, push_entry};
+
+    type Tiles = HashMap<Tile, Vec<u8>>;
+
+    impl TileSource for &Tiles {
+        type Error = &'static str;
+
+        fn read(&self, tile: Tile) -> Result<Vec<u8>, Self::Error> {
+            self.get(&tile).cloned().ok_or("it is missing")
+        }
+    }
+
+    fn entry(index: u64) -> Vec<u8> {
+        format!("entry {index}").into_bytes()
+    }
+
+    /// The tiles of a tree, and the same tree as `ct_merkle` has it.
+    fn grown(size: u64) -> (TreeHead, Tiles, MemoryBackedTree<Sha256, Vec<u8>>) {
+        let mut tiles = Tiles::new();
+        let (mut edge, mut tree) = (Edge::new(), MemoryBackedTree::new());
+        for index in 0..size {
+            edge.push(Hash::of_leaf(&entry(index)), &mut |tile, hashes| {
+                tiles.insert(tile, join_hashes(hashes));
+            });
+            tree.push(entry(index));
+        }
+        tiles.extend(edge.partial_tiles().map(|(tile, hashes)| (tile, join_hashes(hashes))));
+        for tile in (0..).map_while(|number| Tile::in_tree(TileKind::Entries, number, size)) {
+            let mut bundle = Vec::new();
+            for index in tile.entries() {
+                push_entry(&mut bundle, &entry(index)).expect("short");
+            }
+            tiles.insert(tile, bundle);
+        }
+        (edge.head(), tiles, tree)
+    }
+
+    fn bytes(hashes: Vec<Hash>) -> Vec<u8> {
+        hashes.into_iter().flat_map(|hash| hash.0).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn every_proof_from_tiles_is_the_one_that_ct_merkle_makes_in_memory(
+            size in 1_u64..1500,
+            places in prop::collection::vec((0_u64..1500, 1_u64..1500), 20),
+        ) {
+            let (head, tiles, tree) = grown(size);
+            let root = tree.root();
+            prop_assert_eq!(&head.root.0[..], &root.as_bytes()[..]);
+            let tiled = TiledTree::open(&head, &tiles).expect("whole");
+            for (index, old) in places {
+                let (index, old) = (index % size, 1 + old % size);
+                let inclusion = tiled.inclusion(index, size).expect("whole");
+                prop_assert_eq!(head.verify_inclusion(&entry(index), index, &inclusion), Ok(()));
+                let expected = tree.prove_inclusion(index as usize);
+                prop_assert_eq!(bytes(inclusion), expected.as_bytes());
+                let older = TreeHead { size: old, root: tiled.root(old).expect("whole") };
+                let consistency = tiled.consistency(old, size).expect("whole");
+                prop_assert_eq!(head.verify_consistency(&older, &consistency), Ok(()));
+                let expected = tree.prove_consistency((size - old) as usize);
+                prop_assert_eq!(bytes(consistency), expected.as_bytes());
+                let end = (index + 1).min(size);
+                prop_assert_eq!(tiled.entries(index..end).expect("whole"), vec![entry(index)]);
+            }
+        }
+
+        #[test]
+        fn no_tile_that_was_changed_is_made_anything_of(
+            size in 600_u64..1500,
+            place in any::<prop::sample::Index>(),
+            byte in any::<prop::sample::Index>(),
+        ) {
+            let (head, mut tiles, _) = grown(size);
+            let mut all: Vec<Tile> = tiles.keys().copied().collect();
+            all.sort_by_key(Tile::to_string);
+            let tile = *place.get(&all);
+            let changed = tiles.get_mut(&tile).expect("there");
+            let at = byte.index(changed.len());
+            changed[at] ^= 1;
+            let Ok(tiled) = TiledTree::open(&head, &tiles) else {
+                prop_assert!(!tile.is_full(), "only the edge is read at once");
+                return Ok(());
+            };
+            let read = |index: u64| tiled.entries(index..index + 1).map(drop);
+            let found = tile.entries().map(read).find_map(Result::err);
+            let found = found.expect("found when it is read");
+            let named = match found {
+                TreeFault::Entry { tile, .. }
+                | TreeFault::Malformed { tile }
+                | TreeFault::Hashes { tile } => tile,
+                other => panic!("{other}"),
+            };
+            prop_assert_eq!(named, tile);
+        }
+    }
+}

@@ -1,6 +1,5 @@
 //! What the tests and the demo share: a synthetic city, its oracle, and a federation to run it in.
 
-pub mod ceremony;
 pub mod city;
 pub mod deployment;
 mod epochs;

@@ -45,6 +45,10 @@ pub struct Passed {
 /// Changes something on its way.
 pub type Change<T> = Arc<dyn Fn(T) -> T + Send + Sync>;
 
+/// Changes a key holder's answer to a request.
+pub type Answering =
+    Arc<dyn Fn(&wire::EvaluationRequest, wire::Evaluation) -> wire::Evaluation + Send + Sync>;
+
 /// What is done to what passes; nothing, unless it is set.
 #[derive(Default, Clone)]
 pub struct Tampering {
@@ -58,6 +62,8 @@ pub struct Tampering {
     pub subjects: Option<Change<Vec<wire::ReleaseFrame>>>,
     /// To who its subjects are in the next epoch.
     pub successors: Option<Change<wire::SucceedResponse>>,
+    /// To each evaluation, where the adapter is a key holder's.
+    pub evaluate: Option<Answering>,
 }
 
 /// A tap that runs until it is dropped.
@@ -265,9 +271,12 @@ impl KeyHolderService for Between {
     ) -> Result<Response<wire::Evaluation>, Status> {
         let request = request.into_inner();
         evaluated(&self.passed, &request);
-        let answer = self.key_holder.clone().evaluate(request).await?;
-        evaluated(&self.passed, answer.get_ref());
-        Ok(answer)
+        let mut answer = self.key_holder.clone().evaluate(request.clone()).await?.into_inner();
+        if let Some(change) = self.tampering().evaluate {
+            answer = change(&request, answer);
+        }
+        evaluated(&self.passed, &answer);
+        Ok(Response::new(answer))
     }
 }
 

@@ -14,10 +14,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn demo(seed: u32, population: u32) -> Command {
+fn demo(seed: u32, population: u32, suite: &str) -> Command {
     let mut command = Command::new(binary("demo").expect("built"));
     command.current_dir(root()).arg("--once").kill_on_drop(true);
     command.args(["--seed", &seed.to_string(), "--population", &population.to_string()]);
+    command.args(["--suite", suite]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -29,8 +30,8 @@ fn line(stdout: &[u8]) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-async fn succeeds(seed: u32, population: u32) {
-    let output = demo(seed, population).output().await.expect("run");
+async fn succeeds(seed: u32, population: u32, suite: &str) {
+    let output = demo(seed, population, suite).output().await.expect("run");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
     let line = line(&output.stdout);
@@ -44,15 +45,15 @@ async fn succeeds(seed: u32, population: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_shows_exactly_the_expected_alerts_for_three_seeds_and_two_populations() {
-    tokio::join!(succeeds(1, 3_000), succeeds(2, 3_000));
-    succeeds(3, 20_000).await;
+    tokio::join!(succeeds(1, 3_000, "oprf"), succeeds(2, 3_000, "salted-hash"));
+    succeeds(3, 20_000, "salted-hash").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_fails_where_alerts_are_missing() {
     let dir = tempfile::tempdir().expect("a directory");
     let home = dir.path().join("federation");
-    let mut command = demo(4, 3_000);
+    let mut command = demo(4, 3_000, "salted-hash");
     let child = command.arg("--keep").arg(&home).spawn().expect("run");
     // Everything runs; then the hospital insurance loses its files.
     let started = Instant::now();

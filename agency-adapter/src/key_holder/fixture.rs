@@ -78,7 +78,7 @@ pub fn ceremony(threshold: u8, holders: u8) -> Ceremony {
 pub fn secrets(ceremony: &Ceremony, contributor: u8) -> Secrets {
     let subsets = ceremony.subsets_of(index(contributor)).into_iter().zip(1..);
     subsets
-        .map(|(subset, byte): (_, u8)| (subset, Seed::from_bytes([16 * contributor ^ byte; 32])))
+        .map(|(subset, byte): (_, u8)| (subset, Seed::from_bytes([(16 * contributor) ^ byte; 32])))
         .collect()
 }
 

@@ -11,11 +11,14 @@ use crate::secret_file::{self, SecretFileError};
 /// Far more than the seeds of 16 holders take.
 const LARGEST: u64 = 4 << 20;
 
-/// The header, and the secrets unless one of them is not 64 hex digits. `None` where there is no file.
+/// A header, and secrets unless one of them is not 64 hex digits.
+type SecretLines = (String, Option<Vec<Seed>>);
+
+/// What the file holds; `None` where there is no file.
 ///
 /// # Errors
 /// [`SecretFileError`]; a file that others may read is refused.
-pub(super) fn read(path: &Path) -> Result<Option<(String, Option<Vec<Seed>>)>, SecretFileError> {
+pub(super) fn read(path: &Path) -> Result<Option<SecretLines>, SecretFileError> {
     let Some(text) = secret_file::read_text(path, LARGEST)? else { return Ok(None) };
     let (header, lines) = text.split_once("\n\n").unwrap_or((text.as_str(), ""));
     let secrets = lines.lines().map(|line| {

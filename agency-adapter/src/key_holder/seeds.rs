@@ -206,3 +206,72 @@ impl fmt::Debug for Seeds {
         write!(f, "Seeds of epoch {}", self.epoch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::key_holder::fixture::{ceremony, finished};
+
+    /// The seeds as they lie on the disk.
+    fn lines(state_dir: &Path) -> Vec<[u8; 32]> {
+        let text = fs::read_to_string(directory(state_dir).join(FILE)).expect("written");
+        let (_, lines) = text.split_once("\n\n").expect("a header");
+        lines.lines().map(|line| hex::decode(line).expect("hex").try_into().expect("32")).collect()
+    }
+
+    #[test]
+    fn the_ratchet_replaces_every_seed_on_the_disk_by_the_one_that_the_protocol_says() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut seeds = finished(&ceremony(2, 3), 1).seeds;
+        seeds.write(directory.path()).expect("written");
+        let first = lines(directory.path());
+        seeds.forward(3).expect("forward");
+        seeds.write(directory.path()).expect("written");
+        assert_eq!(Seeds::read(directory.path()).expect("readable"), Some(seeds));
+
+        let expected = first.iter().zip([0b011, 0b101]).map(|(seed, mask)| {
+            (1..3).fold(*seed, |seed, epoch: u32| {
+                let mut material = vec![0, 0, 0, 32];
+                material.extend(seed);
+                material.extend(b"\0\0\0\x04demo");
+                material.extend(epoch.to_be_bytes());
+                material.extend(u32::to_be_bytes(mask));
+                blake3::derive_key("matching.v1 2026-11-27 next key seed", &material)
+            })
+        });
+        assert_eq!(lines(directory.path()), expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_share_never_changes() {
+        let shares = [1, 2].map(|epoch| {
+            let share = finished(&ceremony(2, 3), 1).seeds.share(epoch).expect("a share");
+            hex::encode(share.public().to_bytes())
+        });
+        let golden = [
+            "74d1a26dd5abdc6a6e54d0be0f23d92f26c4006e8b9330874ff19d5c2ccfe71d",
+            "06d4fe270a3c6514e41b448d208751fedeb4c71dbc0bcba5e05f0f039aeb0e50",
+        ];
+        assert_eq!(shares, golden, "a holder's share of these epochs never changes");
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_and_its_secrets_are_not() {
+        let home = tempfile::tempdir().expect("a directory");
+        finished(&ceremony(2, 3), 1).seeds.write(home.path()).expect("written");
+        let path = directory(home.path()).join(FILE);
+        let text = fs::read_to_string(&path).expect("written");
+        let secret = hex::encode(lines(home.path())[0]);
+        for bad in [
+            text.replace(&secret, &secret[1..]),
+            text.replace(&format!("{secret}\n"), ""),
+            text.replace("index", "place"),
+        ] {
+            fs::write(&path, bad).expect("written");
+            let told = Seeds::read(home.path()).expect_err("refused").to_string();
+            assert!(told.contains("damaged") && !told.contains(&secret[2..]), "{told}");
+        }
+    }
+}

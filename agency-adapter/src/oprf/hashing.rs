@@ -47,6 +47,6 @@ fn expand(message: &[&[u8]], dst: &[u8]) -> Zeroizing<[u8; 64]> {
     }
     let first = first.chain_update(LENGTH).chain_update([0]).chain_update(dst);
     let first = Zeroizing::new(<[u8; 64]>::from(first.chain_update(dst_length).finalize()));
-    let second = Sha512::new().chain_update(&*first).chain_update([1]).chain_update(dst);
+    let second = Sha512::new().chain_update(first.as_slice()).chain_update([1]).chain_update(dst);
     Zeroizing::new(second.chain_update(dst_length).finalize().into())
 }

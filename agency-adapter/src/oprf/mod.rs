@@ -5,6 +5,8 @@
 //! business; how batches travel is `requester`'s. Everything here works on one batch in one thread and
 //! takes up to half a second: call it off the runtime's threads, several batches at once.
 
+#![expect(clippy::op_ref, reason = "by reference no copy of a secret is left on the stack")]
+
 mod blinding;
 mod element;
 mod hashing;

@@ -1,4 +1,4 @@
-//! The journal: entries in the order of their indices, durable before their callers are answered.
+//! The journal (PROTOCOL.md section 17.7): entries in the order of their indices, durable before their callers are answered.
 //!
 //! A segment is a file of frames and is named after its first entry's index. A frame is one batch
 //! and is written and synced once. What `sealing` has put into tiles is not needed here any more.
@@ -8,7 +8,12 @@
 //! that index on do not count. The callers of a batch that failed were told so; after a crash it may
 //! yet be found whole and then counts, as an intent without an act.
 
-use std::{io, ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use proto::tile::split_entries;
@@ -101,8 +106,8 @@ impl Journal {
 
     /// Every whole batch from entry `sealed` on; those before are under the checkpoint.
     pub(crate) fn replay(&self, sealed: u64) -> Result<Replayed, JournalError> {
-        let unread = |path: &PathBuf| {
-            let path = path.clone();
+        let unread = |path: &Path| {
+            let path = path.to_owned();
             move |error| JournalError::Unread { path, error }
         };
         let names = self.disk.names(&self.directory).map_err(unread(&self.directory))?;
@@ -120,7 +125,7 @@ impl Journal {
 
     /// Removes segments of which every entry is under the checkpoint. The last segment stays: it
     /// has the time of the last entry.
-    pub(crate) fn trim(disk: &dyn Disk, directory: &PathBuf, sealed: u64) -> io::Result<()> {
+    pub(crate) fn trim(disk: &dyn Disk, directory: &Path, sealed: u64) -> io::Result<()> {
         let names = disk.names(directory)?;
         let segments: Vec<u64> = names.iter().filter_map(|name| name.parse().ok()).collect();
         for pair in segments.windows(2).filter(|pair| pair[1] <= sealed) {

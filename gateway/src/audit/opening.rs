@@ -169,7 +169,7 @@ fn last_signed(
     let log = NoteKey { name: origin.clone(), key: key.verifying_key() };
     let published = read(disk, &places.published(), &log);
     let Some(signed) = read(disk, &places.signed, &log)? else {
-        let names = |path: &PathBuf| disk.names(path).map_err(on(path));
+        let names = |path: &Path| disk.names(path).map_err(on(path));
         if !names(&places.log)?.is_empty() || !names(&places.journal)?.is_empty() {
             let (signed, log) = (places.signed.clone(), places.log.clone());
             return Err(OpenError::Unsigned { signed, log });

@@ -34,6 +34,7 @@ pub struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, made at the start")]
 pub enum Command {
     /// Something that the gateway is asked.
     #[command(flatten)]

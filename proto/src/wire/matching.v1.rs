@@ -3788,7 +3788,7 @@ pub struct AgencyStatus {
     #[prost(uint32, tag = "6")]
     pub datasets: u32,
     /// Identifiers whose evaluations were carried to a key holder and back for this agency since the
-    /// gateway started, and those for which a holder or the gateway refused. PROTOCOL.md section 15.4.
+    /// gateway started, and those for which a holder or the gateway refused. PROTOCOL.md section 15.6.
     #[prost(uint64, tag = "7")]
     pub evaluations_carried: u64,
     #[prost(uint64, tag = "9")]

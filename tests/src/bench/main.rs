@@ -3,6 +3,7 @@
 //! One benchmark is one subcommand and one file. Goals are ratios of things measured in one run, since
 //! absolute times differ from machine to machine.
 
+mod log;
 mod oprf;
 mod report;
 mod stopwatch;
@@ -24,6 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Benchmark {
+    /// The access log: appending beside writing and syncing, verification beside hashing.
+    Log(log::Arguments),
     /// The function of suite oprf: what requester and holder add to the bare group operations.
     Oprf(oprf::Arguments),
 }
@@ -31,6 +34,7 @@ enum Benchmark {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let printed = match &arguments.benchmark {
+        Benchmark::Log(benchmark) => log::run(benchmark).and_then(|r| r.print(arguments.json)),
         Benchmark::Oprf(benchmark) => oprf::run(benchmark).and_then(|r| r.print(arguments.json)),
     };
     match printed {

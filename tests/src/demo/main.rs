@@ -14,6 +14,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use proto::{
+    name::AgencyId,
     scope::Suite,
     wire::{AlertState, Freshness},
 };
@@ -47,6 +48,9 @@ pub struct Arguments {
     /// Another seed is another city.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// `oprf`, or the weaker `salted-hash`, which needs no key holders.
+    #[arg(long, default_value = "oprf", value_parser = suite)]
+    suite: Suite,
     /// Make everything in this directory, which must be empty or new, and leave it there.
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -86,9 +90,18 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let city = City::generate(arguments.population, arguments.seed, today);
     city.write_sources(&dir)?;
     let deployment =
-        Deployment::create(&dir, &policy, Suite::SaltedHash, |agency| city.dataset_toml(agency))?;
+        Deployment::create(&dir, &policy, arguments.suite, |agency| city.dataset_toml(agency))?;
     let expected = expected(&city, &policy, &deployment)?;
 
+    if arguments.suite == Suite::Oprf {
+        let holders = deployment.manifest.holders();
+        let names: Vec<_> = holders.agencies.iter().map(AgencyId::as_str).collect();
+        let (threshold, names) = (holders.threshold, names.join(", "));
+        eprintln!(
+            "suite oprf: {threshold} of the key holders {names} evaluate every identifier (shares by a \
+             trusted dealer, as in a demo only)"
+        );
+    }
     eprintln!("starting 18 adapters and the gateway ...");
     let mut adapters = BTreeMap::new();
     for agency in deployment.agencies() {
@@ -115,6 +128,14 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     report::how_to_go_on(&process::binary("gatewayctl")?, &dir)?;
     // Until Ctrl-C, which ends `main`'s select.
     std::future::pending().await
+}
+
+fn suite(text: &str) -> Result<Suite, String> {
+    match text {
+        "oprf" => Ok(Suite::Oprf),
+        "salted-hash" => Ok(Suite::SaltedHash),
+        _ => Err("either oprf or salted-hash".to_owned()),
+    }
 }
 
 fn policy_path() -> anyhow::Result<PathBuf> {

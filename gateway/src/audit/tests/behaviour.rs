@@ -1,3 +1,5 @@
+//! What callers of the log see while nothing fails.
+
 use proto::{
     merkle::TreeHead,
     tile::{Tile, TileKind},

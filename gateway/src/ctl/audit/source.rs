@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use axum::body::{Body, to_bytes};
+use gateway::audit::tile_files::TileFiles;
 use proto::{tile::Tile, tiled_tree::TileSource, wire::GetCheckpointRequest};
 use tokio::runtime::Handle;
 use tonic::{codegen::http::Request, transport::Channel};
@@ -48,12 +49,13 @@ impl Source {
 impl TileSource for Source {
     type Error = String;
 
-    /// A partial tile may be gone once there is the full one, which begins with it.
     fn read(&self, tile: Tile) -> Result<Vec<u8>, String> {
         match self {
             Self::Directory(directory) => {
-                let path = directory.join(tile.to_string());
-                fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+                let read = TileFiles::in_directory(directory.clone()).read(tile);
+                read.map_err(|error| {
+                    format!("{}: {error}", directory.join(tile.to_string()).display())
+                })
             }
             Self::Gateway(channel, runtime) => {
                 runtime.block_on(get(channel.clone(), &tile.to_string()))
