@@ -3,6 +3,7 @@
 mod access_log;
 mod architecture;
 mod audit;
+mod auditor;
 mod brute_force;
 mod canaries;
 mod capability;
