@@ -17,21 +17,24 @@ use tonic::{Extensions, Request, Response, Status};
 use crate::{
     clock,
     dataset_state::{Content, DatasetState},
+    epochs::Epochs,
     grants::GrantsError,
     group_source::{ReleasedSource, SealedSource, Source},
     group_stream::{self, GroupStream},
     publication::Publication,
-    refusal, vectors,
+    refusal,
+    succession::succeed,
+    vectors,
     witness::cosigning::Witness,
 };
 
 /// Grants in one delivery; far more than there are datasets.
 const MOST_GRANTS: usize = 1000;
 
-/// Answers for one publication.
+/// Answers in every live epoch.
 pub struct Adapter {
     /// What is published.
-    pub publication: Arc<Publication>,
+    pub epochs: Arc<Epochs>,
     /// Told when a grant was accepted that was not held before.
     pub granted: Arc<Notify>,
     /// Says whether anything is served, and remembers what was.
@@ -45,8 +48,7 @@ impl AdapterService for Adapter {
         request: Request<wire::DescribeRequest>,
     ) -> Result<Response<wire::DescribeResponse>, Status> {
         let request = self.admit(request)?;
-        self.accept_scope(request.scope)?;
-        let publication = self.publication.clone();
+        let publication = self.publication(request.scope)?;
         let response = tokio::task::spawn_blocking(move || describe(&publication)).await;
         response.map_err(|_| refusal::internal())?.map(Response::new)
     }
@@ -56,11 +58,11 @@ impl AdapterService for Adapter {
         request: Request<wire::DeliverGrantsRequest>,
     ) -> Result<Response<wire::DeliverGrantsResponse>, Status> {
         let request = self.admit(request)?;
-        self.accept_scope(request.scope)?;
+        let publication = self.publication(request.scope)?;
         if request.grants.len() > MOST_GRANTS {
             return Err(refusal::argument(format!("more than {MOST_GRANTS} grants at once")));
         }
-        let (publication, granted) = (self.publication.clone(), self.granted.clone());
+        let granted = self.granted.clone();
         // Told by the task that keeps them: a gateway that is gone meanwhile will deliver the same
         // grants again, and then they are no news.
         let accept = move || {
@@ -81,11 +83,11 @@ impl AdapterService for Adapter {
         request: Request<wire::SyncRequest>,
     ) -> Result<Response<Self::SyncStream>, Status> {
         let request = self.admit(request)?;
-        self.accept_scope(request.scope)?;
-        let dataset = self.dataset(&request.dataset, DatasetKind::CrossCheck)?;
+        let publication = self.publication(request.scope)?;
+        let dataset = dataset(&publication, &request.dataset, DatasetKind::CrossCheck)?;
         let after = cursor(request.after)?;
-        let signals = (self.publication.changes(), self.pass()?);
-        let source = SealedSource::new(self.source(dataset));
+        let signals = (publication.changes(), self.pass()?);
+        let source = SealedSource::new(self.source(publication, dataset));
         group_stream::start(source, after, signals).await.map(Response::new)
     }
 
@@ -96,24 +98,38 @@ impl AdapterService for Adapter {
         request: Request<wire::ReleaseRequest>,
     ) -> Result<Response<Self::ReleaseStream>, Status> {
         let request = self.admit(request)?;
-        self.accept_scope(request.scope)?;
-        let dataset = self.dataset(&request.dataset, DatasetKind::Watch)?;
+        let publication = self.publication(request.scope)?;
+        let dataset = dataset(&publication, &request.dataset, DatasetKind::Watch)?;
         let after = cursor(request.after)?;
-        let signals = (self.publication.changes(), self.pass()?);
-        let source = ReleasedSource::new(self.source(dataset));
+        let signals = (publication.changes(), self.pass()?);
+        let source = ReleasedSource::new(self.source(publication, dataset));
         group_stream::start(source, after, signals).await.map(Response::new)
+    }
+
+    async fn succeed(
+        &self,
+        request: Request<wire::SucceedRequest>,
+    ) -> Result<Response<wire::SucceedResponse>, Status> {
+        let request = self.admit(request)?;
+        self.pass()?;
+        let publication = self.publication(request.scope.clone())?;
+        let dataset = dataset(&publication, &request.dataset, DatasetKind::Watch)?;
+        let epochs = self.epochs.clone();
+        let answer = tokio::task::spawn_blocking(move || succeed(&epochs, &dataset, request));
+        let succession = answer.await.map_err(|_| refusal::internal())??;
+        Ok(Response::new((&succession).into()))
     }
 }
 
 impl Adapter {
     /// Takes the message out of a request whose sender is the programme's gateway.
     fn admit<T>(&self, request: Request<T>) -> Result<T, Status> {
-        admit(&self.publication, request.extensions())?;
+        admit(&self.epochs, request.extensions())?;
         Ok(request.into_inner())
     }
 
-    fn accept_scope(&self, scope: Option<wire::Scope>) -> Result<(), Status> {
-        self.publication.scope().accept(scope).map_err(|error| refusal::scope(&error))
+    fn publication(&self, scope: Option<wire::Scope>) -> Result<Arc<Publication>, Status> {
+        self.epochs.of(scope).map_err(|error| refusal::scope(&error))
     }
 
     /// What is being served ends when the token is cancelled.
@@ -121,30 +137,29 @@ impl Adapter {
         self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))
     }
 
-    fn source(&self, dataset: DatasetId) -> Source {
-        let publication = self.publication.clone();
+    fn source(&self, publication: Arc<Publication>, dataset: DatasetId) -> Source {
         let scope = publication.scope();
         Source { publication, witness: self.witness.clone(), dataset, scope }
     }
+}
 
-    fn dataset(&self, name: &str, kind: DatasetKind) -> Result<DatasetId, Status> {
-        let wanted = match kind {
-            DatasetKind::Watch => "watch",
-            DatasetKind::CrossCheck => "cross-check",
-        };
-        let unknown = || refusal::unknown_dataset(wanted);
-        let dataset: DatasetId = name.parse().map_err(|_| unknown())?;
-        let state = self.publication.state(&dataset).ok_or_else(unknown)?;
-        if state.schema.kind == kind { Ok(dataset) } else { Err(unknown()) }
-    }
+fn dataset(publication: &Publication, name: &str, kind: DatasetKind) -> Result<DatasetId, Status> {
+    let wanted = match kind {
+        DatasetKind::Watch => "watch",
+        DatasetKind::CrossCheck => "cross-check",
+    };
+    let unknown = || refusal::unknown_dataset(wanted);
+    let dataset: DatasetId = name.parse().map_err(|_| unknown())?;
+    let state = publication.state(&dataset).ok_or_else(unknown)?;
+    if state.schema.kind == kind { Ok(dataset) } else { Err(unknown()) }
 }
 
 /// Lets the programme's gateway call, and nobody else who has a certificate.
 ///
 /// # Errors
 /// The refusal.
-pub fn admit(publication: &Publication, extensions: &Extensions) -> Result<(), Status> {
-    let programme = publication.scope().programme;
+pub fn admit(epochs: &Epochs, extensions: &Extensions) -> Result<(), Status> {
+    let programme = epochs.present().scope().programme;
     match extensions.get::<Identity>() {
         Some(Identity { programme: theirs, party: Party::Gateway(_) }) if *theirs == programme => {
             Ok(())

@@ -13,6 +13,7 @@ use proto::{
 
 use crate::{
     accepted_manifest::{self, AcceptedManifestError},
+    clock::Clock,
     config::Config,
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
@@ -65,6 +66,12 @@ pub enum AgencyError {
         /// Which key.
         field: &'static str,
     },
+    /// The operating system.
+    #[error(transparent)]
+    System(#[from] SecretFileError),
+    /// Not an epoch of the manifest, or no longer.
+    #[error("the federation manifest does not list epoch {0}")]
+    Epoch(u32),
     /// The share keys of suite `oprf` do not belong to one key.
     #[error("the federation manifest is not usable: {0}")]
     ShareKeys(#[from] ShareKeysError),
@@ -86,8 +93,8 @@ pub struct HeldSalts {
 }
 
 impl Agency {
-    /// Reads manifest, keys and state, checks them against the configuration, and keeps the manifest
-    /// as the last one accepted.
+    /// In the manifest's first epoch: reads manifest, keys and state, checks them against the
+    /// configuration, and keeps the manifest as the last one accepted.
     ///
     /// # Errors
     /// [`AgencyError`].
@@ -98,7 +105,32 @@ impl Agency {
         Ok(agency)
     }
 
-    /// The same with a manifest that was read already; nothing is written.
+    /// The same in another of the manifest's epochs.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub fn open_in(config: &Config, epoch: u32) -> Result<Self, AgencyError> {
+        let signed = accepted_manifest::read(config)?;
+        let manifest = signed.manifest().in_epoch(epoch).ok_or(AgencyError::Epoch(epoch))?;
+        let agency = Self::of(config, manifest)?;
+        accepted_manifest::remember(&signed, &config.state_dir)?;
+        Ok(agency)
+    }
+
+    /// The same in every epoch that is not over, the present one first.
+    ///
+    /// # Errors
+    /// [`AgencyError`].
+    pub fn open_live(config: &Config, clock: &Clock) -> Result<Vec<Self>, AgencyError> {
+        let signed = accepted_manifest::read(config)?;
+        let manifests = signed.manifest().in_live_epochs(clock.now()).into_iter();
+        let agencies = manifests.map(|manifest| Self::of(config, manifest));
+        let agencies = agencies.collect::<Result<_, _>>()?;
+        accepted_manifest::remember(&signed, &config.state_dir)?;
+        Ok(agencies)
+    }
+
+    /// With a manifest that was read already; nothing is written.
     ///
     /// # Errors
     /// [`AgencyError`].

@@ -62,7 +62,7 @@ pub fn check_clock(manifest: &Path, now: Timestamp, lang: Lang) -> Check {
 
 /// Own salts are there, and the grants that the configured datasets need or could use.
 pub fn check_salts(config: &Config, agency: &Agency, lang: Lang) -> Vec<Check> {
-    let held = agency.held_salts();
+    let (held, epoch) = (agency.held_salts(), agency.manifest.scope.epoch);
     let mut checks: Vec<Check> = vec![];
     let (mut own, mut granted) = (0, 0);
     for (id, dataset) in agency.manifest.datasets() {
@@ -86,8 +86,8 @@ pub fn check_salts(config: &Config, agency: &Agency, lang: Lang) -> Vec<Check> {
         Check::ok(
             "salts",
             lang.pick(
-                format!("可用的盐值：自有 {own} 个，获授权 {granted} 个"),
-                format!("salts that can be used: {own} own, {granted} granted"),
+                format!("第 {epoch} 期可用的盐值：自有 {own} 个，获授权 {granted} 个"),
+                format!("salts that can be used in epoch {epoch}: {own} own, {granted} granted"),
             ),
         ),
     );

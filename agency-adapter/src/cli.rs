@@ -7,6 +7,7 @@ use proto::name::{AgencyId, DatasetId};
 
 use crate::{
     key_holder::commands::KeyHolderCommand, lang::Lang, manifest_command::ManifestCommand,
+    renewal::Ending,
 };
 
 /// Runs inside an agency: reads its files, derives person secrets, and serves sealed rows and
@@ -59,10 +60,17 @@ pub enum Command {
     /// Let agencies have their people checked against a dataset of this agency. 授权
     Grant {
         /// A dataset that this agency owns, or `base`.
-        dataset: DatasetId,
+        #[arg(required_unless_present = "renew")]
+        dataset: Option<DatasetId>,
         /// To whom.
-        #[arg(long, required = true, num_args = 1.., value_name = "AGENCY")]
+        #[arg(long, required_unless_present = "renew", num_args = 1.., value_name = "AGENCY")]
         to: Vec<AgencyId>,
+        /// Grant in the next epoch what was granted in the present one. 将本期授权延续到下一期
+        #[arg(long, conflicts_with_all = ["dataset", "to"])]
+        renew: bool,
+        /// But not this: the grant ends with the present epoch. 不再延续的授权
+        #[arg(long, requires = "renew", num_args = 1.., value_name = "DATASET:AGENCY")]
+        except: Vec<Ending>,
     },
     /// Draft, sign, verify, show and compare federation manifests. 联合清单
     #[command(subcommand)]
@@ -112,5 +120,10 @@ mod tests {
         let arguments = Arguments::try_parse_from(line).expect("good");
         assert_eq!(arguments.lang, Some(Lang::Zh));
         assert!(matches!(arguments.command, Command::Grant { to, .. } if to.len() == 2));
+        let grant = |line: &str| Arguments::try_parse_from(line.split(' '));
+        assert!(grant("agency-adapter grant --renew --except cars:aid").is_ok());
+        assert!(grant("agency-adapter grant --except cars:aid").is_err());
+        assert!(grant("agency-adapter grant cars --renew").is_err());
+        assert!(grant("agency-adapter grant cars").is_err(), "to nobody");
     }
 }

@@ -70,10 +70,14 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
         Ok(signed) => {
             checks.extend(check_signed(&signed, lang));
             checks.extend(check_manifest(&config, signed.manifest(), clock, lang));
-            if let Ok(agency) = Agency::of(&config, signed.manifest().clone()) {
-                checks.extend(check_salts(&config, &agency, lang));
-                checks.push(check_witness(&config, &agency, (clock, lang)));
+            let live = signed.manifest().in_live_epochs(clock.now()).into_iter();
+            let agencies = live.map(|manifest| Agency::of(&config, manifest));
+            let agencies: Vec<Agency> = agencies.filter_map(Result::ok).collect();
+            for agency in &agencies {
+                checks.extend(check_salts(&config, agency, lang));
             }
+            let witness = agencies.first();
+            checks.extend(witness.map(|agency| check_witness(&config, agency, (clock, lang))));
         }
         Err(AcceptedManifestError::Unreadable(missing)) => checks.push(Check::failure("manifest", lang.pick(
             format!("{missing}：请把 public-keys 的输出交给清单保管方，将其发来的清单放在此处"),
@@ -215,7 +219,7 @@ trust = "trust.pem"
         assert_eq!(verdict(&checks, "manifest"), Some(Verdict::Failure));
 
         let config = Config::read(&path).expect("good");
-        let keys = crate::setup::init(&config, Lang::En).expect("made").keys;
+        let keys = crate::setup::init(&config, &Clock::system(), Lang::En).expect("made").keys;
         let base = ("base", "aid", EntryKind::Base);
         let manifest = fixture::manifest(&[("aid", keys)], &[base]);
         fs::write(&config.manifest, manifest.to_string()).expect("written");
@@ -227,7 +231,7 @@ trust = "trust.pem"
         let salts: Vec<_> = checks.iter().filter(|check| check.subject == "salts").collect();
         assert!(salts[1].found.contains("run `agency-adapter init`"), "{salts:?}");
 
-        crate::setup::init(&config, Lang::En).expect("made");
+        crate::setup::init(&config, &Clock::system(), Lang::En).expect("made");
         let checks = examine();
         let failures = checks.iter().filter(|check| check.verdict == Verdict::Failure);
         assert_eq!(failures.map(|check| check.subject.as_str()).collect::<Vec<_>>(), ["tls"]);

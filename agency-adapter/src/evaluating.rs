@@ -3,7 +3,12 @@
 //!
 //! What is evaluated is kept at once, so that a stop or a crash costs the batches under way and no more.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use proto::name::DatasetId;
 use tokio::{
@@ -34,29 +39,69 @@ const AFTER_OUR_FAULT: Duration = Duration::from_secs(30);
 
 type Batch = Arc<[Identifier]>;
 
-/// Begins to fetch what a publication lacks, until `stop`. What is asked goes out over the carrier.
-///
-/// # Errors
-/// [`SecretFileError`] where the numbers of the requests cannot be read.
-pub fn start(
-    publication: &Arc<Publication>,
-    state_dir: &Path,
-    witness: &Arc<Witness>,
-    stop: &CancellationToken,
-) -> Result<Arc<Carrier>, SecretFileError> {
-    let carrier = Arc::new(Carrier::default());
-    let numbers = Arc::new(RequestNumbers::open(state_dir)?);
-    let publication = publication.clone();
-    let witness = witness.clone();
-    let evaluating = Evaluating { publication, carrier: carrier.clone(), numbers, witness };
-    tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
-    Ok(carrier)
+/// Fetches for every live epoch, each on its own. What is asked goes out over one carrier.
+pub struct Evaluations {
+    carrier: Arc<Carrier>,
+    numbers: Arc<RequestNumbers>,
+    witness: Arc<Witness>,
+    stop: CancellationToken,
+    running: Mutex<BTreeMap<u32, CancellationToken>>,
+}
+
+impl Evaluations {
+    /// Nothing is fetched before [`Evaluations::follow`], nor after `stop`.
+    ///
+    /// # Errors
+    /// [`SecretFileError`] where the numbers of the requests cannot be read.
+    pub fn new(
+        state_dir: &Path,
+        witness: Arc<Witness>,
+        stop: CancellationToken,
+    ) -> Result<Self, SecretFileError> {
+        let (carrier, running) = (Arc::default(), Mutex::default());
+        let numbers = Arc::new(RequestNumbers::open(state_dir)?);
+        Ok(Self { carrier, numbers, witness, stop, running })
+    }
+
+    /// The way to the holders.
+    pub fn carrier(&self) -> Arc<Carrier> {
+        self.carrier.clone()
+    }
+
+    /// Fetches what these lack and nothing else, for the first of them first.
+    pub fn follow(&self, publications: &[Arc<Publication>]) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = |epoch: &u32| publications.iter().any(|it| it.scope().epoch == *epoch);
+        running.retain(|epoch, stop| {
+            let stays = live(epoch);
+            if !stays {
+                stop.cancel();
+            }
+            stays
+        });
+        for (place, publication) in publications.iter().enumerate() {
+            running.entry(publication.scope().epoch).or_insert_with(|| {
+                let evaluating = Evaluating {
+                    publication: publication.clone(),
+                    before: publications[..place].to_vec(),
+                    carrier: self.carrier.clone(),
+                    numbers: self.numbers.clone(),
+                    witness: self.witness.clone(),
+                };
+                let stop = self.stop.child_token();
+                tokio::spawn(stop.clone().run_until_cancelled_owned(evaluating.run()));
+                stop
+            });
+        }
+    }
 }
 
 /// Fetches for one epoch.
 pub struct Evaluating {
     /// What needs the roots.
     pub publication: Arc<Publication>,
+    /// Earlier epochs, whose people come first.
+    pub before: Vec<Arc<Publication>>,
     /// The way to the holders.
     pub carrier: Arc<Carrier>,
     /// The numbers of this agency's requests.
@@ -82,6 +127,7 @@ impl Evaluating {
         let mut changes = self.publication.changes();
         let mut asking: Option<(Arc<RootSupply>, Arc<Requester>)> = None;
         loop {
+            self.earlier_epochs().await;
             changes.borrow_and_update();
             let supply = self.publication.root_supply();
             let wanted = supply.as_ref().and_then(|supply| supply.wanted().into_iter().next());
@@ -101,6 +147,18 @@ impl Evaluating {
                 Fetch { evaluating, supply, requester, progress, dataset, wanted, done: 0 };
             fetch.run().await;
             self.publish(fetch).await;
+        }
+    }
+
+    /// Returns once earlier epochs that are not over lack nobody.
+    async fn earlier_epochs(&self) {
+        for earlier in &self.before {
+            let mut changes = earlier.changes();
+            let lacks = || earlier.root_supply().is_some_and(|it| !it.wanted().is_empty());
+            while !earlier.is_over() && lacks() {
+                // The sender lives as long as the publication.
+                let _ = changes.changed().await;
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 //! Invented people, salts and agencies for this package's tests.
 
-use std::{fs, num::NonZeroU8, path::PathBuf};
+use std::{fs, num::NonZeroU8, path::PathBuf, sync::Arc};
 
 use proto::{
     envelope::EnvelopeKey,
+    manifest::Epoch,
     manifest_file::{DatasetEntry, EntryKind, ManifestFile},
     name::{DatasetId, ProgrammeId},
     salt::Salt,
@@ -19,6 +20,7 @@ use crate::{
     derive::Derivation,
     identifier::{Identifier, IdentifierType, canonicalise},
     keys::{Keys, PublicKeys},
+    link_key::LinkKey,
     load::Person,
     publication::Publication,
 };
@@ -139,7 +141,8 @@ pub fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("adapter.toml"), CONFIG).expect("written");
     let config = Config::read(&directory.path().join("adapter.toml")).expect("good");
-    let init = || crate::setup::init(&config, crate::lang::Lang::En).expect("made");
+    let clock = Clock::manual("2026-11-24T00:00:00Z".parse().expect("a moment"));
+    let init = || crate::setup::init(&config, &clock, crate::lang::Lang::En).expect("made");
     let datasets = [
         ("base", "aid", EntryKind::Base),
         ("unemployed", "aid", EntryKind::Watch),
@@ -150,12 +153,35 @@ pub fn agency() -> (tempfile::TempDir, PathBuf, Config, Clock) {
     init();
     let people = directory.path().join("people.csv");
     fs::write(&people, "id,house\n320102198001010016,7\n32010419550615003X,7\n").expect("ok");
-    let clock = Clock::manual("2026-11-24T00:00:00Z".parse().expect("a moment"));
     (directory, people, config, clock)
 }
 
 /// What such an agency publishes.
 pub fn open(config: &Config, clock: &Clock) -> Publication {
     let agency = Agency::open(config).expect("good");
-    Publication::open(config.clone(), agency, clock.clone()).expect("opened")
+    let key = Arc::new(link_key());
+    Publication::open(config.clone(), agency, clock.clone(), key).expect("opened")
+}
+
+/// The key of this run.
+pub fn link_key() -> LinkKey {
+    LinkKey::random().expect("random numbers")
+}
+
+/// Epochs with these numbers, each a year long.
+pub fn epochs(numbers: &[u32]) -> Vec<Epoch> {
+    let epoch = |&number: &u32| {
+        let year = 2027 + i16::try_from(number).expect("a small number");
+        Epoch { number, until: jiff::civil::date(year, 12, 31), share_keys: vec![] }
+    };
+    numbers.iter().map(epoch).collect()
+}
+
+/// Has the agency's manifest list these epochs.
+pub fn list_epochs(config: &Config, numbers: &[u32]) {
+    let signed = crate::accepted_manifest::parse(&config.manifest).expect("written before");
+    let mut file = ManifestFile::parse(signed.body()).expect("good");
+    file.version += 1;
+    file.epochs = epochs(numbers);
+    sign(config, &file);
 }

@@ -90,8 +90,8 @@ impl ReleasedSource {
 impl Source {
     fn state(&self) -> Result<DatasetState, Status> {
         let present = self.publication.scope();
-        if present != self.scope {
-            let (got, expected) = (self.scope.to_string(), present.to_string());
+        if present != self.scope || self.publication.is_over() {
+            let (got, expected) = (self.scope.to_string(), "in a later epoch".to_owned());
             return Err(refusal::scope(&ScopeError::Other { got, expected }));
         }
         let state = self.publication.state(&self.dataset);

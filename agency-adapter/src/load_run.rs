@@ -1,6 +1,6 @@
 //! `load`: reads the sources once, and publishes them into the version store where asked to.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use proto::name::DatasetId;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::Config,
     lang::Lang,
+    link_key::LinkKey,
     load::load,
     load_report::LoadReport,
     publication::{Publication, Reload, Reloaded},
@@ -19,6 +20,9 @@ use crate::{
 /// What became of one dataset.
 #[derive(Serialize)]
 pub struct Outcome {
+    /// For which epoch it was published; absent where it was only read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
     /// The dataset.
     pub dataset: DatasetId,
     /// Set where it was read.
@@ -73,22 +77,23 @@ pub fn run(
     } else {
         datasets.iter().cloned().collect()
     };
-    let results = if dry_run {
-        read(config, clock, &wanted, lang, progress)
-    } else {
-        let agency = Agency::open(config)?;
-        let publication = Publication::open(config.clone(), agency, clock.clone());
+    if dry_run {
+        let results = read(config, clock, &wanted, lang, progress).into_iter();
+        return Ok(results.map(|result| Outcome::new(None, result)).collect());
+    }
+    let key = Arc::new(LinkKey::random().map_err(AgencyError::from)?);
+    let mut outcomes = vec![];
+    for agency in Agency::open_live(config, clock)? {
+        let epoch = agency.manifest.scope.epoch;
+        let publication = Publication::open(config.clone(), agency, clock.clone(), key.clone());
         let publication = publication.map_err(|error| match error {
             StoreError::Held => LoadRunError::ServeIsRunning,
             error => LoadRunError::Store(error),
         })?;
-        publication.reload(&Reload::Only(wanted), progress)?
-    };
-    let outcome = |(dataset, result): Reloaded| match result {
-        Ok(report) => Outcome { dataset, report: Some(report), problem: None },
-        Err(problem) => Outcome { dataset, report: None, problem: Some(problem) },
-    };
-    Ok(results.into_iter().map(outcome).collect())
+        let results = publication.reload(&Reload::Only(wanted.clone()), progress)?.into_iter();
+        outcomes.extend(results.map(|result| Outcome::new(Some(epoch), result)));
+    }
+    Ok(outcomes)
 }
 
 fn read(
@@ -109,9 +114,22 @@ fn read(
 }
 
 impl Outcome {
+    fn new(epoch: Option<u32>, (dataset, result): Reloaded) -> Self {
+        match result {
+            Ok(report) => Self { epoch, dataset, report: Some(report), problem: None },
+            Err(problem) => Self { epoch, dataset, report: None, problem: Some(problem) },
+        }
+    }
+
     /// For people.
     pub fn text(&self, lang: Lang) -> String {
-        let dataset = &self.dataset;
+        let dataset = match self.epoch {
+            Some(epoch) => lang.pick(
+                format!("{}（第 {epoch} 期）", self.dataset),
+                format!("{} (epoch {epoch})", self.dataset),
+            ),
+            None => self.dataset.to_string(),
+        };
         match (&self.report, &self.problem) {
             (Some(report), _) => report.table(lang),
             (None, problem) => {

@@ -18,7 +18,7 @@ use agency_adapter::{
     keys::PublicKeys,
     lang::Lang,
     load_run::{self, Outcome},
-    manifest_command, server, setup,
+    manifest_command, renewal, server, setup,
     witness::status::{self, WitnessStatus},
 };
 use anyhow::Context;
@@ -88,8 +88,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             let keys = setup::public_keys(&config)?;
             print_keys(arguments, &config, &keys)
         }
-        Command::Grant { dataset, to } => {
-            let written = setup::grant(&config()?, dataset, to)?;
+        Command::Grant { dataset, to, renew, except } => {
+            let (config, clock) = (config()?, Clock::system());
+            let written = match dataset {
+                Some(dataset) if !renew => setup::grant(&config, &clock, dataset, to)?,
+                _ => renewal::renew(&config, &clock, except)?,
+            };
             for path in &written {
                 let word = lang.pick("授权已生成，由网关转送", "granted; the gateway carries it");
                 writeln!(io::stderr(), "{}: {word}", path.display())?;
@@ -157,7 +161,7 @@ fn confirmed(shown: &str, lang: Lang) -> bool {
 }
 
 fn init(arguments: &Arguments, config: &Config, lang: Lang) -> anyhow::Result<ExitCode> {
-    let initialised = setup::init(config, lang)?;
+    let initialised = setup::init(config, &Clock::system(), lang)?;
     for note in &initialised.notes {
         writeln!(io::stderr(), "{note}")?;
     }

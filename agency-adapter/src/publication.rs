@@ -1,11 +1,14 @@
-//! What is published now: the state of every dataset, and how a reload changes it.
+//! What is published now in one epoch: the state of every dataset, and how a reload changes it.
 //!
 //! A source that fails leaves its dataset's last good state in place, with the time it was read; the
 //! gateway sees it grow stale, and the problem is remembered for whoever asks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use proto::{name::DatasetId, schema::DatasetKind, scope::Scope};
@@ -19,7 +22,9 @@ use crate::{
     dataset_config::DatasetConfig,
     dataset_state::{Content, DatasetState, Problem, sealing_salts, stored},
     derive::Derivation,
+    ended_epochs,
     evaluation_progress::EvaluationProgress,
+    link_key::LinkKey,
     load::{Load, Person, load},
     load_report::LoadReport,
     released::Released,
@@ -43,22 +48,25 @@ pub enum Reload {
 /// A dataset's report, or why it stays as it was.
 pub type Reloaded = (DatasetId, Result<LoadReport, String>);
 
-/// Everything this adapter publishes.
+/// Everything this adapter publishes in an epoch.
 pub struct Publication {
     config: Config,
     clock: Clock,
+    key: Arc<LinkKey>,
+    epoch: u32,
     store: VersionLog,
     agency: RwLock<Arc<Agency>>,
     states: RwLock<BTreeMap<DatasetId, DatasetState>>,
     roots: Mutex<Option<Arc<RootSupply>>>,
     published: watch::Sender<u64>,
     reloading: Mutex<()>,
+    over: AtomicBool,
     // Last: dropped after the store was closed.
     closed: DropGuard,
 }
 
 impl Publication {
-    /// Opens the store in the state directory. What it holds of the present scope, schemas and salts
+    /// Opens the epoch's store in the state directory. What it holds of the scope, schemas and salts
     /// is published at once, as old as it is.
     ///
     /// # Errors
@@ -66,8 +74,14 @@ impl Publication {
     ///
     /// # Panics
     /// If the configuration's schemas were not checked.
-    pub fn open(config: Config, agency: Agency, clock: Clock) -> Result<Self, StoreError> {
-        let store = VersionLog::open(&config.state_dir.join("versions.redb"))?;
+    pub fn open(
+        config: Config,
+        agency: Agency,
+        clock: Clock,
+        key: Arc<LinkKey>,
+    ) -> Result<Self, StoreError> {
+        let epoch = agency.manifest.scope.epoch;
+        let store = VersionLog::open(&ended_epochs::version_store(&config.state_dir, epoch))?;
         let salts = agency.held_salts();
         let mut states = BTreeMap::new();
         for dataset in &config.datasets {
@@ -79,12 +93,15 @@ impl Publication {
         Ok(Self {
             config,
             clock,
+            key,
+            epoch,
             store,
             agency: RwLock::new(Arc::new(agency)),
             states: RwLock::new(states),
             roots: Mutex::default(),
             published: watch::Sender::new(0),
             reloading: Mutex::new(()),
+            over: AtomicBool::new(false),
             closed: CancellationToken::new().drop_guard(),
         })
     }
@@ -109,6 +126,22 @@ impl Publication {
         self.states.read().unwrap_or_else(PoisonError::into_inner).get(dataset).cloned()
     }
 
+    /// Ends every stream: the epoch is over.
+    pub fn close(&self) {
+        self.over.store(true, Ordering::Release);
+        self.published.send_modify(|count| *count += 1);
+    }
+
+    /// Whether the epoch is over.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Whether every dataset can be sent.
+    pub fn is_whole(&self) -> bool {
+        self.states().values().all(|state| !matches!(state.content, Content::Nothing))
+    }
+
     /// Every dataset's state.
     pub fn states(&self) -> BTreeMap<DatasetId, DatasetState> {
         self.states.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -131,7 +164,7 @@ impl Publication {
     ) -> Result<Vec<Reloaded>, AgencyError> {
         let _one_at_a_time: MutexGuard<'_, ()> =
             self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let agency = Arc::new(Agency::open(&self.config)?);
+        let agency = Arc::new(Agency::open_in(&self.config, self.epoch)?);
         let salts = agency.held_salts();
         let which = if self.take_over(&agency) { &Reload::All } else { which };
         let asked_for = |dataset: &&DatasetConfig| match which {
@@ -201,13 +234,10 @@ impl Publication {
             Some(Content::Released(old)) => Some(old),
             _ => None,
         };
-        let released = Released::of_load(
-            old.as_deref(),
-            (agency, &base[0], salts),
-            &self.derivation(agency, &dataset.id, &load.persons)?,
-            &load,
-            as_of,
-        );
+        let context = (agency, &base[0], salts);
+        let derivation = self.derivation(agency, &dataset.id, &load.persons)?;
+        let (old, load_and_key) = (old.as_deref(), (&load, &*self.key));
+        let released = Released::of_load(old, context, &derivation, load_and_key, as_of);
         let released = released.map_err(|error| stale(&error))?;
         Ok((Content::Released(Arc::new(released)), load.report))
     }
@@ -303,80 +333,4 @@ impl Publication {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::fixture::{agency, open};
-
-    fn released(publication: &Publication) -> Arc<Released> {
-        let state = publication.state(&"unemployed".parse().expect("a name"));
-        match state.expect("configured").content {
-            Content::Released(released) => released,
-            _ => panic!("the dataset is not released"),
-        }
-    }
-
-    #[test]
-    fn a_failing_source_keeps_the_last_good_state_and_its_age() {
-        let (_directory, people, config, clock) = agency();
-        let publication = open(&config, &clock);
-        let reload = || publication.reload(&Reload::All, &mut |_, _, _| {}).expect("agency good");
-        reload();
-        let first = released(&publication);
-        assert_eq!(first.subjects().len(), 2);
-
-        clock.set("2026-11-25T00:00:00Z".parse().expect("a moment"));
-        fs::remove_file(&people).expect("removed");
-        assert!(reload()[0].1.is_err());
-        assert_eq!(released(&publication).as_of, first.as_of, "not advanced");
-        let state = publication.state(&"unemployed".parse().expect("a name"));
-        assert!(
-            state.expect("configured").problem.is_some_and(|p| p.text().contains("people.csv"))
-        );
-
-        fs::write(&people, "id,house\n320102198001010016,7\n").expect("written");
-        assert!(reload()[0].1.is_ok());
-        let later = released(&publication);
-        assert!(later.as_of > first.as_of);
-        assert_eq!(later.cursor().version, 2, "the log goes on");
-    }
-
-    #[test]
-    fn households_are_published_once_every_needed_salt_is_granted() {
-        let (_directory, _people, config, clock) = agency();
-        let publication = open(&config, &clock);
-        let residents: DatasetId = "residents".parse().expect("a name");
-        let reload = |which| publication.reload(&which, &mut |_, _, _| {}).expect("agency good");
-        let reports = reload(Reload::All);
-        let problem = reports.into_iter().find(|(id, _)| *id == residents);
-        let problem = problem.expect("tried").1.expect_err("no salt of cars");
-        assert!(problem.contains("ask police to run `agency-adapter grant cars --to aid`"));
-        let state = || publication.state(&residents).expect("configured");
-        assert!(matches!(state().content, Content::Nothing));
-        let before = released(&publication);
-
-        // The manifest gives police the same keys, so that this agency can sign for it.
-        let agency = publication.agency();
-        let grant = proto::salt::SaltGrant::issue(
-            &proto::salt::Salt::from_bytes([9; 32]),
-            (&agency.manifest.scope, &"cars".parse().expect("a name")),
-            (&"police".parse().expect("a name"), &agency.keys.signing),
-            (&agency.id, &agency.keys.hpke.public()),
-        );
-        let context = (&agency.manifest, &agency.keys);
-        assert!(agency.grants.accept(context, &grant.expect("made")).expect("good"));
-        reload(Reload::Granted);
-        assert!(matches!(state().content, Content::Sealed));
-        let after = released(&publication);
-        assert_ne!(after.cursor().log, before.cursor().log, "more secrets: a new log");
-        assert_eq!(after.secrets_for.len(), before.secrets_for.len() + 1);
-
-        let closed = publication.closed();
-        drop(publication);
-        assert!(closed.is_cancelled());
-        let restarted = open(&config, &clock);
-        let state = restarted.state(&residents).expect("configured");
-        assert!(matches!(state.content, Content::Sealed), "served at once after a restart");
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use proto::{cursor::Cursor, name::DatasetId, salt::Salt, schema::DatasetKind, su
 use crate::{
     agency::{Agency, HeldSalts},
     derive::Derivation,
+    link_key::LinkKey,
     load::Load,
     resume::Resume,
     sealing::fingerprint,
@@ -77,7 +78,7 @@ impl Released {
         old: Option<&Self>,
         (agency, base, salts): (&Agency, &Salt, &HeldSalts),
         derivation: &Derivation,
-        load: &Load,
+        (load, key): (&Load, &LinkKey),
         as_of: Timestamp,
     ) -> Result<Self, StoreError> {
         let queried = agency.manifest.datasets().filter_map(|(id, dataset)| {
@@ -88,7 +89,7 @@ impl Released {
         let fingerprint = fingerprint(&agency.manifest.scope, &load.schema, base, &held);
         let granted: Vec<(DatasetId, Salt)> = secrets_for.iter().cloned().zip(held).collect();
         let people = (load.schema.flags.len(), load.persons.as_slice());
-        let subjects = Subjects::new(derivation, base, &granted, people);
+        let subjects = Subjects::new(derivation, base, &granted, people, key);
         Self::next(old, fingerprint, secrets_for, (subjects, as_of))
     }
 
@@ -137,7 +138,9 @@ mod tests {
         let persons: Vec<Person> =
             people.iter().map(|&(number, flag)| fixture::person(number, flag)).collect();
         let granted = [(fixture::name("vehicles"), fixture::salt(2))];
-        Subjects::new(&fixture::derivation(1), &fixture::salt(1), &granted, (1, &persons))
+        let (derivation, salt, key) =
+            (fixture::derivation(1), fixture::salt(1), fixture::link_key());
+        Subjects::new(&derivation, &salt, &granted, (1, &persons), &key)
     }
 
     fn next(old: Option<&Released>, fingerprint: u8, people: &[(u32, u8)]) -> Released {

@@ -16,7 +16,7 @@ pub enum Resume {
 #[error(
     "the gateway is at {after} and this adapter's log ends at {head}: the adapter's version store was \
      replaced by an older copy. The adapter's IT department must stop the adapter, delete \
-     versions.redb in its state directory and start it again; a new log then begins and everything is \
+     versions-*.redb in its state directory and start it again; a new log then begins and everything is \
      sent anew"
 )]
 pub struct FromTheFuture {
@@ -61,6 +61,6 @@ mod tests {
         assert_eq!(resume(Some(at(2, 99))), Ok(Resume::Snapshot), "another log");
         assert_eq!(resume(None), Ok(Resume::Snapshot));
         let text = resume(Some(at(1, 51))).expect_err("refused").to_string();
-        assert!(text.contains("delete versions.redb"), "{text}");
+        assert!(text.contains("delete versions-*.redb"), "{text}");
     }
 }

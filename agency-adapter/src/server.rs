@@ -1,4 +1,4 @@
-//! Serving: self-test, state, sockets, reloads, draining.
+//! Serving: self-test, state, sockets, draining.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -29,13 +29,13 @@ use crate::{
     agency::{Agency, AgencyError},
     clock::Clock,
     config::{Config, ConfigError},
-    evaluating,
+    epochs::{Epochs, EpochsError},
+    evaluating::Evaluations,
     key_holder::{holder::KeyHolder, service::Holder},
-    publication::{Publication, Reload},
+    reloads::Reloads,
     requester_service::Requests,
     secret_file::SecretFileError,
     vectors::{VectorFailure, run_vectors},
-    version_log::StoreError,
     witness::{
         cosigning::{Witness, WitnessFault},
         service::{Witnessing, complain},
@@ -73,9 +73,9 @@ pub enum ServeError {
         /// Whom it should name.
         expected: Identity,
     },
-    /// The version store.
+    /// What is published in some epoch.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Epochs(#[from] EpochsError),
     /// The numbers of evaluation requests.
     #[error(transparent)]
     Numbers(#[from] SecretFileError),
@@ -117,21 +117,35 @@ pub async fn serve(
         holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
-    let publication = Publication::open(config.clone(), agency, clock)?;
-    let publication = Arc::new(publication);
-    let closed = publication.closed();
+    let epochs = Arc::new(Epochs::open(config.clone(), clock)?);
     let (tls_sender, tls) = watch::channel(tls);
-    let carrier = evaluating::start(&publication, &config.state_dir, &witness, &stop)?;
+    let evaluations = Evaluations::new(&config.state_dir, witness.clone(), stop.clone())?;
     tokio::spawn(complain(witness.clone(), stop.clone()));
-    let requests = Requests { carrier, witness: witness.clone() };
-    let adapter = Adapter { publication: publication.clone(), granted: granted.clone(), witness };
-    let routes = routes(adapter, key_holder, requests).await?;
-    let reloads = Reloads { config, publication, tls: tls_sender, reload, granted };
+    let requests = Requests { carrier: evaluations.carrier(), witness: witness.clone() };
+    let adapter = Adapter { epochs: epochs.clone(), granted: granted.clone(), witness };
+    let routes = routes(adapter, key_holder.clone(), requests).await?;
+    let reloads = Reloads {
+        config,
+        epochs: epochs.clone(),
+        evaluations,
+        key_holder,
+        tls: tls_sender,
+        reload,
+        granted,
+    };
     let reloads = tokio::spawn(reloads.run(stop.clone()));
     let served = listen(routes, listener, tls, &stop, shutdown).await;
     stop.cancel();
+    let closed: Vec<_> = epochs.publications().iter().map(|it| it.closed()).collect();
+    drop(epochs);
     // A long reload is not waited for: its transaction in the store is whole or was never made.
-    let _ = tokio::time::timeout(DRAIN, async { (reloads.await, closed.cancelled().await) }).await;
+    let drained = async {
+        let _ = reloads.await;
+        for closed in closed {
+            closed.cancelled().await;
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, drained).await;
     served
 }
 
@@ -165,9 +179,9 @@ async fn routes(
     key_holder: Option<Arc<KeyHolder>>,
     requests: Requests,
 ) -> Result<Routes, ServeError> {
-    let publication = adapter.publication.clone();
+    let epochs = adapter.epochs.clone();
     let gateway_only = move |request: Request<()>| {
-        adapter_service::admit(&publication, request.extensions()).map(|()| request)
+        adapter_service::admit(&epochs, request.extensions()).map(|()| request)
     };
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<AdapterServiceServer<Adapter>>().await;
@@ -175,10 +189,10 @@ async fn routes(
         .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
         .build_v1()
         .map_err(|error| fault(&error))?;
-    let (publication, witness) = (adapter.publication.clone(), adapter.witness.clone());
+    let (epochs, witness) = (adapter.epochs.clone(), adapter.witness.clone());
     let holder =
-        key_holder.map(|key_holder| Holder::new(publication.clone(), key_holder, witness.clone()));
-    let witnessing = WitnessServiceServer::new(Witnessing { publication, witness });
+        key_holder.map(|key_holder| Holder::new(epochs.clone(), key_holder, witness.clone()));
+    let witnessing = WitnessServiceServer::new(Witnessing { epochs, witness });
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
     let mut routes =
         Routes::new(service).add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING));
@@ -197,7 +211,7 @@ fn fault(error: &(dyn std::error::Error + 'static)) -> ServeError {
     ServeError::Transport(transport::root_cause(error))
 }
 
-fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, ServeError> {
+pub(crate) fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, ServeError> {
     let tls = config.tls.read()?;
     let programme = agency.manifest.scope.programme.clone();
     let expected = Identity { programme, party: Party::Agency(agency.id.clone()) };
@@ -205,55 +219,6 @@ fn read_tls(config: &Config, agency: &Agency) -> Result<Arc<ServerConfig>, Serve
         Ok(tls.server)
     } else {
         Err(ServeError::Identity { found: tls.identity, expected })
-    }
-}
-
-/// Reads everything again when it is time.
-struct Reloads {
-    config: Config,
-    publication: Arc<Publication>,
-    tls: watch::Sender<Arc<ServerConfig>>,
-    reload: Arc<Notify>,
-    granted: Arc<Notify>,
-}
-
-impl Reloads {
-    async fn run(self, stop: CancellationToken) {
-        let mut which = Reload::All;
-        let mut timer = tokio::time::interval(self.config.reload_every);
-        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        timer.tick().await;
-        loop {
-            self.publish(&which).await;
-            which = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                _ = timer.tick() => Reload::All,
-                () = self.reload.notified() => Reload::All,
-                () = self.granted.notified() => Reload::Granted,
-            };
-        }
-    }
-
-    async fn publish(&self, which: &Reload) {
-        match read_tls(&self.config, &self.publication.agency()) {
-            Ok(tls) => drop(self.tls.send_replace(tls)),
-            Err(error) => tracing::error!(problem = %error, "the last TLS files stay in use"),
-        }
-        let publication = self.publication.clone();
-        let which = which.clone();
-        let reload = move || publication.reload(&which, &mut |_, _, _| {});
-        match tokio::task::spawn_blocking(reload).await {
-            Ok(Ok(reports)) => {
-                for (dataset, _) in reports.iter().filter(|(_, report)| report.is_ok()) {
-                    tracing::info!(%dataset, "read and published");
-                }
-            }
-            Ok(Err(error)) => {
-                tracing::error!(problem = %error, "everything stays as it was published");
-            }
-            Err(_) => tracing::error!("a reload failed; what was published stays"),
-        }
     }
 }
 
@@ -271,12 +236,12 @@ mod tests {
     /// The gRPC status with which each service answers this party.
     async fn answers(party: Option<&str>) -> Vec<String> {
         let (_directory, _people, config, clock) = fixture::agency();
-        let publication = fixture::open(&config, &clock);
+        let epochs = Epochs::open(config.clone(), clock.clone()).expect("opened");
         let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
         let requests = Requests { carrier: Arc::default(), witness: witness.clone() };
-        let adapter = Adapter { publication: Arc::new(publication), granted, witness };
+        let adapter = Adapter { epochs: Arc::new(epochs), granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
         let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
         let mut routes = routes.expect("built").prepare();

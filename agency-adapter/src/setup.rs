@@ -10,6 +10,7 @@ use proto::{
 use crate::{
     accepted_manifest::{self, AcceptedManifestError},
     agency::{Agency, AgencyError},
+    clock::Clock,
     config::Config,
     grants::{Grants, GrantsError},
     keys::{Keys, KeysError, PublicKeys},
@@ -55,7 +56,7 @@ pub struct Initialised {
 ///
 /// # Errors
 /// [`SetupError`].
-pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
+pub fn init(config: &Config, clock: &Clock, lang: Lang) -> Result<Initialised, SetupError> {
     let (keys, made) = Keys::create(&config.state_dir)?;
     let state = config.state_dir.display();
     let mut notes = vec![if made {
@@ -69,7 +70,11 @@ pub fn init(config: &Config, lang: Lang) -> Result<Initialised, SetupError> {
     match accepted_manifest::read(config) {
         Ok(signed) => {
             accepted_manifest::remember(&signed, &config.state_dir).map_err(AgencyError::from)?;
-            notes.push(make_salts(config, signed.manifest(), lang)?);
+            for manifest in signed.manifest().in_live_epochs(clock.now()) {
+                let (epoch, note) = (manifest.scope.epoch, make_salts(config, &manifest, lang)?);
+                let (zh, en) = (format!("第 {epoch} 期：{note}"), format!("epoch {epoch}: {note}"));
+                notes.push(lang.pick(zh, en));
+            }
         }
         Err(AcceptedManifestError::Unreadable(missing)) => notes.push(lang.pick(
             format!("尚无联合清单（{missing}）。收到清单后请再次运行 init，生成盐值"),
@@ -112,19 +117,24 @@ pub fn public_keys(config: &Config) -> Result<PublicKeys, SetupError> {
     Ok(Keys::read(&config.state_dir)?.public())
 }
 
-/// Grants a dataset to agencies; the files written.
+/// Grants a dataset to agencies in every live epoch; the files written.
 ///
 /// # Errors
 /// [`SetupError`]; the grants before the one that failed stay.
 pub fn grant(
     config: &Config,
+    clock: &Clock,
     dataset: &DatasetId,
     to: &[AgencyId],
 ) -> Result<Vec<PathBuf>, SetupError> {
-    let agency = Agency::open(config)?;
-    let context = (&agency.manifest, &agency.keys, &agency.own_salts);
-    let issue = |grantee| Ok(agency.grants.issue(context, dataset, grantee)?);
-    to.iter().map(issue).collect()
+    let mut files = vec![];
+    for agency in Agency::open_live(config, clock)? {
+        let context = (&agency.manifest, &agency.keys, &agency.own_salts);
+        for grantee in to {
+            files.push(agency.grants.issue(context, dataset, grantee)?);
+        }
+    }
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -136,14 +146,14 @@ mod tests {
 
     #[test]
     fn a_lost_salt_that_others_hold_is_never_replaced() {
-        let (_directory, _people, config, _clock) = fixture::agency();
+        let (_directory, _people, config, clock) = fixture::agency();
         let own = |dataset: &str| config.state_dir.join(format!("salts/1/{dataset}.salt"));
         fs::remove_file(own("residents")).expect("removed");
-        init(&config, Lang::En).expect("nobody holds it: a new one is made");
-        grant(&config, &fixture::name("residents"), &["police".parse().expect("a name")])
-            .expect("granted");
+        init(&config, &clock, Lang::En).expect("nobody holds it: a new one is made");
+        let police = ["police".parse().expect("a name")];
+        grant(&config, &clock, &fixture::name("residents"), &police).expect("granted");
         fs::remove_file(own("residents")).expect("removed");
-        let text = init(&config, Lang::En).err().expect("refused").to_string();
+        let text = init(&config, &clock, Lang::En).err().expect("refused").to_string();
         assert!(text.contains("residents") && text.contains("backup"), "{text}");
         assert!(!own("residents").exists());
     }

@@ -8,7 +8,12 @@ use std::cmp::Ordering;
 use proto::{name::DatasetId, salt::Salt, schema::FlagValue, subject::Subject};
 use zeroize::Zeroizing;
 
-use crate::{derive::Derivation, load::Person, parallel};
+use crate::{
+    derive::Derivation,
+    link_key::{Link, LinkKey},
+    load::Person,
+    parallel,
+};
 
 /// One load of one watch dataset.
 #[derive(Default)]
@@ -17,6 +22,7 @@ pub struct Subjects {
     regions: Vec<u64>,
     flags: Vec<u8>,
     secrets: Zeroizing<Vec<u8>>,
+    links: Vec<Link>,
     flag_count: usize,
     secret_count: usize,
 }
@@ -41,6 +47,7 @@ impl Subjects {
         base: &Salt,
         datasets: &[(DatasetId, Salt)],
         (flag_count, persons): (usize, &[Person]),
+        key: &LinkKey,
     ) -> Self {
         let base_dataset = DatasetId::base();
         let subjects = parallel::map(persons, |person| {
@@ -70,6 +77,7 @@ impl Subjects {
         for (subject, person) in ordered {
             assert_eq!(person.flags.len(), flag_count, "a load has as many flags as its schema");
             released.subjects.push(subject);
+            released.links.push(key.link(&person.identifier));
             released.regions.push(person.region);
             released.flags.extend(person.flags.iter().map(|flag: &FlagValue| flag.to_byte()));
         }
@@ -99,6 +107,16 @@ impl Subjects {
     /// One person, if listed.
     pub fn get(&self, subject: Subject) -> Option<Row<'_>> {
         self.subjects.binary_search(&subject).ok().map(|index| self.row(index))
+    }
+
+    /// How a listed person is recognised in another epoch.
+    pub(crate) fn link(&self, subject: Subject) -> Option<&Link> {
+        self.subjects.binary_search(&subject).ok().map(|index| &self.links[index])
+    }
+
+    /// Everybody, by how they are recognised in another epoch.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (&Link, Subject)> {
+        self.links.iter().zip(self.subjects.iter().copied())
     }
 
     /// Who is new, changed or gone since `old`, ascending.

@@ -41,7 +41,7 @@ pub enum StoreError {
     /// A disk is full or failing, or the file is damaged.
     #[error(
         "the version store failed: {0}. If the disk is full, make room; if the file is damaged, stop \
-         the adapter, delete versions.redb in its state directory and start it again"
+         the adapter, delete versions-*.redb in its state directory and start it again"
     )]
     Failed(Box<redb::Error>),
     /// The operating system gave no random numbers.

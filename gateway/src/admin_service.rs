@@ -17,11 +17,13 @@ use crate::{
     authorise::caller,
     catalogue::{Catalogue, CatalogueDataset},
     clock::{Clock, later},
-    epoch::LiveEpochs,
+    epoch::{Live, LiveEpochs},
+    manifest_in_force::ManifestInForce,
     policy_in_force::PolicyInForce,
     refusal::Refusal,
     status::Board,
     wire_alert::timestamp,
+    wire_epoch,
 };
 
 /// The service.
@@ -30,6 +32,8 @@ pub struct Administration {
     pub epochs: Arc<LiveEpochs>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
+    /// The federation manifest.
+    pub manifest: Arc<ManifestInForce>,
     /// The time.
     pub clock: Clock,
     /// Writes down who asks.
@@ -92,12 +96,31 @@ impl AdminService for Administration {
         Ok(Response::new(wire::ListGrantsResponse { grants: grants.collect() }))
     }
 
+    async fn list_epochs(
+        &self,
+        request: Request<wire::ListEpochsRequest>,
+    ) -> Answer<wire::ListEpochsResponse> {
+        let Live { present, next } = self.epochs.live();
+        let catalogue = self.policy.current().catalogue.clone();
+        let mut epochs = vec![wire_epoch::in_force(&present, &catalogue)];
+        epochs.extend(next.as_ref().map(wire_epoch::next));
+        self.record(&request, Act::EpochsListed { count: epochs.len() as u64 }).await?;
+        Ok(Response::new(wire::ListEpochsResponse { epochs }))
+    }
+
     async fn reload_policy(
         &self,
         request: Request<wire::ReloadPolicyRequest>,
     ) -> Answer<wire::ReloadPolicyResponse> {
         let by = caller(&request)?.actor();
         let policy = self.policy.reload(&self.recorder, &by).await.map_err(Refusal::from)?;
+        if let Err(error) = self.manifest.reload(&self.recorder, &by).await {
+            let problem = format!("{error:#}");
+            tracing::error!(problem, "manifest refused; the old one stays");
+            let text = "the policy is in force; the federation manifest was refused, and the old \
+                        one stays: the gateway's log says why";
+            return Err(Refusal::Argument(text.into()).into());
+        }
         Ok(Response::new(wire::ReloadPolicyResponse {
             policy_version: policy.version.to_vec(),
             rules: u32::try_from(policy.rules.len()).unwrap_or(u32::MAX),

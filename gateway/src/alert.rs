@@ -201,8 +201,10 @@ impl Moment<'_> {
             (State::Incomplete, _) => later(self.now, self.rule.due),
             (State::Withdrawn, live) => live.map_or(self.now, |alert| alert.due_at),
         };
+        // A live alert's person may have been another subject when it was raised.
+        let id = live.map_or_else(|| id(subject, &self.rule.id, occurrence), |it| it.id.clone());
         Alert {
-            id: id(subject, &self.rule.id, occurrence),
+            id,
             subject,
             epoch: self.epoch,
             rule: self.rule.id.clone(),
@@ -342,6 +344,21 @@ mod tests {
         let again = step(&withdrawn, State::Open);
         assert_eq!((again.occurrence, again.raised_at), (2, at(5)));
         assert_ne!(again.id, open.id);
+    }
+
+    #[test]
+    fn an_alert_keeps_its_id_when_its_person_is_another_subject_in_the_next_epoch() {
+        let rule = rule();
+        let successor = Subject([9; 16]);
+        let moved = raised(&rule, State::Open).succeeded(successor, 2, at(1));
+        let step = |alert: &Alert, state| {
+            let moment = Moment { epoch: 2, ..moment(&rule, 5) };
+            moment.advance(Some(alert), successor, state, String::new(), vec![])
+        };
+        let withdrawn = step(&moved, State::Withdrawn);
+        assert_eq!((&withdrawn.id, withdrawn.epoch), (&raised(&rule, State::Open).id, 2));
+        let again = step(&withdrawn, State::Open);
+        assert!(again.occurrence == 2 && again.id != withdrawn.id);
     }
 
     #[test]

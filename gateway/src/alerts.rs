@@ -170,6 +170,19 @@ impl Alerts {
         number.map(|number| u32::try_from(number).map_err(|_| AlertsError::Foreign)).transpose()
     }
 
+    /// Puts the first epoch of a new store into force.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub async fn begin(&self, epoch: u32, from: Timestamp) -> Result<()> {
+        sqlx::query("INSERT INTO epoch (number, in_force_from) VALUES ($1, $2)")
+            .bind(i64::from(epoch))
+            .bind(from.as_second())
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
     /// Puts an epoch into force and writes the alerts that change with it, all or nothing.
     ///
     /// # Errors

@@ -86,6 +86,7 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.AdminService/ListAgencies", RUNNING),
     ("/matching.v1.AdminService/ListDatasets", RUNNING),
     ("/matching.v1.AdminService/ListGrants", RUNNING),
+    ("/matching.v1.AdminService/ListEpochs", RUNNING),
     ("/matching.v1.AdminService/ReloadPolicy", &[Role::Administrator]),
     ("/matching.v1.AuditService/Search", LOG),
     ("/matching.v1.AuditService/Prove", LOG),

@@ -36,6 +36,8 @@ pub struct Config {
     pub version: HexBytes<32>,
     /// The federation.
     pub manifest: Manifest,
+    /// Where the next one is read from.
+    pub manifest_path: PathBuf,
     /// The same as its holders signed it.
     pub signed: SignedManifest,
     /// The policy file.
@@ -108,6 +110,7 @@ impl Config {
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
             manifest,
+            manifest_path,
             version: HexBytes(*blake3::hash(own.as_bytes()).as_bytes()),
             tls,
         })

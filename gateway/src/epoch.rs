@@ -11,6 +11,7 @@ use std::{
 use proto::manifest::Manifest;
 
 use crate::{
+    epoch_progress::DatasetProgress,
     grants::Grants,
     rows::{Rows, RowsError},
     status::StatusBoard,
@@ -38,7 +39,25 @@ pub struct Live {
     /// The one in force.
     pub present: Epoch,
     /// The one that follows.
-    pub next: Option<Epoch>,
+    pub next: Option<NextEpoch>,
+}
+
+/// The epoch that follows, and how far that has come.
+#[derive(Clone)]
+pub struct NextEpoch {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Every dataset in it.
+    pub datasets: Vec<DatasetProgress>,
+    /// Agencies that have not said who their people are in it, and why.
+    pub waiting_for: Vec<String>,
+}
+
+impl NextEpoch {
+    /// Nothing is known of it yet.
+    pub fn new(epoch: Epoch) -> Self {
+        Self { epoch, datasets: vec![], waiting_for: vec![] }
+    }
 }
 
 impl Epoch {
@@ -76,6 +95,18 @@ impl LiveEpochs {
     /// The one in force.
     pub fn present(&self) -> Epoch {
         self.lock().present.clone()
+    }
+
+    /// Replaces all of them.
+    pub(crate) fn show(&self, present: Epoch, next: Option<NextEpoch>) {
+        *self.lock() = Live { present, next };
+    }
+
+    /// Changes what is known of the one that follows.
+    pub(crate) fn follow(&self, change: impl FnOnce(&mut NextEpoch)) {
+        if let Some(next) = &mut self.lock().next {
+            change(next);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {

@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use jiff::Timestamp;
 use proto::{
     act::Act,
     entry::Actor,
@@ -17,6 +18,7 @@ use proto::{
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
+    task::JoinSet,
 };
 use tonic::service::Routes;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -38,9 +40,11 @@ use crate::{
     clock::Clock,
     config::Config,
     epoch::{Epoch, LiveEpochs},
+    epoch_change::{self, EpochChange, Parts},
     epoch_run::{EpochRun, Federation},
     filling::Filling,
     log_files,
+    manifest_in_force::ManifestInForce,
     match_service::Matches,
     metrics::{self, Metered},
     pipeline::Pipeline,
@@ -66,6 +70,8 @@ pub struct Gateway {
     clock: Clock,
     register: Register,
     policy: Arc<PolicyInForce>,
+    manifest: Arc<ManifestInForce>,
+    federation: Federation,
     recorder: Recorder,
     tally: Arc<Tally>,
     present: EpochRun,
@@ -86,9 +92,10 @@ impl Gateway {
             tracing::warn!("{fault}");
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
-        let (epoch, alerts) = stores(&config).await?;
         let recorder = recorder(&config, &clock)?;
-        let started = started(&config, &policy.current(), alerts.revision().await?);
+        let (epoch, alerts) = stores(&config, &policy.current(), (&recorder, clock.now())).await?;
+        let revision = alerts.revision().await?;
+        let started = started(&config, &policy.current(), (epoch.number(), revision));
         recorder.record(&Actor::Gateway, started).await?;
         let tally = Arc::new(Tally::default());
         for dataset in &policy.current().catalogue.datasets {
@@ -110,10 +117,30 @@ impl Gateway {
             recorder: recorder.clone(),
             tally: tally.clone(),
         };
-        let (present, supply) = EpochRun::new(federation, epoch);
+        let (present, supply) = EpochRun::new(federation.clone(), epoch);
         let pipeline =
             Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
-        Ok(Self { config, clock, register, policy, recorder, tally, present, alerts, pipeline })
+        let manifest =
+            ManifestInForce::new(&config.manifest_path, &config.data_dir, config.manifest.clone());
+        let manifest = Arc::new(manifest);
+        Ok(Self {
+            config,
+            clock,
+            register,
+            policy,
+            manifest,
+            federation,
+            recorder,
+            tally,
+            present,
+            alerts,
+            pipeline,
+        })
+    }
+
+    /// The federation manifest, for reading it again on a signal.
+    pub fn manifest(&self) -> Arc<ManifestInForce> {
+        self.manifest.clone()
     }
 
     /// The policy, for reloading it on a signal.
@@ -141,11 +168,17 @@ impl Gateway {
         shutdown: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let (questions, asked) = mpsc::channel(QUESTIONS);
-        let (_orders, ordered) = mpsc::channel(ORDERS);
+        let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
-        let mut present = self.present;
-        present.dial(self.config.manifest);
-        let epochs = Arc::new(LiveEpochs::new(present.epoch().clone()));
+        let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
+        let change = EpochChange::new(Parts {
+            federation: self.federation,
+            data_dir: self.config.data_dir,
+            manifest: self.manifest.clone(),
+            live: epochs.clone(),
+            orders,
+            present: (self.present, self.pipeline.contents()),
+        });
         let (recorder, tally) = (self.recorder, self.tally);
         let matches = Matches {
             alerts: self.alerts,
@@ -160,6 +193,7 @@ impl Gateway {
         let administration = Administration {
             epochs: epochs.clone(),
             policy: self.policy,
+            manifest: self.manifest,
             clock: self.clock,
             recorder: recorder.clone(),
         };
@@ -172,6 +206,8 @@ impl Gateway {
             tally: tally.clone(),
         };
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
+        let mut running = JoinSet::new();
+        running.spawn(change.run());
         let (reporter, health) = tonic_health::server::health_reporter();
         let reporting = report_health(reporter, epochs.clone(), recorder.clone());
         let quorum = || Quorum::of_manifest(&epochs.present().manifest);
@@ -193,7 +229,7 @@ impl Gateway {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
             ended = &mut pipeline => ended.context("the pipeline failed")?,
-            failed = present.failed() => return Err(failed),
+            Some(ended) = running.join_next() => ended.context("an epoch failed")??,
             () = reporting => {}
             () = logging => {}
             () = shutdown => {
@@ -203,7 +239,7 @@ impl Gateway {
                 if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
                     served?;
                 }
-                present.stop().await;
+                running.shutdown().await;
                 pipeline.await.context("the pipeline failed")?;
                 tally.log(&recorder).await;
             }
@@ -230,16 +266,22 @@ fn services(
         .add_service(AuditServiceServer::new(Audit { recorder: recorder.clone() })))
 }
 
-async fn stores(config: &Config) -> anyhow::Result<(Epoch, Alerts)> {
+async fn stores(
+    config: &Config,
+    policy: &Arc<Policy>,
+    (recorder, now): (&Recorder, Timestamp),
+) -> anyhow::Result<(Epoch, Alerts)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
     let name = |file: &str| format!("{} in data_dir {}", file, data_dir.display());
-    let epoch = Epoch::open(data_dir, config.manifest.clone())
-        .with_context(|| name("the store of sealed rows"))?;
     let alerts = Alerts::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
+    let stores = (&alerts, recorder);
+    let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
+    let epoch =
+        Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
     Ok((epoch, alerts))
 }
 
@@ -253,13 +295,13 @@ fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
     Ok(Recorder::new(log, origin, witnesses))
 }
 
-fn started(config: &Config, policy: &Policy, revision: u64) -> Act {
+fn started(config: &Config, policy: &Policy, (epoch, revision): (u32, u64)) -> Act {
     Act::Started {
         configuration: config.version,
         manifest: HexBytes(config.signed.fingerprint()),
         manifest_version: config.manifest.version,
         policy: HexBytes(policy.version),
-        epoch: config.manifest.scope.epoch,
+        epoch,
         revision,
     }
 }
@@ -276,14 +318,15 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn report_health(reporter: HealthReporter, epochs: Arc<LiveEpochs>, recorder: Recorder) {
+async fn report_health(reporter: HealthReporter, live: Arc<LiveEpochs>, recorder: Recorder) {
     reporter.set_serving::<MatchServiceServer<Matches>>().await;
     reporter.set_serving::<AdminServiceServer<Administration>>().await;
     reporter.set_serving::<AuditServiceServer<Audit>>().await;
     loop {
-        let live = epochs.live();
-        let mut boards = std::iter::once(&live.present).chain(&live.next);
-        let well = boards.all(|epoch| epoch.status.read().stores.is_empty());
+        let live = live.live();
+        let next = live.next.map(|next| next.epoch);
+        let mut epochs = std::iter::once(live.present).chain(next);
+        let well = epochs.all(|epoch| epoch.status.read().stores.is_empty());
         let health = if well && recorder.is_well() {
             ServingStatus::Serving
         } else {

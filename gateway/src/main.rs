@@ -36,7 +36,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve until SIGINT or SIGTERM. SIGHUP reads the policy and the TLS files again.
+    /// Serve until SIGINT or SIGTERM. SIGHUP reads policy, federation manifest and TLS
+    /// files again.
     Serve,
     /// Make the key of the access log, unless there is one, and print its public half for the
     /// federation manifest.
@@ -145,13 +146,21 @@ fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
 }
 
 fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
-    let (policy, tls, recorder) = (gateway.policy(), gateway.tls(), gateway.recorder());
+    let (policy, manifest, tls) = (gateway.policy(), gateway.manifest(), gateway.tls());
+    let recorder = gateway.recorder();
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             match policy.reload(&recorder, &Actor::Gateway).await {
                 Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
                 Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
+            }
+            match manifest.reload(&recorder, &Actor::Gateway).await {
+                Ok(manifest) => tracing::info!(version = manifest.version, "manifest read again"),
+                Err(error) => {
+                    let problem = format!("{error:#}");
+                    tracing::error!(problem, "manifest refused; the old one stays");
+                }
             }
             if let Err(error) = recorder.record(&Actor::Gateway, Act::TlsFilesRead {}).await {
                 tracing::error!(%error, "TLS files not read again; the old ones stay");

@@ -27,8 +27,10 @@ use crate::{
     dry_run::{self, Question},
     evaluation::{Evaluation, FIRST_ARRIVALS, UNKNOWN_FOR, Waits},
     filling::{Contents, Filling, RETRY},
+    inquiry::Inquiry,
     ledger::Ledger,
-    successors::{self, Inquiry, Successors},
+    link::Arrival,
+    successors::{self, Successors},
 };
 
 /// What the pipeline is told when an epoch follows another.
@@ -167,7 +169,7 @@ impl Pipeline {
     }
 
     /// First stage: what arrived changes the base.
-    fn take(&mut self, arrival: crate::link::Arrival) {
+    fn take(&mut self, arrival: Arrival) {
         if self.filling.take(arrival) {
             self.begin_anew();
         }

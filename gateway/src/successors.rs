@@ -1,7 +1,7 @@
 //! Who is who when an epoch follows another: which agencies must be asked about whom, what they
 //! answered, and what becomes of live alerts by it (PROTOCOL.md section 16).
 //!
-//! Asking itself is `epoch_change`'s business, keeping is `alerts`'.
+//! Asking itself is `inquiry`'s business, keeping is `alerts`'.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -9,23 +9,17 @@ use std::{
 };
 
 use jiff::Timestamp;
-use proto::{
-    name::{AgencyId, DatasetId},
-    subject::Subject,
+use proto::{name::DatasetId, subject::Subject};
+
+use crate::{
+    alert::{Alert, State},
+    base::Base,
+    clock::later,
+    inquiry::Inquiry,
+    ledger::Ledger,
+    policy::Policy,
+    watch_list::WatchList,
 };
-
-use crate::{alert::Alert, alert::State, base::Base, clock::later, ledger::Ledger, policy::Policy};
-
-/// What an agency is to be asked about one of its watch datasets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inquiry {
-    /// Whom.
-    pub agency: AgencyId,
-    /// The watch dataset.
-    pub dataset: DatasetId,
-    /// Subjects of the present epoch, ascending.
-    pub subjects: Vec<Subject>,
-}
 
 /// What agencies answered so far: by dataset and subject, the successor, or that there is none.
 #[derive(Debug, Default)]
@@ -37,7 +31,7 @@ pub(crate) fn inquiries(base: &Base, ledger: &Ledger) -> Vec<Inquiry> {
     let mut asked: BTreeMap<usize, BTreeSet<Subject>> = BTreeMap::new();
     for subject in ledger.live().map(|alert| alert.subject) {
         let number = base.number(&subject);
-        let lists = |list: &crate::watch_list::WatchList| number.is_some_and(|n| list.lists(n));
+        let lists = |list: &WatchList| number.is_some_and(|n| list.lists(n));
         let listed = base.watch_lists().any(|(_, list)| lists(list));
         for (dataset, list) in base.watch_lists() {
             if lists(list) || !listed && list.as_of.is_none() {

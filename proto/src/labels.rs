@@ -44,6 +44,8 @@ pub const SEED: &str = "matching.v1 2026-11-27 key seed";
 pub const SEED_NEXT: &str = "matching.v1 2026-11-27 next key seed";
 /// BLAKE3 derive_key context of a subset's part of the key (PROTOCOL.md section 15.2).
 pub const KEY_PART: &str = "matching.v1 2026-11-27 key part";
+/// Prefix of the bytes a watch agency signs when an epoch follows another (PROTOCOL.md section 16.3).
+pub const SUCCESSION_SIGNATURE: &str = "matching.v1 succession signature";
 
 #[cfg(test)]
 mod tests {
@@ -73,12 +75,13 @@ mod tests {
             SEED,
             SEED_NEXT,
             KEY_PART,
+            SUCCESSION_SIGNATURE,
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "ada06258c3c8070b5bc40f388652cc21c2db59cc5e1b3c43d6eca5980d731f13"
+            "5672699db048801d2233a43be2171988499bc970cf2fd5459e0e731df35bc701"
         );
     }
 }

@@ -45,8 +45,9 @@ pub struct Deployment {
     pub dir: PathBuf,
     /// Who issues its certificates.
     pub pki: Pki,
-    /// What its parties agree on.
+    /// What its parties agree on, in the epoch of which subjects and secrets are asked for here.
     pub manifest: Manifest,
+    pub(crate) issued: ManifestFile,
     key: SharedKey,
     /// Which datasets hold households, whose they are, and for which others their rows hold secrets.
     households: Vec<(DatasetId, AgencyId, Vec<DatasetId>)>,
@@ -124,6 +125,7 @@ impl Deployment {
             give_key(dir, &mut manifest)?;
         }
         publish(dir, &manifest)?;
+        let issued = manifest.clone();
         let manifest = manifest.check()?;
         let mut households = vec![];
         for dataset in &ids.dataset {
@@ -133,7 +135,7 @@ impl Deployment {
             }
         }
         let key = SharedKey::new(dir);
-        let deployment = Self { dir: dir.to_owned(), pki, manifest, key, households };
+        let deployment = Self { dir: dir.to_owned(), pki, manifest, issued, key, households };
         for Id { id: agency } in &ids.agency {
             deployment.adapter(agency, &dataset_toml(agency))?;
         }
@@ -356,6 +358,11 @@ fn give_key(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
         agency.quota = QUOTA;
     }
     shared_key::hold_ceremony(dir, manifest)?;
+    give_share_keys(dir, manifest)
+}
+
+/// Writes the share keys of every epoch into a manifest.
+pub(crate) fn give_share_keys(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
     for epoch in &mut manifest.epochs {
         epoch.share_keys = shared_key::share_keys(dir, &manifest.holders.agencies, epoch.number)?;
     }

@@ -2,6 +2,7 @@
 
 pub mod city;
 pub mod deployment;
+mod epochs;
 pub mod generated;
 pub mod log_reader;
 pub mod oracle;

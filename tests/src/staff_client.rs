@@ -75,6 +75,14 @@ impl StaffClient {
         Ok(alerts.map(|a| ((a.subject.clone(), a.rule.clone()), a.state())).collect())
     }
 
+    /// The epoch in force and, while there is one, the next.
+    ///
+    /// # Errors
+    /// The gateway's refusal.
+    pub async fn epochs(&mut self) -> anyhow::Result<Vec<wire::EpochStatus>> {
+        Ok(self.admin.list_epochs(wire::ListEpochsRequest {}).await?.into_inner().epochs)
+    }
+
     /// Every dataset's state.
     ///
     /// # Errors

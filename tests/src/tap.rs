@@ -60,6 +60,8 @@ pub struct Tampering {
     pub rows: Option<Change<Vec<wire::SyncFrame>>>,
     /// To each group of released subjects.
     pub subjects: Option<Change<Vec<wire::ReleaseFrame>>>,
+    /// To who its subjects are in the next epoch.
+    pub successors: Option<Change<wire::SucceedResponse>>,
     /// To each evaluation, where the adapter is a key holder's.
     pub evaluate: Option<Answering>,
 }
@@ -228,6 +230,16 @@ impl AdapterService for Between {
             },
         );
         Ok(Response::new(Box::pin(frames)))
+    }
+
+    async fn succeed(
+        &self,
+        request: Request<wire::SucceedRequest>,
+    ) -> Result<Response<wire::SucceedResponse>, Status> {
+        let answer = self.adapter.clone().succeed(self.request(request)).await?.into_inner();
+        let answer = changed(self.tampering().successors, answer);
+        seen(&self.passed, &answer);
+        Ok(Response::new(answer))
     }
 }
 

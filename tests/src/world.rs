@@ -12,7 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agency_adapter::{clock::Clock as AdapterClock, config::Config as AdapterConfig, server};
+use agency_adapter::{
+    clock::Clock as AdapterClock,
+    config::Config as AdapterConfig,
+    lang::Lang,
+    renewal::{self, Ending},
+    server, setup,
+};
 use anyhow::Context;
 use gateway::{clock::Clock as GatewayClock, config::Config as GatewayConfig, gateway::Gateway};
 use jiff::Timestamp;
@@ -173,6 +179,20 @@ impl World {
         let adapter = self.adapters.get(agency).context("an agency of the world")?;
         let (_, reload) = adapter.running.as_ref().context("it runs")?;
         reload.notify_one();
+        Ok(())
+    }
+
+    /// What an agency's IT department does on its own when a next epoch is listed: makes the salts
+    /// and renews the grants, but these.
+    ///
+    /// # Errors
+    /// The agency's.
+    pub fn prepare_next_epoch(&self, agency: &AgencyId, except: &[&str]) -> anyhow::Result<()> {
+        let config = AdapterConfig::read(&self.deployment.adapter_config(agency))?;
+        let endings = except.iter().map(|ending| ending.parse());
+        let endings: Vec<Ending> = endings.collect::<Result<_, _>>().map_err(anyhow::Error::msg)?;
+        setup::init(&config, &self.adapter_clock, Lang::En)?;
+        renewal::renew(&config, &self.adapter_clock, &endings)?;
         Ok(())
     }
 

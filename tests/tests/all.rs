@@ -10,6 +10,8 @@ mod capability;
 mod certificates;
 mod demo;
 mod descriptions;
+mod epoch_crash;
+mod epochs;
 mod evaluation;
 mod fixture;
 mod full_disk;

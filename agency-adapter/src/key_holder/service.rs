@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use super::holder::KeyHolder;
 use crate::{
     adapter_service::admit,
-    publication::Publication,
+    epochs::Epochs,
     refusal,
     witness::{cosigning::Witness, own_act::OwnAct},
 };
@@ -24,7 +24,7 @@ const WAITING: usize = 64;
 
 /// Answers for one holder.
 pub struct Holder {
-    publication: Arc<Publication>,
+    epochs: Arc<Epochs>,
     key_holder: Arc<KeyHolder>,
     witness: Arc<Witness>,
     /// One batch keeps one processor busy.
@@ -34,14 +34,10 @@ pub struct Holder {
 
 impl Holder {
     /// Evaluates on all processors.
-    pub fn new(
-        publication: Arc<Publication>,
-        key_holder: Arc<KeyHolder>,
-        witness: Arc<Witness>,
-    ) -> Self {
+    pub fn new(epochs: Arc<Epochs>, key_holder: Arc<KeyHolder>, witness: Arc<Witness>) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
-            publication,
+            epochs,
             key_holder,
             witness,
             processors: Arc::new(Semaphore::new(processors)),
@@ -56,14 +52,14 @@ impl KeyHolderService for Holder {
         &self,
         request: Request<wire::EvaluationRequest>,
     ) -> Result<Response<wire::Evaluation>, Status> {
-        admit(&self.publication, request.extensions())?;
+        admit(&self.epochs, request.extensions())?;
         self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))?;
         let request =
             EvaluationRequest::try_from(request.into_inner()).map_err(refusal::argument)?;
         let place = self.places.clone().try_acquire_owned().map_err(|_| refusal::busy())?;
         let processor = self.processors.clone().acquire_owned().await;
         let processor = processor.map_err(|_| refusal::internal())?;
-        let (agency, key_holder) = (self.publication.agency(), self.key_holder.clone());
+        let (agency, key_holder) = (self.epochs.present().agency(), self.key_holder.clone());
         let witness = self.witness.clone();
         let answer = move || {
             // Held to the end of the work, also where the gateway has stopped waiting for it.

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     adapter_service,
-    publication::Publication,
+    epochs::Epochs,
     refusal,
     witness::{
         acts::Overdue,
@@ -25,8 +25,8 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// The witness of one adapter, for the gateway.
 pub struct Witnessing {
-    /// Whose adapter it is.
-    pub publication: Arc<Publication>,
+    /// Whose adapter it is, as the present manifest says.
+    pub epochs: Arc<Epochs>,
     /// The witness.
     pub witness: Arc<Witness>,
 }
@@ -37,9 +37,9 @@ impl WitnessService for Witnessing {
         &self,
         request: Request<wire::AddCheckpointRequest>,
     ) -> Result<Response<wire::AddCheckpointResponse>, Status> {
-        adapter_service::admit(&self.publication, request.extensions())?;
+        adapter_service::admit(&self.epochs, request.extensions())?;
         let submission = Submission::try_from(request.into_inner()).map_err(refusal::argument)?;
-        let (agency, witness) = (self.publication.agency(), self.witness.clone());
+        let (agency, witness) = (self.epochs.present().agency(), self.witness.clone());
         let cosign = move || witness.add_checkpoint(&Standing::of(&agency), &submission);
         let answer = tokio::task::spawn_blocking(cosign).await.map_err(|_| refusal::internal())?;
         let answer = answer.map_err(|refused| refusal::witness(&refused))?;
@@ -50,9 +50,9 @@ impl WitnessService for Witnessing {
         &self,
         request: Request<wire::ShowEntriesRequest>,
     ) -> Result<Response<wire::ShowEntriesResponse>, Status> {
-        adapter_service::admit(&self.publication, request.extensions())?;
+        adapter_service::admit(&self.epochs, request.extensions())?;
         let showing = Showing::try_from(request.into_inner()).map_err(refusal::argument)?;
-        let (agency, witness) = (self.publication.agency(), self.witness.clone());
+        let (agency, witness) = (self.epochs.present().agency(), self.witness.clone());
         let show = move || witness.show_entries(&Standing::of(&agency), &showing);
         let answer = tokio::task::spawn_blocking(show).await.map_err(|_| refusal::internal())?;
         answer.map(Response::new).map_err(|refused| refusal::witness(&refused))

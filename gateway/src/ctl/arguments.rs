@@ -61,6 +61,8 @@ pub enum Question {
     Datasets,
     /// Who may have whose data checked / 数据比对授权
     Grants,
+    /// Key periods: which is in force, and how far the next one has come / 密钥周期及更替进度
+    Epochs,
     /// The access log (auditors) / 访问日志（审计人员）
     #[command(subcommand)]
     Audit(AuditCommand),

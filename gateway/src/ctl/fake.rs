@@ -215,6 +215,13 @@ impl AdminService for Closed {
         closed()
     }
 
+    async fn list_epochs(
+        &self,
+        _: Request<ListEpochsRequest>,
+    ) -> Result<Response<ListEpochsResponse>, Status> {
+        closed()
+    }
+
     async fn reload_policy(
         &self,
         _: Request<ReloadPolicyRequest>,

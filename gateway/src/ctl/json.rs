@@ -199,6 +199,30 @@ pub fn grants(response: &wire::ListGrantsResponse) -> Value {
     json!({ "grants": response.grants.iter().map(grant).collect::<Value>() })
 }
 
+/// A `ListEpochsResponse`.
+pub fn epochs(response: &wire::ListEpochsResponse) -> Value {
+    let dataset = |dataset: &wire::EpochDataset| {
+        json!({
+            "dataset": dataset.dataset,
+            "agency": dataset.agency,
+            "rows": dataset.rows,
+            "expected": dataset.expected,
+            "gap": named(dataset.gap, wire::EpochGap::as_str_name),
+            "problem": dataset.problem,
+        })
+    };
+    let epoch = |epoch: &wire::EpochStatus| {
+        json!({
+            "epoch": epoch.scope.as_ref().map(|scope| scope.epoch),
+            "in_force": epoch.in_force,
+            "ends": rfc3339(epoch.ends.as_ref()),
+            "datasets": epoch.datasets.iter().map(dataset).collect::<Value>(),
+            "waiting_for": epoch.waiting_for,
+        })
+    };
+    json!({ "epochs": response.epochs.iter().map(epoch).collect::<Value>() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ mod arguments;
 mod audit;
 mod config;
 mod connection;
+mod epochs;
 mod failure;
 #[cfg(test)]
 mod fake;
@@ -153,6 +154,7 @@ async fn ask(
         }
         Question::Agencies => federation::agencies(&mut dialler.reach().await?, screen).await,
         Question::Datasets => federation::datasets(&mut dialler.reach().await?, screen).await,
+        Question::Epochs => epochs::epochs(&mut dialler.reach().await?, screen).await,
         Question::Grants => federation::grants(&mut dialler.reach().await?, screen).await,
         Question::Audit(command) => audit(command, dialler, config, screen).await,
         Question::Receipt(ReceiptCommand::Get { index }) => {

@@ -115,13 +115,19 @@ pub const GRANTEE: Phrase = ("被授权方", "grantee");
 pub const IN_USE: Phrase = ("使用中", "in use");
 pub const PROGRAMME: Phrase = ("项目", "programme");
 pub const EPOCH: Phrase = ("密钥周期", "epoch");
+pub const IN_FORCE: Phrase = ("现行", "in force");
+pub const NEXT_EPOCH: Phrase = ("筹备中", "being prepared");
+pub const ENDS: Phrase = ("截止时间", "ends");
+pub const WHOLE: Phrase = ("齐备的数据集", "datasets that are whole");
+pub const EXPECTED: Phrase = ("本期行数", "rows now");
+pub const WAITING_FOR: Phrase = ("等待", "waiting for");
 pub const SUITE: Phrase = ("算法套件", "suite");
 
 pub const NOTHING: Phrase = ("没有记录。", "Nothing to show.");
 pub const MORE: Phrase =
     ("还有更多预警；请加大 --limit。", "There are more alerts; raise --limit to see them.");
 
-const UNKNOWN_WORD: Phrase = ("（本版本不认识）", "(newer than this program)");
+pub const UNKNOWN_WORD: Phrase = ("（本版本不认识）", "(newer than this program)");
 
 /// An alert's state; a number that this program does not know is said to be one.
 pub fn state(number: i32) -> Phrase {

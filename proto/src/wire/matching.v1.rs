@@ -359,6 +359,32 @@ pub struct SubjectColumns {
     #[prost(bytes = "vec", tag = "5")]
     pub deleted_subjects: ::prost::alloc::vec::Vec<u8>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SucceedRequest {
+    /// The epoch of the subjects.
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    /// The epoch of their successors.
+    #[prost(message, optional, tag = "2")]
+    pub next: ::core::option::Option<Scope>,
+    /// A watch dataset that lists them.
+    #[prost(string, tag = "3")]
+    pub dataset: ::prost::alloc::string::String,
+    /// 16 bytes each, ascending
+    #[prost(bytes = "vec", tag = "4")]
+    pub subjects: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SucceedResponse {
+    /// Of every subject that the dataset lists in both epochs.
+    ///
+    /// subject and successor, 32 bytes a pair, ascending by subject
+    #[prost(bytes = "vec", tag = "1")]
+    pub pairs: ::prost::alloc::vec::Vec<u8>,
+    /// Ed25519 by the agency over both scopes, the dataset and the pairs, 64 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DatasetKind {
@@ -581,6 +607,31 @@ pub mod adapter_service_client {
                 .insert(GrpcMethod::new("matching.v1.AdapterService", "Release"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Who subjects of a watch dataset are in the next epoch. PROTOCOL.md section 16.3.
+        pub async fn succeed(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SucceedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SucceedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AdapterService/Succeed",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AdapterService", "Succeed"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -636,6 +687,11 @@ pub mod adapter_service_server {
             &self,
             request: tonic::Request<super::ReleaseRequest>,
         ) -> std::result::Result<tonic::Response<Self::ReleaseStream>, tonic::Status>;
+        /// Who subjects of a watch dataset are in the next epoch. PROTOCOL.md section 16.3.
+        async fn succeed(
+            &self,
+            request: tonic::Request<super::SucceedRequest>,
+        ) -> std::result::Result<tonic::Response<super::SucceedResponse>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct AdapterServiceServer<T> {
@@ -891,6 +947,51 @@ pub mod adapter_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AdapterService/Succeed" => {
+                    #[allow(non_camel_case_types)]
+                    struct SucceedSvc<T: AdapterService>(pub Arc<T>);
+                    impl<
+                        T: AdapterService,
+                    > tonic::server::UnaryService<super::SucceedRequest>
+                    for SucceedSvc<T> {
+                        type Response = super::SucceedResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SucceedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdapterService>::succeed(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SucceedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
@@ -3748,6 +3849,46 @@ pub struct GrantStatus {
     pub problem: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEpochsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEpochsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub epochs: ::prost::alloc::vec::Vec<EpochStatus>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EpochStatus {
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    #[prost(bool, tag = "2")]
+    pub in_force: bool,
+    /// The end of its last day.
+    #[prost(message, optional, tag = "3")]
+    pub ends: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, repeated, tag = "4")]
+    pub datasets: ::prost::alloc::vec::Vec<EpochDataset>,
+    /// Of the next epoch: watch agencies that have not said yet who their people are in it.
+    #[prost(string, repeated, tag = "5")]
+    pub waiting_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EpochDataset {
+    #[prost(string, tag = "1")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub agency: ::prost::alloc::string::String,
+    /// Rows or subjects there are in this epoch.
+    #[prost(uint64, tag = "3")]
+    pub rows: u64,
+    /// How many there are in the epoch in force.
+    #[prost(uint64, tag = "4")]
+    pub expected: u64,
+    #[prost(enumeration = "EpochGap", tag = "5")]
+    pub gap: i32,
+    /// What the adapter or the gateway said last of a transfer that failed.
+    #[prost(string, tag = "6")]
+    pub problem: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadPolicyRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadPolicyResponse {
@@ -3786,6 +3927,47 @@ impl Freshness {
             "FRESHNESS_FRESH" => Some(Self::Fresh),
             "FRESHNESS_STALE" => Some(Self::Stale),
             "FRESHNESS_MISSING" => Some(Self::Missing),
+            _ => None,
+        }
+    }
+}
+/// Why a dataset is not whole in the next epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum EpochGap {
+    /// It is whole.
+    Unspecified = 0,
+    /// Nothing arrived yet.
+    NotArrived = 1,
+    /// It is stale, and in the present epoch it is fresh.
+    Stale = 2,
+    /// Its owner has granted nothing in this epoch, and has in the present one.
+    NotGranted = 3,
+    /// A watch agency that was granted its salt does not release person secrets for it yet.
+    GrantNotUsed = 4,
+}
+impl EpochGap {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EPOCH_GAP_UNSPECIFIED",
+            Self::NotArrived => "EPOCH_GAP_NOT_ARRIVED",
+            Self::Stale => "EPOCH_GAP_STALE",
+            Self::NotGranted => "EPOCH_GAP_NOT_GRANTED",
+            Self::GrantNotUsed => "EPOCH_GAP_GRANT_NOT_USED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EPOCH_GAP_UNSPECIFIED" => Some(Self::Unspecified),
+            "EPOCH_GAP_NOT_ARRIVED" => Some(Self::NotArrived),
+            "EPOCH_GAP_STALE" => Some(Self::Stale),
+            "EPOCH_GAP_NOT_GRANTED" => Some(Self::NotGranted),
+            "EPOCH_GAP_GRANT_NOT_USED" => Some(Self::GrantNotUsed),
             _ => None,
         }
     }
@@ -3953,7 +4135,32 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("matching.v1.AdminService", "ListGrants"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reads the policy file again. An invalid one is refused and the old one stays.
+        /// The epoch in force and, while another follows it, how far that has come.
+        pub async fn list_epochs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEpochsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEpochsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AdminService/ListEpochs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ListEpochs"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
         pub async fn reload_policy(
             &mut self,
             request: impl tonic::IntoRequest<super::ReloadPolicyRequest>,
@@ -4014,7 +4221,15 @@ pub mod admin_service_server {
             tonic::Response<super::ListGrantsResponse>,
             tonic::Status,
         >;
-        /// Reads the policy file again. An invalid one is refused and the old one stays.
+        /// The epoch in force and, while another follows it, how far that has come.
+        async fn list_epochs(
+            &self,
+            request: tonic::Request<super::ListEpochsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEpochsResponse>,
+            tonic::Status,
+        >;
+        /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
         async fn reload_policy(
             &self,
             request: tonic::Request<super::ReloadPolicyRequest>,
@@ -4219,6 +4434,51 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListGrantsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AdminService/ListEpochs" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEpochsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListEpochsRequest>
+                    for ListEpochsSvc<T> {
+                        type Response = super::ListEpochsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEpochsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_epochs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEpochsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
