@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "5672699db048801d2233a43be2171988499bc970cf2fd5459e0e731df35bc701"
+            "b5601cd74b6dc2b6b76b0db03f8ebd4b3fbbb601c7c7fbaf5020191b6ea8945e"
         );
     }
 }

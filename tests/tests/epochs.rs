@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::StreamExt;
 use jiff::civil::{Date, date};
-use proto::wire::{self, AlertState, EpochGap, watch_alerts_response::Event};
+use proto::{
+    scope::Suite,
+    wire::{self, AlertState, EpochGap, watch_alerts_response::Event},
+};
 use tests::{
     deployment::ADMINISTRATOR,
     oracle::random::SMALL_POLICY,
@@ -14,6 +17,7 @@ use tests::{
 };
 
 use crate::{
+    fixture::noon,
     siege::{RULE, person, sources},
     town::{Town, agency},
 };
@@ -42,7 +46,12 @@ type ByPerson = BTreeMap<(u16, String), (String, AlertState)>;
 impl Change {
     /// The town in its first epoch, when all is settled on one of the siege's days.
     async fn begin(other_day: bool) -> Self {
-        let mut town = Town::new(&(SMALL_POLICY.to_owned() + RULE), &sources(other_day));
+        Self::begin_under(Suite::SaltedHash, other_day).await
+    }
+
+    async fn begin_under(suite: Suite, other_day: bool) -> Self {
+        let policy = SMALL_POLICY.to_owned() + RULE;
+        let mut town = Town::under(suite, noon(), &policy, &sources(other_day));
         town.world.deployment.list_epochs(&[(1, last_day())]).expect("issued");
         town.world.start().await.expect("started");
         Self::of(town, other_day).await
@@ -219,6 +228,22 @@ async fn alerts_go_on_under_their_ids_from_the_first_manifest_to_the_deletion() 
     change.town.world.until(left, |left| *left == 0).await.expect("deleted");
     change.come_to(false, &[]).await;
     assert!(change.exists("gateway/data/rows-2.redb") && change.exists("aid/state/salts/2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_suite_oprf_the_next_epochs_roots_are_evaluated_while_the_present_one_goes_on() {
+    let mut change = Change::begin_under(Suite::Oprf, false).await;
+    let before = change.by_person().await;
+    assert!(before.len() >= 4, "there are alerts to lose");
+    change.announce().await;
+    change.prepare(&["aid", "police"], &[]);
+    change.in_force(2).await;
+    change.enter(2);
+    change.write(true);
+    change.come_to(true, &[]).await;
+    change.write(false);
+    change.come_to(false, &[]).await;
+    assert_eq!(change.by_person().await.len(), before.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

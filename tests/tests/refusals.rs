@@ -235,7 +235,7 @@ async fn a_row_that_does_not_open_is_counted_and_its_person_pending() {
     // Nothing has arrived yet that was not tampered with, or it is sent again.
     siege.town.world.stop_gateway().await.expect("stopped");
     siege.tap.tamper(row_of(&siege, (3, "cars"), |_, ciphertext| ciphertext[0] ^= 1));
-    std::fs::remove_dir_all(siege.town.world.deployment.dir.join("gateway/data")).expect("gone");
+    siege.town.empty_gateway();
     siege.town.world.start_gateway().await.expect("started");
     siege.desk = siege.town.world.desk().await.expect("desk");
     siege.admin = siege.town.world.client(&ADMINISTRATOR).await.expect("admin");
@@ -269,7 +269,7 @@ async fn a_forged_household_is_counted_and_says_nothing() {
         ciphertext.copy_from_slice(&plain);
     };
     siege.tap.tamper(row_of(&siege, (3, "register"), forge));
-    std::fs::remove_dir_all(siege.town.world.deployment.dir.join("gateway/data")).expect("gone");
+    siege.town.empty_gateway();
     siege.town.world.start_gateway().await.expect("started");
     siege.desk = siege.town.world.desk().await.expect("desk");
     siege.admin = siege.town.world.client(&ADMINISTRATOR).await.expect("admin");

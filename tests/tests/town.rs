@@ -54,15 +54,31 @@ impl Town {
 
     /// The same at another time: real processes have the system's.
     pub fn at(now: Timestamp, policy_text: &str, sources: &Sources) -> Self {
+        Self::under(Suite::SaltedHash, now, policy_text, sources)
+    }
+
+    /// The same under a suite.
+    pub fn under(suite: Suite, now: Timestamp, policy_text: &str, sources: &Sources) -> Self {
         let policy = Policy::read(policy_text).expect("a good policy");
         let world = World::new(
             policy_text,
-            Suite::SaltedHash,
+            suite,
             now,
             |dir| Ok(sources.write(&policy, dir)?),
             |agency| dataset_toml(&policy, agency),
         );
         Self { world: world.expect("a world"), policy, live: Alerts::new() }
+    }
+
+    /// Takes the gateway's rows and alerts away while it is stopped; its access log stays.
+    pub fn empty_gateway(&self) {
+        let data = std::fs::read_dir(self.world.deployment.dir.join("gateway/data"));
+        for entry in data.expect("there").flatten() {
+            let name = entry.file_name().into_string().expect("ASCII");
+            if name.starts_with("rows-") || name.starts_with("alerts.sqlite") {
+                std::fs::remove_file(entry.path()).expect("gone");
+            }
+        }
     }
 
     /// The datasets of one agency.
