@@ -285,6 +285,11 @@ async fn the_logs_files_are_served_to_auditors_only() {
     use axum::body::{Body, to_bytes};
     use tower::{Service, ServiceExt};
     let (_, world) = settled(65).await;
+    // Enough to fill a bundle.
+    let mut desk = world.desk().await.expect("the desk");
+    for _ in 0..256 {
+        desk.alerts().await.expect("shown");
+    }
     log_of(&world, 256).await;
     let get = async |staff: &Staff, path: &str| {
         let (deployment, address) = (&world.deployment, world.gateway_address());

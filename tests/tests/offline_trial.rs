@@ -96,7 +96,9 @@ async fn promise_5_gateway_and_an_agency_together_can_try_out_nobody_under_suite
     let known = found(&city, |id| {
         let x =
             canonicalise(&IdentifierType::ResidentId, id, today()).expect("a number").identifier;
-        let Collected::Complete(roots) = cache.collect(&[x.clone()], |x| x).expect("read") else {
+        let Collected::Complete(roots) =
+            cache.collect(std::slice::from_ref(&x), |x| x).expect("read")
+        else {
             return false;
         };
         let root = roots.get(&x).expect("it is there");
