@@ -31,7 +31,7 @@ pub struct Note {
 pub struct NoteSignature {
     /// The name of the key.
     pub name: KeyName,
-    /// Tells the keys of one name apart; see [`key_id`].
+    /// Tells the keys of one name apart: the first four bytes of a hash over name, type and key.
     pub key_id: [u8; 4],
     /// What the key's signature type says; 64 bytes with plain Ed25519.
     pub signature: Vec<u8>,
