@@ -198,7 +198,7 @@ impl Deployment {
         let programme = &self.manifest.scope.programme;
         let text = format!(
             "gateway = \"{gateway}\"\nserver_name = \"localhost\"\ngateway_id = \"gateway\"\n\
-             programme = \"{programme}\"\n[tls]\n{TLS}"
+             programme = \"{programme}\"\nmanifest = \"../../federation.toml\"\n[tls]\n{TLS}"
         );
         let path = self.dir.join("staff").join(staff.id).join("ctl.toml");
         fs::write(&path, text)?;

@@ -124,6 +124,8 @@ pub fn how_to_go_on(ctl: &Path, dir: &Path) -> io::Result<()> {
         ("li-na", "alerts watch"),
         ("analyst", "rules test illness-uncovered"),
         ("admin", "datasets"),
+        ("auditor", "audit verify"),
+        ("auditor", "audit report"),
     ] {
         let config = staff.join(officer).join("ctl.toml");
         text += &format!("\n  {ctl} --config {} {command}", config.display());
