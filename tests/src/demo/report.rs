@@ -127,8 +127,12 @@ pub fn how_to_go_on(ctl: &Path, dir: &Path) -> io::Result<()> {
         ("auditor", "audit verify"),
         ("auditor", "audit report"),
     ] {
-        let config = staff.join(officer).join("ctl.toml");
-        text += &format!("\n  {ctl} --config {} {command}", config.display());
+        let home = staff.join(officer);
+        text += &format!("\n  {ctl} --config {} {command}", home.join("ctl.toml").display());
+        if officer == "auditor" {
+            // Another demo has another log: what was seen of this one is kept with it.
+            text += &format!(" --state {}", home.join("seen.checkpoint").display());
+        }
     }
     writeln!(io::stderr(), "{text}\n\nAdd --lang zh for Chinese.\n")
 }
