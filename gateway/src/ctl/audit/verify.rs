@@ -16,6 +16,11 @@ const GOOD: Phrase = (
     "The log is whole: {} entries; every hash, every signature and the quorum verify, and it goes on from the checkpoint verified last.",
 );
 
+const FIRST: Phrase = (
+    "日志完整：{} 条记录，每个哈希、签名和见证均已核验。此前没有核验过的检查点；本次的已保存，供下次比对。",
+    "The log is whole: {} entries; every hash, every signature and the quorum verify. No checkpoint was kept before; this one is, for the next time.",
+);
+
 /// Verifies everything and keeps the checkpoint. Blocks for as long as it takes.
 ///
 /// # Errors
@@ -52,7 +57,8 @@ pub fn verify(source: &Source, auditor: &Auditor, screen: &Screen) -> Result<Str
     let witnesses = auditor.witnessed(&checkpoint).signed;
     let json =
         || json!({ "entries": size, "witnesses": witnesses, "checkpoint": checkpoint.to_string() });
-    Ok(screen.answer(json, || screen.lang.say(GOOD).replace("{}", &grouped(size))))
+    let good = if kept.is_some() { GOOD } else { FIRST };
+    Ok(screen.answer(json, || screen.lang.say(good).replace("{}", &grouped(size))))
 }
 
 /// What entries must be beyond their hashes: entries, in the order of time.
