@@ -21,6 +21,7 @@ pub mod columns;
 pub mod config;
 pub mod data_line;
 pub mod description;
+pub mod disk;
 pub mod dry_run;
 mod ended_epochs;
 pub mod epoch;
