@@ -23,6 +23,7 @@ pub mod config;
 pub mod data_line;
 pub mod database;
 pub mod description;
+pub mod disk;
 pub mod dry_run;
 mod ended_epochs;
 pub mod epoch;
