@@ -2,4 +2,8 @@
 //!
 //! `case` is the state machine, `cases` keeps cases, `desk` is the one task that changes them.
 
+pub mod calendar;
 pub mod cases;
+pub mod lifecycle;
+mod refused;
+pub mod terms;
