@@ -89,7 +89,7 @@ pub enum StepCommand {
         #[arg(long, value_name = "KIND", value_parser = typed(KINDS))]
         kind: AssistanceKind,
     },
-    /// Record what came of the visit; it cannot be changed / 登记认定结果，不可更改
+    /// Record what came of the visit / 登记认定结果
     Outcome {
         /// Which case.
         #[command(flatten)]

@@ -53,17 +53,15 @@ fn steps(case: &Case) -> Vec<(String, Phrase)> {
     let close = (format!("cases close {id}"), CLOSE);
     let reopen = (format!("cases reopen {id}"), REOPEN);
     let mut steps = match CaseStage::try_from(case.stage).unwrap_or_default() {
-        CaseStage::New | CaseStage::Routed => vec![take, hand_back, assign],
+        CaseStage::New => vec![reroute],
+        CaseStage::Routed => vec![take, hand_back, assign],
         CaseStage::Acknowledged => vec![who_is_it, visited, relief, hand_back],
         CaseStage::Visited => vec![outcome, relief, assist],
         CaseStage::Decided => vec![assist, close],
         CaseStage::Returned => vec![assign, reroute],
-        CaseStage::Closed => vec![reopen],
+        CaseStage::Closed | CaseStage::Withdrawn => vec![reopen],
         CaseStage::Joined => vec![(format!("cases show {}", case.joined_to), LOOK_THERE)],
-        CaseStage::Pending
-        | CaseStage::Suppressed
-        | CaseStage::Withdrawn
-        | CaseStage::Unspecified => vec![],
+        CaseStage::Pending | CaseStage::Suppressed | CaseStage::Unspecified => vec![],
     };
     steps.retain(|(_, why)| *why != RELIEF || case.relief_first == 0);
     steps.retain(|(_, why)| *why != WHO_IS_IT || !case.disclosed);
@@ -72,8 +70,8 @@ fn steps(case: &Case) -> Vec<(String, Phrase)> {
         steps.retain(|(_, why)| *why != CLOSE);
         steps.push(papers);
     }
-    let under_way = !steps.is_empty() && case.stage != i32::from(CaseStage::Closed);
-    if under_way && case.orders.iter().any(|order| order.returned == 0) {
+    let over = [CaseStage::Closed, CaseStage::Withdrawn, CaseStage::Joined].map(i32::from);
+    if !over.contains(&case.stage) && case.orders.iter().any(|order| order.returned == 0) {
         steps.push((format!("cases return-order {id} --reason not_our_duty"), SEND_BACK));
     }
     steps

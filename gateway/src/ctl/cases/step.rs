@@ -27,7 +27,7 @@ use crate::{
     words::{Lang, Phrase},
 };
 
-const FOR_GOOD: Phrase = ("此操作不可撤销。", "This cannot be undone.");
+const FOR_GOOD: Phrase = ("一经登记，不可撤销。", "What is recorded stays recorded.");
 const RELIEF: Phrase = ("先行救助：", "Relief was given first: ");
 const OUTCOME: Phrase = ("认定结果：", "The outcome: ");
 const CLOSE: Phrase = ("办结此案", "Close the case");
