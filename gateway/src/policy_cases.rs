@@ -141,16 +141,17 @@ fn span(text: &Spanned<String>, year: i16) -> Result<Vec<Date>, Fault> {
                 (day, day)
             }
         };
-        let days: Vec<Date> =
-            std::iter::successors(Some(first), |day: &Date| day.tomorrow().ok())
-                .take_while(|day| *day <= last)
-                .take(366)
-                .collect();
+        let days: Vec<Date> = std::iter::successors(Some(first), |day: &Date| day.tomorrow().ok())
+            .take_while(|day| *day <= last)
+            .take(366)
+            .collect();
         let within = !days.is_empty() && days.iter().all(|day| day.year() == year);
         within.then_some(days)
     };
     let sentence = || {
-        format!("expected a day of {year}, as in `{year}-10-10`, or the first and the last one, as in `{year}-10-01/{year}-10-07`")
+        format!(
+            "expected a day of {year}, as in `{year}-10-10`, or the first and the last one, as in `{year}-10-01/{year}-10-07`"
+        )
     };
     parse().ok_or_else(|| Fault::of(text, sentence()))
 }

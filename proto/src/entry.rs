@@ -230,8 +230,7 @@ mod tests {
         ]
     }
 
-    const GOLDEN_EVENTS: &str =
-        "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
+    const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
     const GOLDEN: &str = "c9dfac9b3c2c8cf3d1fee16c5c27e350fa219076809b9286cdea8dd900e8d285";
 
     #[test]
@@ -254,9 +253,11 @@ mod tests {
     fn the_bytes_of_a_cases_events_never_change() {
         let mut hash = blake3::Hasher::new();
         for event in events() {
+            let key = format!("\"event\":{{\"{}\":{{", event.word());
             let act = Act::CaseChanged { alert: name("AL-0123-ABCD-XYZ9"), number: 7, event };
             let entry = entry(Actor::Officer(name("li-na")), act);
             let bytes = entry.to_bytes();
+            assert!(String::from_utf8_lossy(&bytes).contains(&key), "{key}");
             assert_eq!(Entry::parse(&bytes), Ok(entry));
             hash.update(&bytes);
         }

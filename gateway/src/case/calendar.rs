@@ -142,9 +142,8 @@ mod tests {
     use super::*;
 
     fn calendar() -> Calendar {
-        let policy = crate::policy::Policy::parse(include_str!(
-            "../../../deploy/policy/default.toml"
-        ));
+        let policy =
+            crate::policy::Policy::parse(include_str!("../../../deploy/policy/default.toml"));
         policy.expect("good").cases.calendar.clone()
     }
 

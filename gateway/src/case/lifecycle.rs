@@ -165,9 +165,7 @@ impl Stage {
             E::Visited { .. } => to(matches!(self, Acknowledged | Visited), Visited),
             E::ReliefFirst { .. } | E::PapersCompleted {} => stays(in_hand),
             E::AssistanceGiven { .. } => stays(matches!(self, Visited | Decided)),
-            E::OutcomeRecorded { .. } => {
-                to(matches!(self, Visited | Decided | Returned), Decided)
-            }
+            E::OutcomeRecorded { .. } => to(matches!(self, Visited | Decided | Returned), Decided),
             E::Closed { .. } => to(self == Decided, Closed),
             E::Withdrawn {} => stays(self != Withdrawn),
             E::Reopened { .. } => to(!self.is_open(), New),
@@ -248,8 +246,7 @@ impl Case {
                 _ => Err(Refused::NotTheirs),
             },
             E::DisclosureAsked { .. } => {
-                let theirs =
-                    matches!(by, Actor::Officer(id) if self.officer.as_ref() == Some(id));
+                let theirs = matches!(by, Actor::Officer(id) if self.officer.as_ref() == Some(id));
                 refuse(!theirs, Refused::NotTheirs)
             }
             E::Disclosed { disclosure, .. } => {

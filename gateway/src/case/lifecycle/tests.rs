@@ -202,7 +202,10 @@ fn is_sound(case: &Case) {
     assert!(!in_hand || case.officer.is_some(), "somebody has it: {case:?}");
     let running = matches!(case.stage, Stage::Routed | Stage::Returned) || in_hand;
     assert!(!running || case.due_at.is_some(), "something is due: {case:?}");
-    assert_eq!(case.stage == Stage::Suppressed, case.stage != Stage::Closed && case.until.is_some());
+    assert_eq!(
+        case.stage == Stage::Suppressed,
+        case.stage != Stage::Closed && case.until.is_some()
+    );
     assert_eq!(case.stage == Stage::Joined, case.joined_to.is_some());
     assert!(case.stage != Stage::Visited || case.visited_on.is_some());
     assert!(!matches!(case.stage, Stage::Decided | Stage::Closed) || case.outcome.is_some());
