@@ -9,7 +9,8 @@ use crate::{base::Base, catalogue::DatasetNumber, clock::later};
 impl Base {
     /// When the next dataset goes stale if nothing arrives.
     pub fn next_stale(&self, now: Timestamp) -> Option<Timestamp> {
-        let fresh = (0..self.catalogue().datasets.len()).filter(|&number| self.is_fresh(number, now));
+        let fresh =
+            (0..self.catalogue().datasets.len()).filter(|&number| self.is_fresh(number, now));
         fresh.filter_map(|number| self.stale_at(number)).min()
     }
 
