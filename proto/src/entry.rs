@@ -104,7 +104,9 @@ fn whole_milliseconds(at: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
     use crate::{
-        act::{AlertState, MethodName, WORDS},
+        act::{AlertState, MethodName, ReviewFinding, WORDS},
+        contact::ContactField,
+        disclosure_request::{LegalBasis, Purpose},
         fault::Reason,
         hex_bytes::HexBytes,
     };
@@ -183,11 +185,47 @@ mod tests {
             Act::EpochsListed { count: 2 },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
+            Act::DisclosureRequested {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                fields: vec![ContactField::Name, ContactField::Address],
+                purpose: Purpose::HomeVisit,
+                legal_basis: LegalBasis::StatutoryDuty,
+                emergency: false,
+                request: digest,
+            },
+            Act::DisclosureApproved { disclosure: log, alert: alert(), request: digest },
+            Act::DisclosureRefused { disclosure: log, alert: alert() },
+            Act::DisclosureCarried {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                emergency: true,
+                request: digest,
+                approvers: vec![name("zhao")],
+            },
+            Act::DisclosureAnswered { disclosure: log, alert: alert(), agency: name("tax") },
+            Act::DisclosureDeclined {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                reason: Reason::AgainstPolicy,
+            },
+            Act::DisclosureCollected { disclosure: log, alert: alert() },
+            Act::DisclosureReviewed {
+                disclosure: log,
+                alert: alert(),
+                finding: ReviewFinding::Unjustified,
+            },
+            Act::DisclosuresListed { count: 3 },
             Act::CallsRefused { method: Some(method()), reason: Reason::NotPermitted, count: 2 },
         ]
     }
 
-    const GOLDEN: &str = "ac77fce835e76577e81cee611f1f6df9075e21624bbca9d2adc03affc2cdd028";
+    const GOLDEN: &str = "37c5cbf3a6ee8ac72b3bd9b1219c7f7cc4aff7c8192ba8b460b920b55fef6aaa";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
