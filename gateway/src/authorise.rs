@@ -44,6 +44,10 @@ pub enum Role {
     Security,
     /// Reads the access log, and nothing else.
     Auditor,
+    /// Looks after the cases of a region: assigns them, sends them elsewhere, decides returned ones.
+    Supervisor,
+    /// Approves what another officer asks to be disclosed.
+    Approver,
 }
 
 /// A registered member of staff.
@@ -62,10 +66,18 @@ pub struct Officer {
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Officer>);
 
-const STAFF: &[Role] =
-    &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Security, Role::Auditor];
-const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator];
-const ALERTS: &[Role] = &[Role::Caseworker];
+const STAFF: &[Role] = &[
+    Role::Caseworker,
+    Role::Analyst,
+    Role::Administrator,
+    Role::Security,
+    Role::Auditor,
+    Role::Supervisor,
+    Role::Approver,
+];
+const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Supervisor];
+const ALERTS: &[Role] = &[Role::Caseworker, Role::Supervisor];
+const DISCLOSURES: &[Role] = &[Role::Caseworker, Role::Supervisor, Role::Approver];
 const RUNNING: &[Role] = &[Role::Administrator, Role::Security];
 const LOG: &[Role] = &[Role::Auditor];
 /// What runs the gateway, what watches over it and what reviews both are never in one hand.
@@ -83,6 +95,16 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.MatchService/GetAlert", ALERTS),
     ("/matching.v1.MatchService/WatchAlerts", ALERTS),
     ("/matching.v1.MatchService/EvaluateRule", &[Role::Analyst]),
+    ("/matching.v1.CaseService/ListCases", ALERTS),
+    ("/matching.v1.CaseService/GetCase", ALERTS),
+    ("/matching.v1.CaseService/Step", ALERTS),
+    ("/matching.v1.DisclosureService/PrepareDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/RequestDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/ListDisclosures", DISCLOSURES),
+    ("/matching.v1.DisclosureService/ApproveDisclosure", &[Role::Approver]),
+    ("/matching.v1.DisclosureService/RefuseDisclosure", &[Role::Approver]),
+    ("/matching.v1.DisclosureService/CollectDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/ReviewDisclosure", &[Role::Approver]),
     ("/matching.v1.AdminService/ListAgencies", RUNNING),
     ("/matching.v1.AdminService/ListDatasets", RUNNING),
     ("/matching.v1.AdminService/ListGrants", RUNNING),
@@ -378,7 +400,13 @@ mod tests {
     fn every_method_of_the_staff_services_is_in_the_table() {
         use prost::Message;
         let set = prost_types::FileDescriptorSet::decode(proto::wire::DESCRIPTOR).expect("ours");
-        let adapters = ["AdapterService", "KeyHolderService", "RequesterService", "WitnessService"];
+        let adapters = [
+            "AdapterService",
+            "DiscloserService",
+            "KeyHolderService",
+            "RequesterService",
+            "WitnessService",
+        ];
         for file in set.file {
             for service in file.service.iter().filter(|s| !adapters.contains(&s.name())) {
                 for method in &service.method {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alert_id::AlertId,
+    case_event::CaseEvent,
     contact::ContactField,
     disclosure_request::{DisclosureId, LegalBasis, Purpose},
     fault::Reason,
@@ -92,6 +93,15 @@ pub enum Act {
         state: AlertState,
         revision: u64,
     },
+    /// An event of a case, the `number`th since it began.
+    CaseChanged { alert: AlertId, number: u64, event: CaseEvent },
+    /// Cases are followed from here on. Their events that entries from `after` up to this one told of,
+    /// `after` included, never came about.
+    CasesFollowed { after: u64 },
+    /// A page of cases is shown.
+    CasesListed { alerts: Vec<AlertId> },
+    /// One case is shown with its history.
+    CaseRead { alert: AlertId },
     /// A page of alerts is shown.
     AlertsListed { alerts: Vec<AlertId> },
     /// One alert is shown with its explanation.
@@ -217,7 +227,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 38] = [
+pub const WORDS: [&str; 42] = [
     "started",
     "stopping",
     "failed",
@@ -234,6 +244,10 @@ pub const WORDS: [&str; 38] = [
     "evaluations_relayed",
     "rules_run",
     "alert_changed",
+    "case_changed",
+    "cases_followed",
+    "cases_listed",
+    "case_read",
     "alerts_listed",
     "alert_read",
     "watch_opened",
@@ -278,6 +292,10 @@ impl Act {
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
             Self::RulesRun { .. } => "rules_run",
             Self::AlertChanged { .. } => "alert_changed",
+            Self::CaseChanged { .. } => "case_changed",
+            Self::CasesFollowed { .. } => "cases_followed",
+            Self::CasesListed { .. } => "cases_listed",
+            Self::CaseRead { .. } => "case_read",
             Self::AlertsListed { .. } => "alerts_listed",
             Self::AlertRead { .. } => "alert_read",
             Self::WatchOpened { .. } => "watch_opened",
@@ -308,10 +326,13 @@ impl Act {
         match self {
             Self::SyncAccepted { agency, .. }
             | Self::ReleaseUsed { agency, .. }
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
             | Self::DisclosureRequested { agency, .. }
             | Self::DisclosureCarried { agency, .. }
             | Self::DisclosureAnswered { agency, .. }
-            | Self::DisclosureDeclined { agency, .. } => vec![agency],
+            | Self::DisclosureDeclined { agency, .. } => {
+                vec![agency]
+            }
             Self::GrantsCarried { grantee, .. } => vec![grantee],
             Self::EvaluationsRelayed { requester, holder, .. } => vec![requester, holder],
             _ => vec![],
@@ -323,6 +344,8 @@ impl Act {
         match self {
             Self::SyncAccepted { dataset, .. }
             | Self::ReleaseUsed { dataset, .. }
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
+            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
             | Self::DisclosureRequested { dataset, .. }
             | Self::DisclosureCarried { dataset, .. } => std::slice::from_ref(dataset),
             Self::GrantsCarried { datasets, .. } => datasets,
@@ -333,9 +356,13 @@ impl Act {
     /// The alerts that it changes or shows.
     pub fn alerts(&self) -> &[AlertId] {
         match self {
-            Self::AlertsListed { alerts } | Self::AlertsDelivered { alerts, .. } => alerts,
+            Self::AlertsListed { alerts }
+            | Self::AlertsDelivered { alerts, .. }
+            | Self::CasesListed { alerts } => alerts,
             Self::AlertRead { alert }
             | Self::AlertChanged { alert, .. }
+            | Self::CaseChanged { alert, .. }
+            | Self::CaseRead { alert }
             | Self::DisclosureRequested { alert, .. }
             | Self::DisclosureApproved { alert, .. }
             | Self::DisclosureRefused { alert, .. }

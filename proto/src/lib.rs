@@ -6,6 +6,7 @@
 
 pub mod act;
 pub mod alert_id;
+pub mod case_event;
 pub mod checkpoint;
 pub mod contact;
 pub mod cosignature;
@@ -37,6 +38,7 @@ pub mod officer_certificate;
 pub mod officer_key;
 pub mod person_secret;
 pub mod quorum;
+pub mod region_code;
 pub mod salt;
 pub mod schema;
 pub mod scope;

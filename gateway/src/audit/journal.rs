@@ -18,7 +18,7 @@ use std::{
 use jiff::Timestamp;
 use proto::tile::split_entries;
 
-use super::disk::{Disk, NewFile};
+use crate::disk::{Disk, NewFile};
 
 /// A segment that is longer than this is followed by another one. Tests have many short ones.
 const SEGMENT: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };

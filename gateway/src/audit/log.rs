@@ -26,13 +26,15 @@ use proto::{
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    disk::{Disk, LocalDisk},
     opening::{self, Opened},
     state::Shared,
     tile_files::TileFiles,
     writer::{self, Request, Writer},
 };
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    disk::{Disk, LocalDisk},
+};
 
 pub use super::opening::OpenError;
 

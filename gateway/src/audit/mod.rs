@@ -3,9 +3,8 @@
 //!
 //! `recorder` writes entries, and what `logged` has may be shown or done only then; `tally` counts what
 //! is logged in numbers. `log` is the log itself. Below it are `journal` (an entry is durable),
-//! `sealing` (tiles and the checkpoint over them) and `disk` (what is done to files).
+//! `sealing` (tiles and the checkpoint over them).
 
-pub mod disk;
 mod journal;
 pub mod log;
 pub mod log_key;

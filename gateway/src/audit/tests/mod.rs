@@ -2,7 +2,6 @@
 
 mod behaviour;
 mod crash;
-mod disk;
 mod killers;
 mod tampering;
 
@@ -21,13 +20,12 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::{
-    disk::Disk,
     log::{AppendError, OpenError},
     opening::{self, Opened},
     sealing::Sealer,
     writer::{Request, Writer},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, disk::Disk};
 
 /// Where the log is on a simulated disk.
 const DATA_DIR: &str = "/data";
