@@ -268,8 +268,8 @@ mod tests {
         ]
     }
 
-    const GOLDEN_EVENTS: &str = "";
-    const GOLDEN: &str = "ac77fce835e76577e81cee611f1f6df9075e21624bbca9d2adc03affc2cdd028";
+    const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
+    const GOLDEN: &str = "d909f288aec2314b0b3213a94e5bc69bbba8625004f444ecd5fa69bf72cb3d17";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
