@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use jiff::{Timestamp, civil::{Date, Time}, tz::Offset};
+use jiff::{
+    Timestamp,
+    civil::{Date, Time},
+    tz::Offset,
+};
 
 /// Dates in the agencies' files are civil dates of China, wherever the computer's clock is set to.
 const CHINA: Offset = Offset::constant(8);

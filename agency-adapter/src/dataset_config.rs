@@ -17,8 +17,8 @@ use serde::Deserialize;
 
 use crate::{
     condition::ConditionConfig,
-    disclosure::policy::DisclosurePolicy,
     csv_source::{CERTIFICATE_KIND, CERTIFICATE_LEVEL, Column},
+    disclosure::policy::DisclosurePolicy,
     flag_rule::FlagRule,
     identifier::IdentifierType,
 };

@@ -83,7 +83,8 @@ pub fn acts(error: &ActsError) -> Status {
 
 /// As many requests as can be at work are at work.
 pub fn busy(what: &str) -> Status {
-    Reason::Busy.status(format!("the adapter has as many {what} at work as it can take: try again later"))
+    Reason::Busy
+        .status(format!("the adapter has as many {what} at work as it can take: try again later"))
 }
 
 /// A batch that is not evaluated. What only this agency's staff may know goes to the log.
@@ -116,7 +117,9 @@ pub fn evaluation(refused: &Refusal) -> Status {
 /// Nothing is disclosed. What only this agency's staff may know goes to the log.
 pub fn disclosure(refused: &Refused) -> Status {
     let text = match refused {
-        Refused::Journal(_) => "the agency's journal failed: its IT department finds why in its log".into(),
+        Refused::Journal(_) => {
+            "the agency's journal failed: its IT department finds why in its log".into()
+        }
         Refused::Source(_) | Refused::TooLong => {
             "the agency's source cannot be read now: its IT department finds why in its log".into()
         }

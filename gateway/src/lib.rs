@@ -48,6 +48,7 @@ pub mod link;
 pub mod log_files;
 pub mod manifest_in_force;
 pub mod match_service;
+pub mod methods;
 pub mod metrics;
 pub mod numbers;
 pub mod outcomes;

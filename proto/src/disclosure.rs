@@ -266,10 +266,10 @@ mod tests {
         assert_eq!(swapped.open(&request(), &public, &key(3)), Err(AnswerError::Envelope));
 
         let changes: [fn(&mut wire::DiscloseResponse); 4] = [
-            |wire| drop(wire.ciphertext.pop()),
+            |wire| wire.ciphertext.truncate(UNIT),
             |wire| wire.ciphertext.truncate(16),
-            |wire| drop(wire.encapsulated_key.pop()),
-            |wire| drop(wire.signature.pop()),
+            |wire| wire.encapsulated_key.truncate(31),
+            |wire| wire.signature.truncate(63),
         ];
         for change in changes {
             let mut wire = wire.clone();
@@ -305,7 +305,7 @@ mod tests {
         );
         let many = refused(|m| m.approvals = vec![m.approvals[0].clone(); MAX_APPROVALS + 1]);
         assert_eq!(many, MalformedDisclosure::Approvals);
-        let bytes = refused(|m| drop(m.request.pop()));
+        let bytes = refused(|m| m.request.truncate(9));
         assert_eq!(bytes, MalformedDisclosure::Request(InvalidDisclosureRequest));
     }
 }

@@ -63,13 +63,15 @@ pub enum Reason {
     AgainstPolicy,
     /// A disk is full or failing; reads go on.
     StoreUnavailable,
+    /// The step is based on what was so before another's step.
+    OutOfDate,
     /// A defect or an outage of ours.
     Internal,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::WrongScope,
         Self::UnknownDataset,
         Self::CursorFromTheFuture,
@@ -94,6 +96,7 @@ impl Reason {
         Self::NotWitnessed,
         Self::AgainstPolicy,
         Self::StoreUnavailable,
+        Self::OutOfDate,
         Self::Internal,
     ];
 
@@ -129,6 +132,7 @@ impl Reason {
             Self::NotWitnessed => "NOT_WITNESSED",
             Self::AgainstPolicy => "AGAINST_POLICY",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::OutOfDate => "OUT_OF_DATE",
             Self::Internal => "INTERNAL",
         }
     }
@@ -141,6 +145,7 @@ impl Reason {
             | Self::LogForked
             | Self::ReplayMismatch
             | Self::NumberTooOld
+            | Self::OutOfDate
             | Self::NoKeyShare
             | Self::TooFewApprovers
             | Self::Expired

@@ -3,10 +3,7 @@
 
 use proto::{manifest::Manifest, officer_certificate::OfficersAuthority};
 
-use super::{
-    journal::Journal,
-    person::has_columns,
-};
+use super::{journal::Journal, person::has_columns};
 use crate::{
     check::Check,
     config::{Config, contents},
@@ -38,7 +35,10 @@ pub fn check_disclosure(config: &Config, manifest: &Manifest, lang: Lang) -> Vec
     checks.push(match Journal::records(&config.state_dir) {
         Ok(records) => {
             let count = records.len();
-            Check::ok(subject, lang.pick(format!("已披露 {count} 次"), format!("{count} disclosures")))
+            Check::ok(
+                subject,
+                lang.pick(format!("已披露 {count} 次"), format!("{count} disclosures")),
+            )
         }
         Err(error) => Check::failure(subject, error.to_string()),
     });

@@ -48,9 +48,11 @@ impl DisclosurePolicy {
     /// What is wrong, and what to write instead.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.columns.is_empty() {
-            return Err("`disclosure.columns` names no column; remove [dataset.disclosure] to disclose \
+            return Err(
+                "`disclosure.columns` names no column; remove [dataset.disclosure] to disclose \
                         nothing"
-                .into());
+                    .into(),
+            );
         }
         if self.per_officer_per_day == 0 {
             return Err("`disclosure.per_officer_per_day` must be at least 1".into());
@@ -106,9 +108,9 @@ impl FromStr for Hours {
             let whole = text.len() == "08:00".len();
             text.parse::<Time>().ok().filter(|_| whole)
         };
-        let hours = text.split_once('-').and_then(|(from, until)| {
-            Some(Self { from: time(from)?, until: time(until)? })
-        });
+        let hours = text
+            .split_once('-')
+            .and_then(|(from, until)| Some(Self { from: time(from)?, until: time(until)? }));
         let good = hours.filter(|hours| hours.from < hours.until);
         good.ok_or("hours are written like \"08:00-20:00\", the earlier one first")
     }

@@ -12,9 +12,7 @@ use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::discloser::Discloser;
-use crate::{
-    adapter_service::admit, epochs::Epochs, refusal, witness::cosigning::Witness,
-};
+use crate::{adapter_service::admit, epochs::Epochs, refusal, witness::cosigning::Witness};
 
 /// Sources that are read at a time for disclosures.
 const AT_ONCE: usize = 4;
@@ -42,8 +40,7 @@ impl DiscloserService for Disclosing {
     ) -> Result<Response<wire::DiscloseResponse>, Status> {
         admit(&self.epochs, request.extensions())?;
         self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))?;
-        let application =
-            Application::try_from(request.into_inner()).map_err(refusal::argument)?;
+        let application = Application::try_from(request.into_inner()).map_err(refusal::argument)?;
         let place = self.places.clone().try_acquire_owned();
         let place = place.map_err(|_| refusal::busy("disclosures"))?;
         let scope = Some((&application.request.scope).into());
