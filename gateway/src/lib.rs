@@ -51,6 +51,7 @@ pub mod lists;
 pub mod log_files;
 pub mod manifest_in_force;
 pub mod match_service;
+pub mod methods;
 pub mod metrics;
 pub mod numbers;
 pub mod outcomes;
