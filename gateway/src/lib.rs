@@ -62,6 +62,7 @@ pub mod relay;
 mod row_file;
 pub mod rows;
 pub mod rule;
+pub mod statistics;
 pub mod status;
 pub mod successors;
 pub mod sync;
