@@ -49,13 +49,15 @@ pub enum Reason {
     HolderUnavailable,
     /// A disk is full or failing; reads go on.
     StoreUnavailable,
+    /// The step is based on what was so before another's step.
+    OutOfDate,
     /// A defect or an outage of ours.
     Internal,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::WrongScope,
         Self::UnknownDataset,
         Self::CursorFromTheFuture,
@@ -73,6 +75,7 @@ impl Reason {
         Self::NoKeyShare,
         Self::HolderUnavailable,
         Self::StoreUnavailable,
+        Self::OutOfDate,
         Self::Internal,
     ];
 
@@ -101,6 +104,7 @@ impl Reason {
             Self::NoKeyShare => "NO_KEY_SHARE",
             Self::HolderUnavailable => "HOLDER_UNAVAILABLE",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::OutOfDate => "OUT_OF_DATE",
             Self::Internal => "INTERNAL",
         }
     }
@@ -113,6 +117,7 @@ impl Reason {
             | Self::LogForked
             | Self::ReplayMismatch
             | Self::NumberTooOld
+            | Self::OutOfDate
             | Self::NoKeyShare => Code::FailedPrecondition,
             Self::InvalidArgument | Self::InvalidPolicy => Code::InvalidArgument,
             Self::UnknownDataset | Self::NotFound => Code::NotFound,
