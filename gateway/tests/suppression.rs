@@ -79,7 +79,7 @@ impl Knowledge {
             let inverse = power(matrix[next][column], P - 2);
             matrix[next].iter_mut().for_each(|entry| *entry = *entry * inverse % P);
             let pivot = matrix[next].clone();
-            for (at, line) in matrix.iter_mut().enumerate().filter(|(at, _)| *at != next) {
+            for (_, line) in matrix.iter_mut().enumerate().filter(|(at, _)| *at != next) {
                 let factor = line[column];
                 line.iter_mut()
                     .zip(&pivot)

@@ -24,6 +24,8 @@ pub const SALT_GRANT_INFO: &str = "matching.v1 salt grant";
 pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 /// BLAKE3 derive_key context of an alert's id (PROTOCOL.md section 10).
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
+/// BLAKE3 derive_key context of a notification's id (PROTOCOL.md section 22.2).
+pub const NOTIFICATION_ID: &str = "matching.v1 2026-11-27 notification id";
 /// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
 pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
 /// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.1).
@@ -65,6 +67,7 @@ mod tests {
             SALT_GRANT_INFO,
             SALT_GRANT_SIGNATURE,
             ALERT_ID,
+            NOTIFICATION_ID,
             EVALUATION_SIGNATURE,
             PROOF_NONCE,
             CEREMONY,
