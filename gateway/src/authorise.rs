@@ -71,7 +71,6 @@ pub struct Caller(pub Arc<Officer>);
 
 /// What runs the gateway, what watches over it and what reviews both are never in one hand.
 const APART: [Role; 3] = [Role::Administrator, Role::Security, Role::Auditor];
-
 /// The register, checked.
 #[derive(Clone)]
 pub struct Register {

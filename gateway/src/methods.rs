@@ -1,6 +1,6 @@
-//! Every method that is served to staff, and the roles that may call it (PROTOCOL.md section 10.6).
+//! Every method that staff may call, and which roles may: the table of PROTOCOL.md section 10.6.
 //!
-//! What a caller's region lets through is the services' business.
+//! Owns the table. Who has which role, and what becomes of everybody else, is `authorise`'s.
 
 use proto::act::MethodName;
 
@@ -16,10 +16,13 @@ const STAFF: &[Role] = &[
     Role::Approver,
 ];
 const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Supervisor];
+/// Who sees alerts.
 pub(crate) const ALERTS: &[Role] = &[Role::Caseworker, Role::Supervisor];
+const DISCLOSURES: &[Role] = &[Role::Caseworker, Role::Supervisor, Role::Approver];
 const RUNNING: &[Role] = &[Role::Administrator, Role::Security];
 const STATISTICS: &[Role] = &[Role::Analyst, Role::Supervisor];
 const LOG: &[Role] = &[Role::Auditor];
+
 /// Below it the log's tiles and its checkpoint are served.
 pub const LOG_FILES: &str = "/log/";
 
@@ -36,6 +39,13 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.CaseService/ListCases", ALERTS),
     ("/matching.v1.CaseService/GetCase", ALERTS),
     ("/matching.v1.CaseService/Step", ALERTS),
+    ("/matching.v1.DisclosureService/PrepareDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/RequestDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/ListDisclosures", DISCLOSURES),
+    ("/matching.v1.DisclosureService/ApproveDisclosure", &[Role::Approver]),
+    ("/matching.v1.DisclosureService/RefuseDisclosure", &[Role::Approver]),
+    ("/matching.v1.DisclosureService/CollectDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/ReviewDisclosure", &[Role::Approver]),
     ("/matching.v1.AdminService/ListAgencies", RUNNING),
     ("/matching.v1.AdminService/ListDatasets", RUNNING),
     ("/matching.v1.AdminService/ListGrants", RUNNING),
@@ -93,7 +103,13 @@ mod tests {
     fn every_method_of_the_staff_services_is_in_the_table() {
         use prost::Message;
         let set = prost_types::FileDescriptorSet::decode(proto::wire::DESCRIPTOR).expect("ours");
-        let adapters = ["AdapterService", "KeyHolderService", "RequesterService", "WitnessService"];
+        let adapters = [
+            "AdapterService",
+            "DiscloserService",
+            "KeyHolderService",
+            "RequesterService",
+            "WitnessService",
+        ];
         for file in set.file {
             for service in file.service.iter().filter(|s| !adapters.contains(&s.name())) {
                 for method in &service.method {
