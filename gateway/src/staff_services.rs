@@ -27,6 +27,7 @@ use crate::{
     manifest_in_force::ManifestInForce,
     match_service::Matches,
     metrics::{self, Metered},
+    notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct StaffServices {
     pub(crate) cases: Cases,
     /// To the desk.
     pub(crate) requests: Requests,
+    pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
@@ -104,6 +106,7 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            deliveries: self.deliveries.clone(),
         }
     }
 
@@ -113,6 +116,7 @@ impl StaffServices {
             policy: self.policy.clone(),
             clock: self.clock.clone(),
             alerts: self.alerts.clone(),
+            deliveries: self.deliveries.clone(),
             recorder: self.recorder.clone(),
             tally: self.tally.clone(),
         }

@@ -378,3 +378,23 @@ async fn facts_that_are_gone_end_a_case_that_nobody_visited_and_only_mark_anothe
     assert_eq!(marked.stage(), CaseStage::Visited);
     the_log_reproduces_the_store(&world).await;
 }
+
+#[test]
+fn zz_seeds() {
+    for seed in 60..110 {
+        let city = City::generate(3000, seed, today());
+        let outcomes =
+            tests::oracle::expected(&city, &crate::fixture::default_policy(), &Default::default());
+        let (mut street, mut district, mut all) = (0, 0, 0);
+        for ((person, _), outcome) in outcomes {
+            if outcome == tests::oracle::Outcome::Alert {
+                let region = &city.resident(&person).expect("x").region;
+                all += 1;
+                street += usize::from(region.starts_with("320104002"));
+                district +=
+                    usize::from(region.starts_with("320104") && !region.starts_with("320104002"));
+            }
+        }
+        println!("seed {seed}: {street} {district} {all}");
+    }
+}

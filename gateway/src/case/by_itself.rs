@@ -85,7 +85,14 @@ impl Surroundings<'_> {
         };
         let deadlines = above(case.tier).map(|_| self.deadlines(case));
         let deadlines = deadlines.into_iter().flatten().map(|(_, at)| at);
-        deadlines.chain(waits).filter(|at| *at > self.now).min()
+        let reminders = self.deadlines(case).map(remind_at);
+        deadlines.chain(reminders).chain(waits).filter(|at| *at > self.now).min()
+    }
+
+    /// What is due before long, where something is.
+    pub fn due_soon(&self, case: &Case) -> Option<Timestamp> {
+        let soon = |it: &(Deadline, Timestamp)| (remind_at(*it)..it.1).contains(&self.now);
+        self.deadlines(case).filter(soon).map(|(_, at)| at).min()
     }
 
     /// Whether the alert says that somebody should be visited.
@@ -146,6 +153,12 @@ impl Surroundings<'_> {
         let (missed, _) = self.deadlines(case).find(|(_, at)| self.now >= *at)?;
         Some(CaseEvent::Escalated { missed, tier, due_at: self.acknowledged_by(tier) })
     }
+}
+
+/// When those concerned are reminded: an hour before a case is to be taken, a day before anything else.
+fn remind_at((due, at): (Deadline, Timestamp)) -> Timestamp {
+    let before = if due == Deadline::Acknowledge { 1 } else { 24 };
+    at.checked_sub(jiff::SignedDuration::from_hours(before)).unwrap_or(at)
 }
 
 impl NewOrder {
@@ -233,7 +246,10 @@ mod tests {
         assert_eq!((case.stage, case.tier), (Stage::Routed, Tier::Worker));
         assert_eq!(case.region.as_str(), "320104002003");
         assert_eq!(case.due_at, Some(at("2026-11-24T16:00")));
-        assert_eq!(pending.wake_at(&case), case.due_at);
+        assert_eq!(pending.wake_at(&case), Some(at("2026-11-24T15:00")), "somebody is reminded");
+        let soon = around(&terms, State::Open, "2026-11-24T15:00");
+        assert_eq!((pending.due_soon(&case), soon.due_soon(&case)), (None, case.due_at));
+        assert_eq!(soon.wake_at(&case), case.due_at);
         assert_eq!(settle(&around(&terms, State::Withdrawn, "2026-11-24T12:00"), None).0, None);
     }
 
@@ -262,7 +278,7 @@ mod tests {
         assert_eq!(events, [CaseEvent::Escalated { missed, tier: Tier::District, due_at }]);
         let never = around(&terms, State::Open, "2027-01-25T12:00");
         assert_eq!(never.next(case.as_ref()), None);
-        assert_eq!(never.wake_at(&case.expect("there")), None);
+        assert_eq!(never.wake_at(&case.expect("there")), None, "it stays overdue");
     }
 
     #[test]
@@ -273,8 +289,8 @@ mod tests {
         let kind = proto::case_event::AssistanceKind::Money;
         let papers_due_at = at("2026-11-26T17:00");
         let relieved = step(&taken, CaseEvent::ReliefFirst { kind, papers_due_at });
-        let now = around(&terms, State::Open, "2026-11-24T13:00");
-        assert_eq!(now.wake_at(&relieved), Some(papers_due_at), "the first of two");
+        let now = around(&terms, State::Open, "2026-11-25T17:00");
+        assert_eq!(now.due_soon(&relieved), Some(papers_due_at), "the first of two");
         let late = around(&terms, State::Open, "2026-11-26T17:00");
         let Some(CaseEvent::Escalated { missed, tier, .. }) = late.next(Some(&relieved)) else {
             panic!("nothing came")

@@ -18,8 +18,16 @@ use super::{
     case_acts::{Change, Changes},
     case_list::tier_number,
     lifecycle::{Case, Stage},
+    notices,
 };
-use crate::{alerts::AlertsError, audit::logged::Logged};
+use crate::{
+    alerts::AlertsError,
+    audit::logged::Logged,
+    notify::{
+        notice::Notice,
+        outbox::{self, OutboxError},
+    },
+};
 
 /// The tables. Times are whole seconds since 1970.
 pub(crate) const SCHEMA: &str = "
@@ -66,6 +74,16 @@ pub struct Position {
     pub revision: u64,
     /// The entries before this index that tell of cases came about.
     pub entries: u64,
+}
+
+/// A case in which nothing happens now.
+pub struct Resting {
+    /// Which.
+    pub alert: AlertId,
+    /// When it is looked at again.
+    pub wake_at: Option<Timestamp>,
+    /// What those concerned are reminded of.
+    pub due_soon: Option<Notice>,
 }
 
 /// What must be written in the same transaction as an event, or not at all.
@@ -121,6 +139,9 @@ impl Cases {
             for (number, event) in change.numbered() {
                 put_event(&mut transaction, (&change.alert, number), (by, at), event).await?;
             }
+            for notice in notices::of(change, at) {
+                put_notice(&mut transaction, &notice).await?;
+            }
         }
         if let Some(alongside) = alongside {
             alongside.write(&mut transaction).await?;
@@ -130,22 +151,22 @@ impl Cases {
         Ok(())
     }
 
-    /// Writes how far the desk has come, and when cases are looked at again in which nothing happened.
+    /// Writes how far the desk has come, and when cases are looked at again in which nothing happened
+    /// but that something is due before long.
     ///
     /// # Errors
     /// [`AlertsError`]; then nothing is written.
-    pub async fn rest(
-        &self,
-        cases: &[(AlertId, Option<Timestamp>)],
-        position: Position,
-    ) -> Result<()> {
+    pub async fn rest(&self, cases: &[Resting], position: Position) -> Result<()> {
         let mut transaction = self.0.begin().await?;
-        for (alert, wake_at) in cases {
+        for Resting { alert, wake_at, due_soon } in cases {
             sqlx::query("UPDATE cases SET wake_at = $1 WHERE alert = $2")
                 .bind(wake_at.map(Timestamp::as_second))
                 .bind(alert.as_str())
                 .execute(&mut *transaction)
                 .await?;
+            if let Some(notice) = due_soon {
+                put_notice(&mut transaction, notice).await?;
+            }
         }
         put_position(&mut transaction, position).await?;
         transaction.commit().await?;
@@ -293,6 +314,13 @@ async fn put_event(
         _ => {}
     }
     Ok(())
+}
+
+async fn put_notice(transaction: &mut Transaction<'_, Sqlite>, notice: &Notice) -> Result<()> {
+    outbox::put(transaction, notice).await.map_err(|error| match error {
+        OutboxError::Store(error) => AlertsError::Store(error),
+        OutboxError::Foreign => AlertsError::Foreign,
+    })
 }
 
 async fn put_position(transaction: &mut Transaction<'_, Sqlite>, position: Position) -> Result<()> {

@@ -8,14 +8,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use proto::{act::Act, entry::Actor, subject::Subject};
+use proto::{act::Act, alert_id::AlertId, entry::Actor, subject::Subject};
 use tokio::sync::watch;
 
 use super::{
     by_itself::Surroundings,
     case_acts::{Change, Changes, id},
-    cases::{Alongside, Cases, Position},
+    cases::{Alongside, Cases, Position, Resting},
     lifecycle::{Case, Stage},
+    notices,
     requests::Incoming,
 };
 use crate::{
@@ -74,6 +75,12 @@ pub enum DeskError {
 
 type Result<T> = std::result::Result<T, DeskError>;
 
+/// What comes of looking at a case.
+enum Settled {
+    Changes(Change),
+    Rests(Resting),
+}
+
 impl Desk {
     /// Goes on where the store has come to, and says so in the log.
     ///
@@ -131,7 +138,7 @@ impl Desk {
             for id in due {
                 match self.parts.alerts.own(&id).await? {
                     Some(alert) => alerts.push(alert),
-                    None => self.parts.cases.rest(&[(id, None)], self.position).await?,
+                    None => self.forget(id).await?,
                 }
             }
             self.settle_all(&alerts, self.position.revision).await?;
@@ -172,10 +179,9 @@ impl Desk {
             if people.contains(&alert.subject) {
                 continue;
             }
-            let (change, wake_at) = self.settled(alert, &policy).await?;
-            match change {
-                Some(change) => changes.push(change),
-                None => resting.push((id(alert), wake_at)),
+            match self.settled(alert, &policy).await? {
+                Settled::Changes(change) => changes.push(change),
+                Settled::Rests(case) => resting.push(case),
             }
             people.push(alert.subject);
         }
@@ -201,10 +207,10 @@ impl Desk {
         for _ in 0..MANY {
             let mut changed = false;
             for alert in self.parts.alerts.of(&subject).await? {
-                let (change, _) = self.settled(&alert, policy).await?;
-                changed |= change.is_some();
-                let changes = change.into_iter().collect();
-                self.commit(&Actor::Gateway, changes, revision, None).await?;
+                if let Settled::Changes(change) = self.settled(&alert, policy).await? {
+                    changed = true;
+                    self.commit(&Actor::Gateway, vec![change], revision, None).await?;
+                }
             }
             if !changed {
                 break;
@@ -213,12 +219,8 @@ impl Desk {
         Ok(())
     }
 
-    /// What the gateway does by itself in one case now, and when it looks again.
-    async fn settled(
-        &self,
-        alert: &Alert,
-        policy: &Policy,
-    ) -> Result<(Option<Change>, Option<Timestamp>)> {
+    /// What the gateway does by itself in one case now.
+    async fn settled(&self, alert: &Alert, policy: &Policy) -> Result<Settled> {
         let around = self.around(alert, policy).await?;
         let mut case = self.parts.cases.get(&id(alert)).await?;
         let mut events = vec![];
@@ -238,10 +240,25 @@ impl Desk {
                 break;
             }
         }
-        let wake_at = case.as_ref().and_then(|case| around.wake_at(case));
-        let change = case.filter(|_| !events.is_empty());
-        let change = change.map(|case| Change { alert: id(alert), case, events, wake_at });
-        Ok((change, wake_at))
+        let (alert, wake_at) = (id(alert), case.as_ref().and_then(|case| around.wake_at(case)));
+        Ok(match case {
+            Some(case) if !events.is_empty() => {
+                Settled::Changes(Change { alert, case, events, wake_at })
+            }
+            Some(case) => {
+                let soon = around.due_soon(&case);
+                let notice = |at| notices::due_soon(alert.clone(), &case, at, around.now);
+                let due_soon = soon.map(notice);
+                Settled::Rests(Resting { alert, wake_at, due_soon })
+            }
+            None => Settled::Rests(Resting { alert, wake_at, due_soon: None }),
+        })
+    }
+
+    /// A case whose alert is not there is not looked at again.
+    async fn forget(&self, alert: AlertId) -> Result<()> {
+        let nothing = Resting { alert, wake_at: None, due_soon: None };
+        Ok(self.parts.cases.rest(&[nothing], self.position).await?)
     }
 
     async fn around<'a>(&self, alert: &'a Alert, policy: &'a Policy) -> Result<Surroundings<'a>> {

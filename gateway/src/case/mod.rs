@@ -13,6 +13,7 @@ pub mod case_service;
 pub mod cases;
 pub mod desk;
 pub mod lifecycle;
+mod notices;
 mod refused;
 pub mod requests;
 pub mod step;
