@@ -8,6 +8,7 @@ use proto::{
     transport,
     wire::{
         self, adapter_service_server::AdapterServiceServer,
+        hotline_service_server::HotlineServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
         requester_service_server::RequesterServiceServer,
         witness_service_server::WitnessServiceServer,
@@ -31,6 +32,7 @@ use crate::{
     config::{Config, ConfigError},
     epochs::{Epochs, EpochsError},
     evaluating::Evaluations,
+    hotline_service::Hotline,
     key_holder::{holder::KeyHolder, service::Holder},
     reloads::Reloads,
     requester_service::Requests,
@@ -123,7 +125,8 @@ pub async fn serve(
     tokio::spawn(complain(witness.clone(), stop.clone()));
     let requests = Requests { carrier: evaluations.carrier(), witness: witness.clone() };
     let adapter = Adapter { epochs: epochs.clone(), granted: granted.clone(), witness };
-    let routes = routes(adapter, key_holder.clone(), requests).await?;
+    let hotline = Hotline::new(&config, epochs.clone(), adapter.witness.clone());
+    let routes = routes(adapter, key_holder.clone(), (requests, hotline)).await?;
     let reloads = Reloads {
         config,
         epochs: epochs.clone(),
@@ -177,7 +180,7 @@ async fn listen(
 async fn routes(
     adapter: Adapter,
     key_holder: Option<Arc<KeyHolder>>,
-    requests: Requests,
+    (requests, hotline): (Requests, Hotline),
 ) -> Result<Routes, ServeError> {
     let epochs = adapter.epochs.clone();
     let gateway_only = move |request: Request<()>| {
@@ -201,7 +204,9 @@ async fn routes(
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
     }
     let requests = RequesterServiceServer::new(requests).max_decoding_message_size(LARGEST_ANSWER);
+    let hotline = HotlineServiceServer::new(hotline).max_decoding_message_size(LARGEST_REQUEST);
     Ok(routes
+        .add_service(hotline)
         .add_service(InterceptedService::new(requests, gateway_only.clone()))
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
@@ -241,14 +246,17 @@ mod tests {
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
         let requests = Requests { carrier: Arc::default(), witness: witness.clone() };
-        let adapter = Adapter { epochs: Arc::new(epochs), granted, witness };
+        let epochs = Arc::new(epochs);
+        let hotline = Hotline::new(&config, epochs.clone(), witness.clone());
+        let adapter = Adapter { epochs, granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
-        let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
+        let routes = routes(adapter, Some(Arc::new(key_holder)), (requests, hotline)).await;
         let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.KeyHolderService/Evaluate",
+            "/matching.v1.HotlineService/ReturnOrders",
             "/matching.v1.RequesterService/Evaluations",
             "/matching.v1.WitnessService/AddCheckpoint",
             "/matching.v1.WitnessService/ShowEntries",
@@ -280,7 +288,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 7], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 8], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

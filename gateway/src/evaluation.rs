@@ -132,7 +132,7 @@ impl Evaluation<'_> {
         renewed: bool,
         facts: &Facts<'_>,
     ) -> Option<Alert> {
-        let region = match self.base.region(number) {
+        let region = match self.base.regions(number).foremost() {
             0 => alert.map(|alert| alert.region.clone()).unwrap_or_default(),
             region => region::text(region),
         };

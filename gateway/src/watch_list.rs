@@ -1,13 +1,26 @@
-//! One category of the base as its agency released it: who is listed, where, and with which flags.
+//! One category of the base as its agency released it: who is listed, where, with which flags and with
+//! which open work orders.
 //!
 //! The person secrets that came with it are kept by the `data_line`s that they open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use proto::{group, name::DatasetId, schema::DatasetSchema, subject::Subject, wire};
+use proto::{
+    group,
+    name::DatasetId,
+    schema::DatasetSchema,
+    subject::Subject,
+    wire,
+    work_order::{self, WorkOrder},
+};
 
-use crate::{columns::DatasetColumns, numbers::Numbers, region, sync::VerifiedRelease};
+use crate::{
+    columns::DatasetColumns,
+    numbers::Numbers,
+    region::{self, SubjectRegions},
+    sync::VerifiedRelease,
+};
 
 /// The category.
 pub struct WatchList {
@@ -18,8 +31,10 @@ pub struct WatchList {
     /// The datasets whose person secrets each listed subject brings.
     pub secrets_for: Vec<DatasetId>,
     flags: usize,
-    /// Listed subjects and their regions, 0 where the agency gave none.
-    regions: HashMap<u32, u64>,
+    /// Of every listed subject.
+    regions: HashMap<u32, SubjectRegions>,
+    /// Of those listed subjects who have any.
+    orders: BTreeMap<u32, Vec<WorkOrder>>,
 }
 
 /// What a release changed.
@@ -40,6 +55,7 @@ impl WatchList {
             secrets_for: vec![],
             flags: schema.flags.len(),
             regions: HashMap::new(),
+            orders: BTreeMap::new(),
         }
     }
 
@@ -48,9 +64,14 @@ impl WatchList {
         self.regions.contains_key(&subject)
     }
 
-    /// A listed subject's region, 0 where there is none.
-    pub fn region(&self, subject: u32) -> u64 {
-        self.regions.get(&subject).copied().unwrap_or(0)
+    /// Where a listed subject lives and is registered.
+    pub fn regions(&self, subject: u32) -> SubjectRegions {
+        self.regions.get(&subject).copied().unwrap_or_default()
+    }
+
+    /// The open work orders of listed subjects.
+    pub fn orders(&self) -> &BTreeMap<u32, Vec<WorkOrder>> {
+        &self.orders
     }
 
     /// How many are listed.
@@ -74,6 +95,9 @@ impl WatchList {
         self.secrets_for = release.secrets_for().to_vec();
         let before =
             if header.snapshot { std::mem::take(&mut self.regions) } else { HashMap::new() };
+        if header.snapshot {
+            self.orders.clear();
+        }
         let mut taken = Taken { listed: vec![], gone: vec![] };
         for frame in release.frames() {
             self.take_frame(frame, subjects, &mut taken);
@@ -88,6 +112,7 @@ impl WatchList {
         let unlisted = before.into_keys().filter(|number| !self.regions.contains_key(number));
         taken.gone.extend(unlisted);
         for &number in &taken.gone {
+            self.orders.remove(&number);
             self.columns.set_listed(number as usize, false);
             self.columns.set_flags(number as usize, None).expect("nobody's flags are no bytes");
         }
@@ -102,10 +127,18 @@ impl WatchList {
     ) {
         let secrets = frame.secrets.as_chunks::<32>().0;
         let width = self.secrets_for.len();
-        for (index, subject) in group::subjects(&frame.subjects).enumerate() {
+        let orders = work_order::of_frame(frame).expect("orders were checked with the group");
+        for ((index, subject), orders) in group::subjects(&frame.subjects).enumerate().zip(orders) {
             let number = subjects.intern(subject);
             self.columns.grow(subjects.len());
-            self.regions.insert(number, region::checked(frame.regions[index]));
+            let residence = region::checked(frame.residences[index]);
+            let registration = region::checked(frame.registrations[index]);
+            self.regions.insert(number, SubjectRegions { residence, registration });
+            if orders.is_empty() {
+                self.orders.remove(&number);
+            } else {
+                self.orders.insert(number, orders);
+            }
             self.columns.set_listed(number as usize, true);
             let flags = &frame.flags[index * self.flags..(index + 1) * self.flags];
             self.columns

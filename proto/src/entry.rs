@@ -164,6 +164,11 @@ mod tests {
                 elements: 4096,
                 refused: 0,
             },
+            Act::OrdersReturned {
+                agency: name("hotline"),
+                dataset: name("work_order"),
+                orders: vec![20_261_127_000_012],
+            },
             Act::RulesRun { policy: digest, epoch, subjects: 510_000, changed: 1 },
             Act::AlertChanged {
                 alert: alert(),

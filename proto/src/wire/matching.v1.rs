@@ -346,17 +346,29 @@ pub struct SubjectColumns {
     /// 16 bytes each
     #[prost(bytes = "vec", tag = "1")]
     pub subjects: ::prost::alloc::vec::Vec<u8>,
-    /// 12-digit code as a number; 0 where unknown
+    /// where the subject lives: 12-digit code as a number; 0 where unknown
     #[prost(fixed64, repeated, tag = "2")]
-    pub regions: ::prost::alloc::vec::Vec<u64>,
+    pub residences: ::prost::alloc::vec::Vec<u64>,
+    /// where the subject is registered, likewise
+    #[prost(fixed64, repeated, tag = "3")]
+    pub registrations: ::prost::alloc::vec::Vec<u64>,
     /// flag_count bytes each
-    #[prost(bytes = "vec", tag = "3")]
+    #[prost(bytes = "vec", tag = "4")]
     pub flags: ::prost::alloc::vec::Vec<u8>,
     /// 32 bytes for each of secrets_for, subject by subject
-    #[prost(bytes = "vec", tag = "4")]
-    pub secrets: ::prost::alloc::vec::Vec<u8>,
-    /// 16 bytes each, ascending; deltas only
     #[prost(bytes = "vec", tag = "5")]
+    pub secrets: ::prost::alloc::vec::Vec<u8>,
+    /// 1 byte each: how many open work orders. PROTOCOL.md section 20.4
+    #[prost(bytes = "vec", tag = "6")]
+    pub order_counts: ::prost::alloc::vec::Vec<u8>,
+    /// subject by subject, ascending for each
+    #[prost(fixed64, repeated, tag = "7")]
+    pub order_numbers: ::prost::alloc::vec::Vec<u64>,
+    /// 1 byte for each order
+    #[prost(bytes = "vec", tag = "8")]
+    pub order_urgencies: ::prost::alloc::vec::Vec<u8>,
+    /// 16 bytes each, ascending; deltas only
+    #[prost(bytes = "vec", tag = "9")]
     pub deleted_subjects: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1036,741 +1048,237 @@ pub mod adapter_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// A batch of blinded elements, for one key holder.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluationRequest {
-    #[prost(message, optional, tag = "1")]
-    pub scope: ::core::option::Option<Scope>,
-    /// The agency that asks and signs.
-    #[prost(string, tag = "2")]
-    pub requester: ::prost::alloc::string::String,
-    /// The agency of the key holder that is asked.
-    #[prost(string, tag = "3")]
-    pub holder: ::prost::alloc::string::String,
-    /// At least 1, and higher for each further batch of the requester to this holder in this epoch. Numbers
-    /// may skip. The same number with the same elements is a replay: free, and answered identically.
-    #[prost(uint64, tag = "4")]
-    pub number: u64,
-    /// 32 bytes each, 1 to 2048 of them.
-    #[prost(bytes = "vec", tag = "5")]
-    pub elements: ::prost::alloc::vec::Vec<u8>,
-    /// Ed25519 by the requester over everything above, 64 bytes.
-    #[prost(bytes = "vec", tag = "6")]
-    pub signature: ::prost::alloc::vec::Vec<u8>,
-}
-/// A holder's answer: every element multiplied by the holder's share, and one proof over all of them.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Evaluation {
-    /// 32 bytes each, in the order of the request.
-    #[prost(bytes = "vec", tag = "1")]
-    pub elements: ::prost::alloc::vec::Vec<u8>,
-    /// RFC 9497 DLEQ proof: challenge and response, 32 bytes each.
-    #[prost(bytes = "vec", tag = "2")]
-    pub proof: ::prost::alloc::vec::Vec<u8>,
-}
-/// What came of a request.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluationAnswer {
-    /// The request's.
-    #[prost(string, tag = "1")]
-    pub holder: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub number: u64,
-    #[prost(oneof = "evaluation_answer::Outcome", tags = "3, 4")]
-    pub outcome: ::core::option::Option<evaluation_answer::Outcome>,
-}
-/// Nested message and enum types in `EvaluationAnswer`.
-pub mod evaluation_answer {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Outcome {
-        #[prost(message, tag = "3")]
-        Evaluation(super::Evaluation),
-        #[prost(message, tag = "4")]
-        Refusal(super::EvaluationRefusal),
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluationRefusal {
-    /// A reason of PROTOCOL.md section 12.
-    #[prost(string, tag = "1")]
-    pub reason: ::prost::alloc::string::String,
-    /// For people.
-    #[prost(string, tag = "2")]
-    pub message: ::prost::alloc::string::String,
-}
-/// Generated client implementations.
-pub mod key_holder_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
-    #[derive(Debug, Clone)]
-    pub struct KeyHolderServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl KeyHolderServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> KeyHolderServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> KeyHolderServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            KeyHolderServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        pub async fn evaluate(
-            &mut self,
-            request: impl tonic::IntoRequest<super::EvaluationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.KeyHolderService/Evaluate",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.KeyHolderService", "Evaluate"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod key_holder_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with KeyHolderServiceServer.
-    #[async_trait]
-    pub trait KeyHolderService: std::marker::Send + std::marker::Sync + 'static {
-        async fn evaluate(
-            &self,
-            request: tonic::Request<super::EvaluationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status>;
-    }
-    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
-    #[derive(Debug)]
-    pub struct KeyHolderServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> KeyHolderServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for KeyHolderServiceServer<T>
-    where
-        T: KeyHolderService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.KeyHolderService/Evaluate" => {
-                    #[allow(non_camel_case_types)]
-                    struct EvaluateSvc<T: KeyHolderService>(pub Arc<T>);
-                    impl<
-                        T: KeyHolderService,
-                    > tonic::server::UnaryService<super::EvaluationRequest>
-                    for EvaluateSvc<T> {
-                        type Response = super::Evaluation;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::EvaluationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as KeyHolderService>::evaluate(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EvaluateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for KeyHolderServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.KeyHolderService";
-    impl<T> tonic::server::NamedService for KeyHolderServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// Generated client implementations.
-pub mod requester_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Served by every adapter; the gateway opens it and keeps it open.
-    #[derive(Debug, Clone)]
-    pub struct RequesterServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl RequesterServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> RequesterServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> RequesterServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            RequesterServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
-        pub async fn evaluations(
-            &mut self,
-            request: impl tonic::IntoStreamingRequest<Message = super::EvaluationAnswer>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::EvaluationRequest>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.RequesterService/Evaluations",
-            );
-            let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.RequesterService", "Evaluations"));
-            self.inner.streaming(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod requester_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with RequesterServiceServer.
-    #[async_trait]
-    pub trait RequesterService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the Evaluations method.
-        type EvaluationsStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::EvaluationRequest, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
-        async fn evaluations(
-            &self,
-            request: tonic::Request<tonic::Streaming<super::EvaluationAnswer>>,
-        ) -> std::result::Result<
-            tonic::Response<Self::EvaluationsStream>,
-            tonic::Status,
-        >;
-    }
-    /// Served by every adapter; the gateway opens it and keeps it open.
-    #[derive(Debug)]
-    pub struct RequesterServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> RequesterServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for RequesterServiceServer<T>
-    where
-        T: RequesterService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.RequesterService/Evaluations" => {
-                    #[allow(non_camel_case_types)]
-                    struct EvaluationsSvc<T: RequesterService>(pub Arc<T>);
-                    impl<
-                        T: RequesterService,
-                    > tonic::server::StreamingService<super::EvaluationAnswer>
-                    for EvaluationsSvc<T> {
-                        type Response = super::EvaluationRequest;
-                        type ResponseStream = T::EvaluationsStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<
-                                tonic::Streaming<super::EvaluationAnswer>,
-                            >,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RequesterService>::evaluations(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EvaluationsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for RequesterServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.RequesterService";
-    impl<T> tonic::server::NamedService for RequesterServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddCheckpointRequest {
-    /// The size of the last checkpoint that the witness cosigned; 0 where it never did.
-    #[prost(uint64, tag = "1")]
-    pub old_size: u64,
-    /// RFC 6962 consistency proof from the old size to the checkpoint's: at most 63 hashes of 32 bytes.
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// A C2SP checkpoint, signed by the log.
-    #[prost(string, tag = "3")]
-    pub checkpoint: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddCheckpointResponse {
-    #[prost(oneof = "add_checkpoint_response::Outcome", tags = "1, 2")]
-    pub outcome: ::core::option::Option<add_checkpoint_response::Outcome>,
-}
-/// Nested message and enum types in `AddCheckpointResponse`.
-pub mod add_checkpoint_response {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Outcome {
-        /// A cosignature/v1 line, without its newline.
-        #[prost(string, tag = "1")]
-        Cosignature(::prost::alloc::string::String),
-        /// The old size was another than this, which is the witness's. Nothing was cosigned.
-        #[prost(uint64, tag = "2")]
-        KnownSize(u64),
-    }
-}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAgenciesRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ShowEntriesRequest {
-    /// The size of the checkpoint that the proofs lead to: the last that the witness cosigned.
+pub struct ListAgenciesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub agencies: ::prost::alloc::vec::Vec<AgencyStatus>,
+    #[prost(message, optional, tag = "2")]
+    pub witnesses: ::core::option::Option<LogWitnesses>,
+}
+/// How it stands with the access log and its witnesses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogWitnesses {
+    /// Entries in the log.
     #[prost(uint64, tag = "1")]
-    pub size: u64,
-    /// The entries are all those in the log from `from` up to `until`, exclusive, that concern the agency.
+    pub log_size: u64,
+    /// Entries in the last checkpoint that the quorum cosigned, and when it did; absent before the first.
     #[prost(uint64, tag = "2")]
-    pub from: u64,
-    #[prost(uint64, tag = "3")]
-    pub until: u64,
-    /// Ascending, at most 256 of them.
-    #[prost(message, repeated, tag = "4")]
-    pub entries: ::prost::alloc::vec::Vec<ShownEntry>,
+    pub cosigned_size: u64,
+    #[prost(message, optional, tag = "3")]
+    pub cosigned_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint32, tag = "4")]
+    pub connected: u32,
+    /// The quorum.
+    #[prost(uint32, tag = "5")]
+    pub needed: u32,
+    /// Whether the quorum keeps up with the log.
+    #[prost(bool, tag = "6")]
+    pub well: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ShownEntry {
-    #[prost(uint64, tag = "1")]
-    pub index: u64,
-    /// As hashed.
-    #[prost(bytes = "vec", tag = "2")]
-    pub entry: ::prost::alloc::vec::Vec<u8>,
-    /// RFC 6962 inclusion proof: at most 63 hashes of 32 bytes.
-    #[prost(bytes = "vec", repeated, tag = "3")]
-    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+pub struct AgencyStatus {
+    #[prost(string, tag = "1")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub connected: bool,
+    #[prost(message, optional, tag = "4")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why the last attempt failed; empty while connected.
+    #[prost(string, tag = "5")]
+    pub problem: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "6")]
+    pub datasets: u32,
+    /// Identifiers whose evaluations were carried to a key holder and back for this agency since the
+    /// gateway started, and those for which a holder or the gateway refused. PROTOCOL.md section 15.6.
+    #[prost(uint64, tag = "7")]
+    pub evaluations_carried: u64,
+    #[prost(uint64, tag = "9")]
+    pub evaluations_refused: u64,
+    /// Why it did not cosign the log's last checkpoint although it is connected; empty where it did.
+    #[prost(string, tag = "8")]
+    pub witness_problem: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ShowEntriesResponse {
-    /// Where the next request begins. Where the request did not begin or lead where the witness is, this
-    /// says where that is, and nothing of the request was taken.
-    #[prost(uint64, tag = "1")]
-    pub shown_until: u64,
-    /// The size of the last checkpoint that the witness cosigned.
-    #[prost(uint64, tag = "2")]
-    pub known_size: u64,
+pub struct ListDatasetsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDatasetsResponse {
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    #[prost(message, repeated, tag = "2")]
+    pub datasets: ::prost::alloc::vec::Vec<DatasetStatus>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DatasetStatus {
+    #[prost(string, tag = "1")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(enumeration = "DatasetKind", tag = "3")]
+    pub kind: i32,
+    #[prost(enumeration = "Freshness", tag = "4")]
+    pub freshness: i32,
+    #[prost(message, optional, tag = "5")]
+    pub cursor: ::core::option::Option<Cursor>,
+    #[prost(message, optional, tag = "6")]
+    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint64, tag = "7")]
+    pub rows: u64,
+    /// Why the last transfer was refused; empty where it was accepted.
+    #[prost(string, tag = "8")]
+    pub problem: ::prost::alloc::string::String,
+    /// Rows that would not open with the secret released for them.
+    #[prost(uint64, tag = "9")]
+    pub unopenable: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListGrantsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListGrantsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub grants: ::prost::alloc::vec::Vec<GrantStatus>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantStatus {
+    #[prost(string, tag = "1")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub owner: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub grantee: ::prost::alloc::string::String,
+    /// Why the grantee would not use it; empty where it does.
+    #[prost(string, tag = "4")]
+    pub problem: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEpochsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEpochsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub epochs: ::prost::alloc::vec::Vec<EpochStatus>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EpochStatus {
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    #[prost(bool, tag = "2")]
+    pub in_force: bool,
+    /// The end of its last day.
+    #[prost(message, optional, tag = "3")]
+    pub ends: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, repeated, tag = "4")]
+    pub datasets: ::prost::alloc::vec::Vec<EpochDataset>,
+    /// Of the next epoch: watch agencies that have not said yet who their people are in it.
+    #[prost(string, repeated, tag = "5")]
+    pub waiting_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EpochDataset {
+    #[prost(string, tag = "1")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub agency: ::prost::alloc::string::String,
+    /// Rows or subjects there are in this epoch.
+    #[prost(uint64, tag = "3")]
+    pub rows: u64,
+    /// How many there are in the epoch in force.
+    #[prost(uint64, tag = "4")]
+    pub expected: u64,
+    #[prost(enumeration = "EpochGap", tag = "5")]
+    pub gap: i32,
+    /// What the adapter or the gateway said last of a transfer that failed.
+    #[prost(string, tag = "6")]
+    pub problem: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReloadPolicyRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReloadPolicyResponse {
+    #[prost(bytes = "vec", tag = "1")]
+    pub policy_version: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub rules: u32,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Freshness {
+    Unspecified = 0,
+    Fresh = 1,
+    /// Older than the policy allows: its answers count as unknown.
+    Stale = 2,
+    /// Never received in this run or in this store.
+    Missing = 3,
+}
+impl Freshness {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FRESHNESS_UNSPECIFIED",
+            Self::Fresh => "FRESHNESS_FRESH",
+            Self::Stale => "FRESHNESS_STALE",
+            Self::Missing => "FRESHNESS_MISSING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FRESHNESS_UNSPECIFIED" => Some(Self::Unspecified),
+            "FRESHNESS_FRESH" => Some(Self::Fresh),
+            "FRESHNESS_STALE" => Some(Self::Stale),
+            "FRESHNESS_MISSING" => Some(Self::Missing),
+            _ => None,
+        }
+    }
+}
+/// Why a dataset is not whole in the next epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum EpochGap {
+    /// It is whole.
+    Unspecified = 0,
+    /// Nothing arrived yet.
+    NotArrived = 1,
+    /// It is stale, and in the present epoch it is fresh.
+    Stale = 2,
+    /// Its owner has granted nothing in this epoch, and has in the present one.
+    NotGranted = 3,
+    /// A watch agency that was granted its salt does not release person secrets for it yet.
+    GrantNotUsed = 4,
+}
+impl EpochGap {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EPOCH_GAP_UNSPECIFIED",
+            Self::NotArrived => "EPOCH_GAP_NOT_ARRIVED",
+            Self::Stale => "EPOCH_GAP_STALE",
+            Self::NotGranted => "EPOCH_GAP_NOT_GRANTED",
+            Self::GrantNotUsed => "EPOCH_GAP_GRANT_NOT_USED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EPOCH_GAP_UNSPECIFIED" => Some(Self::Unspecified),
+            "EPOCH_GAP_NOT_ARRIVED" => Some(Self::NotArrived),
+            "EPOCH_GAP_STALE" => Some(Self::Stale),
+            "EPOCH_GAP_NOT_GRANTED" => Some(Self::NotGranted),
+            "EPOCH_GAP_GRANT_NOT_USED" => Some(Self::GrantNotUsed),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
-pub mod witness_service_client {
+pub mod admin_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -1781,10 +1289,10 @@ pub mod witness_service_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
     #[derive(Debug, Clone)]
-    pub struct WitnessServiceClient<T> {
+    pub struct AdminServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl WitnessServiceClient<tonic::transport::Channel> {
+    impl AdminServiceClient<tonic::transport::Channel> {
         /// Attempt to create a new client by connecting to a given endpoint.
         pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
         where
@@ -1795,7 +1303,7 @@ pub mod witness_service_client {
             Ok(Self::new(conn))
         }
     }
-    impl<T> WitnessServiceClient<T>
+    impl<T> AdminServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -1813,7 +1321,7 @@ pub mod witness_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> WitnessServiceClient<InterceptedService<T, F>>
+        ) -> AdminServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -1827,7 +1335,7 @@ pub mod witness_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            WitnessServiceClient::new(InterceptedService::new(inner, interceptor))
+            AdminServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -1860,12 +1368,11 @@ pub mod witness_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
-        pub async fn add_checkpoint(
+        pub async fn list_agencies(
             &mut self,
-            request: impl tonic::IntoRequest<super::AddCheckpointRequest>,
+            request: impl tonic::IntoRequest<super::ListAgenciesRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Response<super::ListAgenciesResponse>,
             tonic::Status,
         > {
             self.inner
@@ -1878,19 +1385,18 @@ pub mod witness_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.WitnessService/AddCheckpoint",
+                "/matching.v1.AdminService/ListAgencies",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.WitnessService", "AddCheckpoint"));
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ListAgencies"));
             self.inner.unary(req, path, codec).await
         }
-        /// Shows this agency the log entries about its own syncs, releases and evaluations.
-        pub async fn show_entries(
+        pub async fn list_datasets(
             &mut self,
-            request: impl tonic::IntoRequest<super::ShowEntriesRequest>,
+            request: impl tonic::IntoRequest<super::ListDatasetsRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Response<super::ListDatasetsResponse>,
             tonic::Status,
         > {
             self.inner
@@ -1903,17 +1409,91 @@ pub mod witness_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.WitnessService/ShowEntries",
+                "/matching.v1.AdminService/ListDatasets",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.WitnessService", "ShowEntries"));
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ListDatasets"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_grants(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListGrantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGrantsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AdminService/ListGrants",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ListGrants"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The epoch in force and, while another follows it, how far that has come.
+        pub async fn list_epochs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEpochsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEpochsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AdminService/ListEpochs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ListEpochs"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
+        pub async fn reload_policy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReloadPolicyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReloadPolicyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AdminService/ReloadPolicy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ReloadPolicy"));
             self.inner.unary(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod witness_service_server {
+pub mod admin_service_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -1922,35 +1502,56 @@ pub mod witness_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with WitnessServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with AdminServiceServer.
     #[async_trait]
-    pub trait WitnessService: std::marker::Send + std::marker::Sync + 'static {
-        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
-        async fn add_checkpoint(
+    pub trait AdminService: std::marker::Send + std::marker::Sync + 'static {
+        async fn list_agencies(
             &self,
-            request: tonic::Request<super::AddCheckpointRequest>,
+            request: tonic::Request<super::ListAgenciesRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Response<super::ListAgenciesResponse>,
             tonic::Status,
         >;
-        /// Shows this agency the log entries about its own syncs, releases and evaluations.
-        async fn show_entries(
+        async fn list_datasets(
             &self,
-            request: tonic::Request<super::ShowEntriesRequest>,
+            request: tonic::Request<super::ListDatasetsRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Response<super::ListDatasetsResponse>,
+            tonic::Status,
+        >;
+        async fn list_grants(
+            &self,
+            request: tonic::Request<super::ListGrantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGrantsResponse>,
+            tonic::Status,
+        >;
+        /// The epoch in force and, while another follows it, how far that has come.
+        async fn list_epochs(
+            &self,
+            request: tonic::Request<super::ListEpochsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEpochsResponse>,
+            tonic::Status,
+        >;
+        /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
+        async fn reload_policy(
+            &self,
+            request: tonic::Request<super::ReloadPolicyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReloadPolicyResponse>,
             tonic::Status,
         >;
     }
     #[derive(Debug)]
-    pub struct WitnessServiceServer<T> {
+    pub struct AdminServiceServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> WitnessServiceServer<T> {
+    impl<T> AdminServiceServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -2001,9 +1602,9 @@ pub mod witness_service_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for WitnessServiceServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AdminServiceServer<T>
     where
-        T: WitnessService,
+        T: AdminService,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -2018,25 +1619,25 @@ pub mod witness_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/matching.v1.WitnessService/AddCheckpoint" => {
+                "/matching.v1.AdminService/ListAgencies" => {
                     #[allow(non_camel_case_types)]
-                    struct AddCheckpointSvc<T: WitnessService>(pub Arc<T>);
+                    struct ListAgenciesSvc<T: AdminService>(pub Arc<T>);
                     impl<
-                        T: WitnessService,
-                    > tonic::server::UnaryService<super::AddCheckpointRequest>
-                    for AddCheckpointSvc<T> {
-                        type Response = super::AddCheckpointResponse;
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListAgenciesRequest>
+                    for ListAgenciesSvc<T> {
+                        type Response = super::ListAgenciesResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::AddCheckpointRequest>,
+                            request: tonic::Request<super::ListAgenciesRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as WitnessService>::add_checkpoint(&inner, request).await
+                                <T as AdminService>::list_agencies(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -2047,7 +1648,7 @@ pub mod witness_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = AddCheckpointSvc(inner);
+                        let method = ListAgenciesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2063,25 +1664,25 @@ pub mod witness_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/matching.v1.WitnessService/ShowEntries" => {
+                "/matching.v1.AdminService/ListDatasets" => {
                     #[allow(non_camel_case_types)]
-                    struct ShowEntriesSvc<T: WitnessService>(pub Arc<T>);
+                    struct ListDatasetsSvc<T: AdminService>(pub Arc<T>);
                     impl<
-                        T: WitnessService,
-                    > tonic::server::UnaryService<super::ShowEntriesRequest>
-                    for ShowEntriesSvc<T> {
-                        type Response = super::ShowEntriesResponse;
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListDatasetsRequest>
+                    for ListDatasetsSvc<T> {
+                        type Response = super::ListDatasetsResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ShowEntriesRequest>,
+                            request: tonic::Request<super::ListDatasetsRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as WitnessService>::show_entries(&inner, request).await
+                                <T as AdminService>::list_datasets(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -2092,7 +1693,142 @@ pub mod witness_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ShowEntriesSvc(inner);
+                        let method = ListDatasetsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AdminService/ListGrants" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListGrantsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListGrantsRequest>
+                    for ListGrantsSvc<T> {
+                        type Response = super::ListGrantsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListGrantsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_grants(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListGrantsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AdminService/ListEpochs" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEpochsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListEpochsRequest>
+                    for ListEpochsSvc<T> {
+                        type Response = super::ListEpochsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEpochsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_epochs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEpochsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AdminService/ReloadPolicy" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReloadPolicySvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ReloadPolicyRequest>
+                    for ReloadPolicySvc<T> {
+                        type Response = super::ReloadPolicyResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReloadPolicyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::reload_policy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReloadPolicySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2130,7 +1866,7 @@ pub mod witness_service_server {
             }
         }
     }
-    impl<T> Clone for WitnessServiceServer<T> {
+    impl<T> Clone for AdminServiceServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -2143,8 +1879,8 @@ pub mod witness_service_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.WitnessService";
-    impl<T> tonic::server::NamedService for WitnessServiceServer<T> {
+    pub const SERVICE_NAME: &str = "matching.v1.AdminService";
+    impl<T> tonic::server::NamedService for AdminServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -3743,842 +3479,6 @@ pub mod match_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListAgenciesRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListAgenciesResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub agencies: ::prost::alloc::vec::Vec<AgencyStatus>,
-    #[prost(message, optional, tag = "2")]
-    pub witnesses: ::core::option::Option<LogWitnesses>,
-}
-/// How it stands with the access log and its witnesses.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LogWitnesses {
-    /// Entries in the log.
-    #[prost(uint64, tag = "1")]
-    pub log_size: u64,
-    /// Entries in the last checkpoint that the quorum cosigned, and when it did; absent before the first.
-    #[prost(uint64, tag = "2")]
-    pub cosigned_size: u64,
-    #[prost(message, optional, tag = "3")]
-    pub cosigned_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(uint32, tag = "4")]
-    pub connected: u32,
-    /// The quorum.
-    #[prost(uint32, tag = "5")]
-    pub needed: u32,
-    /// Whether the quorum keeps up with the log.
-    #[prost(bool, tag = "6")]
-    pub well: bool,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgencyStatus {
-    #[prost(string, tag = "1")]
-    pub agency: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub address: ::prost::alloc::string::String,
-    #[prost(bool, tag = "3")]
-    pub connected: bool,
-    #[prost(message, optional, tag = "4")]
-    pub since: ::core::option::Option<::prost_types::Timestamp>,
-    /// Why the last attempt failed; empty while connected.
-    #[prost(string, tag = "5")]
-    pub problem: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "6")]
-    pub datasets: u32,
-    /// Identifiers whose evaluations were carried to a key holder and back for this agency since the
-    /// gateway started, and those for which a holder or the gateway refused. PROTOCOL.md section 15.6.
-    #[prost(uint64, tag = "7")]
-    pub evaluations_carried: u64,
-    #[prost(uint64, tag = "9")]
-    pub evaluations_refused: u64,
-    /// Why it did not cosign the log's last checkpoint although it is connected; empty where it did.
-    #[prost(string, tag = "8")]
-    pub witness_problem: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListDatasetsRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListDatasetsResponse {
-    #[prost(message, optional, tag = "1")]
-    pub scope: ::core::option::Option<Scope>,
-    #[prost(message, repeated, tag = "2")]
-    pub datasets: ::prost::alloc::vec::Vec<DatasetStatus>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DatasetStatus {
-    #[prost(string, tag = "1")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub agency: ::prost::alloc::string::String,
-    #[prost(enumeration = "DatasetKind", tag = "3")]
-    pub kind: i32,
-    #[prost(enumeration = "Freshness", tag = "4")]
-    pub freshness: i32,
-    #[prost(message, optional, tag = "5")]
-    pub cursor: ::core::option::Option<Cursor>,
-    #[prost(message, optional, tag = "6")]
-    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(uint64, tag = "7")]
-    pub rows: u64,
-    /// Why the last transfer was refused; empty where it was accepted.
-    #[prost(string, tag = "8")]
-    pub problem: ::prost::alloc::string::String,
-    /// Rows that would not open with the secret released for them.
-    #[prost(uint64, tag = "9")]
-    pub unopenable: u64,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListGrantsRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListGrantsResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub grants: ::prost::alloc::vec::Vec<GrantStatus>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GrantStatus {
-    #[prost(string, tag = "1")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub owner: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub grantee: ::prost::alloc::string::String,
-    /// Why the grantee would not use it; empty where it does.
-    #[prost(string, tag = "4")]
-    pub problem: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListEpochsRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListEpochsResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub epochs: ::prost::alloc::vec::Vec<EpochStatus>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct EpochStatus {
-    #[prost(message, optional, tag = "1")]
-    pub scope: ::core::option::Option<Scope>,
-    #[prost(bool, tag = "2")]
-    pub in_force: bool,
-    /// The end of its last day.
-    #[prost(message, optional, tag = "3")]
-    pub ends: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, repeated, tag = "4")]
-    pub datasets: ::prost::alloc::vec::Vec<EpochDataset>,
-    /// Of the next epoch: watch agencies that have not said yet who their people are in it.
-    #[prost(string, repeated, tag = "5")]
-    pub waiting_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EpochDataset {
-    #[prost(string, tag = "1")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub agency: ::prost::alloc::string::String,
-    /// Rows or subjects there are in this epoch.
-    #[prost(uint64, tag = "3")]
-    pub rows: u64,
-    /// How many there are in the epoch in force.
-    #[prost(uint64, tag = "4")]
-    pub expected: u64,
-    #[prost(enumeration = "EpochGap", tag = "5")]
-    pub gap: i32,
-    /// What the adapter or the gateway said last of a transfer that failed.
-    #[prost(string, tag = "6")]
-    pub problem: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReloadPolicyRequest {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReloadPolicyResponse {
-    #[prost(bytes = "vec", tag = "1")]
-    pub policy_version: ::prost::alloc::vec::Vec<u8>,
-    #[prost(uint32, tag = "2")]
-    pub rules: u32,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Freshness {
-    Unspecified = 0,
-    Fresh = 1,
-    /// Older than the policy allows: its answers count as unknown.
-    Stale = 2,
-    /// Never received in this run or in this store.
-    Missing = 3,
-}
-impl Freshness {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "FRESHNESS_UNSPECIFIED",
-            Self::Fresh => "FRESHNESS_FRESH",
-            Self::Stale => "FRESHNESS_STALE",
-            Self::Missing => "FRESHNESS_MISSING",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "FRESHNESS_UNSPECIFIED" => Some(Self::Unspecified),
-            "FRESHNESS_FRESH" => Some(Self::Fresh),
-            "FRESHNESS_STALE" => Some(Self::Stale),
-            "FRESHNESS_MISSING" => Some(Self::Missing),
-            _ => None,
-        }
-    }
-}
-/// Why a dataset is not whole in the next epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum EpochGap {
-    /// It is whole.
-    Unspecified = 0,
-    /// Nothing arrived yet.
-    NotArrived = 1,
-    /// It is stale, and in the present epoch it is fresh.
-    Stale = 2,
-    /// Its owner has granted nothing in this epoch, and has in the present one.
-    NotGranted = 3,
-    /// A watch agency that was granted its salt does not release person secrets for it yet.
-    GrantNotUsed = 4,
-}
-impl EpochGap {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "EPOCH_GAP_UNSPECIFIED",
-            Self::NotArrived => "EPOCH_GAP_NOT_ARRIVED",
-            Self::Stale => "EPOCH_GAP_STALE",
-            Self::NotGranted => "EPOCH_GAP_NOT_GRANTED",
-            Self::GrantNotUsed => "EPOCH_GAP_GRANT_NOT_USED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "EPOCH_GAP_UNSPECIFIED" => Some(Self::Unspecified),
-            "EPOCH_GAP_NOT_ARRIVED" => Some(Self::NotArrived),
-            "EPOCH_GAP_STALE" => Some(Self::Stale),
-            "EPOCH_GAP_NOT_GRANTED" => Some(Self::NotGranted),
-            "EPOCH_GAP_GRANT_NOT_USED" => Some(Self::GrantNotUsed),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod admin_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct AdminServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl AdminServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> AdminServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> AdminServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            AdminServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        pub async fn list_agencies(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListAgenciesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListAgenciesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AdminService/ListAgencies",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AdminService", "ListAgencies"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn list_datasets(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListDatasetsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDatasetsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AdminService/ListDatasets",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AdminService", "ListDatasets"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn list_grants(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListGrantsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListGrantsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AdminService/ListGrants",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AdminService", "ListGrants"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// The epoch in force and, while another follows it, how far that has come.
-        pub async fn list_epochs(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListEpochsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListEpochsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AdminService/ListEpochs",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AdminService", "ListEpochs"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
-        pub async fn reload_policy(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReloadPolicyRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ReloadPolicyResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AdminService/ReloadPolicy",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AdminService", "ReloadPolicy"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod admin_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with AdminServiceServer.
-    #[async_trait]
-    pub trait AdminService: std::marker::Send + std::marker::Sync + 'static {
-        async fn list_agencies(
-            &self,
-            request: tonic::Request<super::ListAgenciesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListAgenciesResponse>,
-            tonic::Status,
-        >;
-        async fn list_datasets(
-            &self,
-            request: tonic::Request<super::ListDatasetsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDatasetsResponse>,
-            tonic::Status,
-        >;
-        async fn list_grants(
-            &self,
-            request: tonic::Request<super::ListGrantsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListGrantsResponse>,
-            tonic::Status,
-        >;
-        /// The epoch in force and, while another follows it, how far that has come.
-        async fn list_epochs(
-            &self,
-            request: tonic::Request<super::ListEpochsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListEpochsResponse>,
-            tonic::Status,
-        >;
-        /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
-        async fn reload_policy(
-            &self,
-            request: tonic::Request<super::ReloadPolicyRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ReloadPolicyResponse>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct AdminServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> AdminServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for AdminServiceServer<T>
-    where
-        T: AdminService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.AdminService/ListAgencies" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListAgenciesSvc<T: AdminService>(pub Arc<T>);
-                    impl<
-                        T: AdminService,
-                    > tonic::server::UnaryService<super::ListAgenciesRequest>
-                    for ListAgenciesSvc<T> {
-                        type Response = super::ListAgenciesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListAgenciesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AdminService>::list_agencies(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListAgenciesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.AdminService/ListDatasets" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListDatasetsSvc<T: AdminService>(pub Arc<T>);
-                    impl<
-                        T: AdminService,
-                    > tonic::server::UnaryService<super::ListDatasetsRequest>
-                    for ListDatasetsSvc<T> {
-                        type Response = super::ListDatasetsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListDatasetsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AdminService>::list_datasets(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListDatasetsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.AdminService/ListGrants" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListGrantsSvc<T: AdminService>(pub Arc<T>);
-                    impl<
-                        T: AdminService,
-                    > tonic::server::UnaryService<super::ListGrantsRequest>
-                    for ListGrantsSvc<T> {
-                        type Response = super::ListGrantsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListGrantsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AdminService>::list_grants(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListGrantsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.AdminService/ListEpochs" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListEpochsSvc<T: AdminService>(pub Arc<T>);
-                    impl<
-                        T: AdminService,
-                    > tonic::server::UnaryService<super::ListEpochsRequest>
-                    for ListEpochsSvc<T> {
-                        type Response = super::ListEpochsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListEpochsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AdminService>::list_epochs(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListEpochsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.AdminService/ReloadPolicy" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReloadPolicySvc<T: AdminService>(pub Arc<T>);
-                    impl<
-                        T: AdminService,
-                    > tonic::server::UnaryService<super::ReloadPolicyRequest>
-                    for ReloadPolicySvc<T> {
-                        type Response = super::ReloadPolicyResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReloadPolicyRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AdminService>::reload_policy(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReloadPolicySvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for AdminServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.AdminService";
-    impl<T> tonic::server::NamedService for AdminServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Case {
     /// The alert's id is the case's.
@@ -5727,6 +4627,1445 @@ pub mod case_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "matching.v1.CaseService";
     impl<T> tonic::server::NamedService for CaseServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A batch of blinded elements, for one key holder.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EvaluationRequest {
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    /// The agency that asks and signs.
+    #[prost(string, tag = "2")]
+    pub requester: ::prost::alloc::string::String,
+    /// The agency of the key holder that is asked.
+    #[prost(string, tag = "3")]
+    pub holder: ::prost::alloc::string::String,
+    /// At least 1, and higher for each further batch of the requester to this holder in this epoch. Numbers
+    /// may skip. The same number with the same elements is a replay: free, and answered identically.
+    #[prost(uint64, tag = "4")]
+    pub number: u64,
+    /// 32 bytes each, 1 to 2048 of them.
+    #[prost(bytes = "vec", tag = "5")]
+    pub elements: ::prost::alloc::vec::Vec<u8>,
+    /// Ed25519 by the requester over everything above, 64 bytes.
+    #[prost(bytes = "vec", tag = "6")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+}
+/// A holder's answer: every element multiplied by the holder's share, and one proof over all of them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Evaluation {
+    /// 32 bytes each, in the order of the request.
+    #[prost(bytes = "vec", tag = "1")]
+    pub elements: ::prost::alloc::vec::Vec<u8>,
+    /// RFC 9497 DLEQ proof: challenge and response, 32 bytes each.
+    #[prost(bytes = "vec", tag = "2")]
+    pub proof: ::prost::alloc::vec::Vec<u8>,
+}
+/// What came of a request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EvaluationAnswer {
+    /// The request's.
+    #[prost(string, tag = "1")]
+    pub holder: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    #[prost(oneof = "evaluation_answer::Outcome", tags = "3, 4")]
+    pub outcome: ::core::option::Option<evaluation_answer::Outcome>,
+}
+/// Nested message and enum types in `EvaluationAnswer`.
+pub mod evaluation_answer {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        #[prost(message, tag = "3")]
+        Evaluation(super::Evaluation),
+        #[prost(message, tag = "4")]
+        Refusal(super::EvaluationRefusal),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EvaluationRefusal {
+    /// A reason of PROTOCOL.md section 12.
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    /// For people.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+pub mod key_holder_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
+    #[derive(Debug, Clone)]
+    pub struct KeyHolderServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl KeyHolderServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> KeyHolderServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> KeyHolderServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            KeyHolderServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn evaluate(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EvaluationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.KeyHolderService/Evaluate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.KeyHolderService", "Evaluate"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod key_holder_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with KeyHolderServiceServer.
+    #[async_trait]
+    pub trait KeyHolderService: std::marker::Send + std::marker::Sync + 'static {
+        async fn evaluate(
+            &self,
+            request: tonic::Request<super::EvaluationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status>;
+    }
+    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
+    #[derive(Debug)]
+    pub struct KeyHolderServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> KeyHolderServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for KeyHolderServiceServer<T>
+    where
+        T: KeyHolderService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.KeyHolderService/Evaluate" => {
+                    #[allow(non_camel_case_types)]
+                    struct EvaluateSvc<T: KeyHolderService>(pub Arc<T>);
+                    impl<
+                        T: KeyHolderService,
+                    > tonic::server::UnaryService<super::EvaluationRequest>
+                    for EvaluateSvc<T> {
+                        type Response = super::Evaluation;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EvaluationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as KeyHolderService>::evaluate(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EvaluateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for KeyHolderServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.KeyHolderService";
+    impl<T> tonic::server::NamedService for KeyHolderServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod requester_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Served by every adapter; the gateway opens it and keeps it open.
+    #[derive(Debug, Clone)]
+    pub struct RequesterServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl RequesterServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> RequesterServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RequesterServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RequesterServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
+        pub async fn evaluations(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::EvaluationAnswer>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::EvaluationRequest>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.RequesterService/Evaluations",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.RequesterService", "Evaluations"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod requester_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RequesterServiceServer.
+    #[async_trait]
+    pub trait RequesterService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Evaluations method.
+        type EvaluationsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::EvaluationRequest, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
+        async fn evaluations(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::EvaluationAnswer>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::EvaluationsStream>,
+            tonic::Status,
+        >;
+    }
+    /// Served by every adapter; the gateway opens it and keeps it open.
+    #[derive(Debug)]
+    pub struct RequesterServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RequesterServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RequesterServiceServer<T>
+    where
+        T: RequesterService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.RequesterService/Evaluations" => {
+                    #[allow(non_camel_case_types)]
+                    struct EvaluationsSvc<T: RequesterService>(pub Arc<T>);
+                    impl<
+                        T: RequesterService,
+                    > tonic::server::StreamingService<super::EvaluationAnswer>
+                    for EvaluationsSvc<T> {
+                        type Response = super::EvaluationRequest;
+                        type ResponseStream = T::EvaluationsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::EvaluationAnswer>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RequesterService>::evaluations(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EvaluationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RequesterServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.RequesterService";
+    impl<T> tonic::server::NamedService for RequesterServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReturnOrdersRequest {
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    /// The watch dataset that the orders came with.
+    #[prost(string, tag = "2")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub orders: ::prost::alloc::vec::Vec<ReturnedOrder>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnedOrder {
+    /// Random, and the same whenever this return is sent again. 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    /// The order's number.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    #[prost(enumeration = "ReturnReason", tag = "3")]
+    pub reason: i32,
+    /// When it was returned.
+    #[prost(message, optional, tag = "4")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnOrdersResponse {}
+/// Generated client implementations.
+pub mod hotline_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct HotlineServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl HotlineServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> HotlineServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HotlineServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HotlineServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Work orders that staff give back to the hotline. Answered once all of them are on the adapter's disk.
+        pub async fn return_orders(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReturnOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReturnOrdersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.HotlineService/ReturnOrders",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.HotlineService", "ReturnOrders"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod hotline_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HotlineServiceServer.
+    #[async_trait]
+    pub trait HotlineService: std::marker::Send + std::marker::Sync + 'static {
+        /// Work orders that staff give back to the hotline. Answered once all of them are on the adapter's disk.
+        async fn return_orders(
+            &self,
+            request: tonic::Request<super::ReturnOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReturnOrdersResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct HotlineServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HotlineServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HotlineServiceServer<T>
+    where
+        T: HotlineService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.HotlineService/ReturnOrders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReturnOrdersSvc<T: HotlineService>(pub Arc<T>);
+                    impl<
+                        T: HotlineService,
+                    > tonic::server::UnaryService<super::ReturnOrdersRequest>
+                    for ReturnOrdersSvc<T> {
+                        type Response = super::ReturnOrdersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReturnOrdersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HotlineService>::return_orders(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReturnOrdersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HotlineServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.HotlineService";
+    impl<T> tonic::server::NamedService for HotlineServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddCheckpointRequest {
+    /// The size of the last checkpoint that the witness cosigned; 0 where it never did.
+    #[prost(uint64, tag = "1")]
+    pub old_size: u64,
+    /// RFC 6962 consistency proof from the old size to the checkpoint's: at most 63 hashes of 32 bytes.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// A C2SP checkpoint, signed by the log.
+    #[prost(string, tag = "3")]
+    pub checkpoint: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddCheckpointResponse {
+    #[prost(oneof = "add_checkpoint_response::Outcome", tags = "1, 2")]
+    pub outcome: ::core::option::Option<add_checkpoint_response::Outcome>,
+}
+/// Nested message and enum types in `AddCheckpointResponse`.
+pub mod add_checkpoint_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// A cosignature/v1 line, without its newline.
+        #[prost(string, tag = "1")]
+        Cosignature(::prost::alloc::string::String),
+        /// The old size was another than this, which is the witness's. Nothing was cosigned.
+        #[prost(uint64, tag = "2")]
+        KnownSize(u64),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ShowEntriesRequest {
+    /// The size of the checkpoint that the proofs lead to: the last that the witness cosigned.
+    #[prost(uint64, tag = "1")]
+    pub size: u64,
+    /// The entries are all those in the log from `from` up to `until`, exclusive, that concern the agency.
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub until: u64,
+    /// Ascending, at most 256 of them.
+    #[prost(message, repeated, tag = "4")]
+    pub entries: ::prost::alloc::vec::Vec<ShownEntry>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShownEntry {
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// As hashed.
+    #[prost(bytes = "vec", tag = "2")]
+    pub entry: ::prost::alloc::vec::Vec<u8>,
+    /// RFC 6962 inclusion proof: at most 63 hashes of 32 bytes.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShowEntriesResponse {
+    /// Where the next request begins. Where the request did not begin or lead where the witness is, this
+    /// says where that is, and nothing of the request was taken.
+    #[prost(uint64, tag = "1")]
+    pub shown_until: u64,
+    /// The size of the last checkpoint that the witness cosigned.
+    #[prost(uint64, tag = "2")]
+    pub known_size: u64,
+}
+/// Generated client implementations.
+pub mod witness_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct WitnessServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl WitnessServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> WitnessServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> WitnessServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            WitnessServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
+        pub async fn add_checkpoint(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.WitnessService/AddCheckpoint",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.WitnessService", "AddCheckpoint"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shows this agency the log entries about its own syncs, releases and evaluations.
+        pub async fn show_entries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ShowEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.WitnessService/ShowEntries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.WitnessService", "ShowEntries"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod witness_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with WitnessServiceServer.
+    #[async_trait]
+    pub trait WitnessService: std::marker::Send + std::marker::Sync + 'static {
+        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
+        async fn add_checkpoint(
+            &self,
+            request: tonic::Request<super::AddCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Status,
+        >;
+        /// Shows this agency the log entries about its own syncs, releases and evaluations.
+        async fn show_entries(
+            &self,
+            request: tonic::Request<super::ShowEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct WitnessServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> WitnessServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for WitnessServiceServer<T>
+    where
+        T: WitnessService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.WitnessService/AddCheckpoint" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddCheckpointSvc<T: WitnessService>(pub Arc<T>);
+                    impl<
+                        T: WitnessService,
+                    > tonic::server::UnaryService<super::AddCheckpointRequest>
+                    for AddCheckpointSvc<T> {
+                        type Response = super::AddCheckpointResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddCheckpointRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WitnessService>::add_checkpoint(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddCheckpointSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.WitnessService/ShowEntries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ShowEntriesSvc<T: WitnessService>(pub Arc<T>);
+                    impl<
+                        T: WitnessService,
+                    > tonic::server::UnaryService<super::ShowEntriesRequest>
+                    for ShowEntriesSvc<T> {
+                        type Response = super::ShowEntriesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ShowEntriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WitnessService>::show_entries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ShowEntriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for WitnessServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.WitnessService";
+    impl<T> tonic::server::NamedService for WitnessServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
