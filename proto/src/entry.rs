@@ -235,8 +235,9 @@ mod tests {
         ]
     }
 
-    const GOLDEN_EVENTS: &str = "";
-    const GOLDEN: &str = "ac77fce835e76577e81cee611f1f6df9075e21624bbca9d2adc03affc2cdd028";
+    const GOLDEN_EVENTS: &str =
+        "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
+    const GOLDEN: &str = "c9dfac9b3c2c8cf3d1fee16c5c27e350fa219076809b9286cdea8dd900e8d285";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
