@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::{
     csv_source::{CERTIFICATE_KIND, CERTIFICATE_LEVEL, Column},
+    disclosure::policy::DisclosurePolicy,
     flag_config::FlagConfig,
     flag_rule::FlagRule,
     identifier::IdentifierType,
@@ -49,6 +50,8 @@ pub struct DatasetConfig {
     pub flags: Vec<FlagConfig>,
     /// In the dataset that says who lives together.
     pub household: Option<HouseholdConfig>,
+    /// What of a watch dataset's people may be disclosed to officers; nothing without it.
+    pub disclosure: Option<DisclosurePolicy>,
 }
 
 /// What a file's bytes mean.
@@ -203,6 +206,10 @@ impl DatasetConfig {
             }
         }
         self.region.as_ref().map_or(Ok(()), RegionConfig::check)?;
+        if self.kind == DatasetKind::CrossCheck && self.disclosure.is_some() {
+            return Err("only watch datasets have subjects to disclose; remove `disclosure`".into());
+        }
+        self.disclosure.as_ref().map_or(Ok(()), DisclosurePolicy::check)?;
         let identifier = &self.identifier;
         let countries = [&identifier.country, &identifier.country_column];
         let countries = countries.into_iter().flatten().count();

@@ -14,10 +14,12 @@ use tokio::{
 
 use crate::{
     base::Base,
+    bitset::Bitset,
     clock::{Clock, later},
     link::Arrival,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     rows::{Rows, RowsError},
     status::StatusBoard,
 };
@@ -35,6 +37,8 @@ pub struct Supply {
     pub status: Arc<StatusBoard>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
+    /// Where subjects are looked for.
+    pub routing: Arc<Routing>,
     /// The time.
     pub clock: Clock,
     /// From the epoch's links.
@@ -124,9 +128,9 @@ impl Filling {
         self.contents.subscribe()
     }
 
-    /// Lays the base out for rules.
-    pub(crate) fn lay_out(&mut self) {
-        self.base.lay_out();
+    /// Subjects of whom anything was learnt since this was last asked.
+    pub(crate) fn take_touched(&mut self) -> Bitset {
+        self.base.take_touched()
     }
 
     /// Makes these part of the base before anybody releases them.

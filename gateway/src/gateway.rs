@@ -40,6 +40,7 @@ use crate::{
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
 };
@@ -98,6 +99,8 @@ impl Gateway {
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
+            connections: Arc::default(),
+            routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),

@@ -53,25 +53,16 @@ impl Regions {
     /// # Errors
     /// [`RegionsError`].
     pub fn parse(text: &str) -> Result<Self, RegionsError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-        let fault = |line, what: &str| RegionsError { line, what: what.to_owned() };
-        let header = reader.headers().map_err(|_| fault(1, "the header cannot be read"))?;
-        if header.iter().ne(COLUMNS) {
-            return Err(fault(1, &format!("the header must be {}", COLUMNS.join(","))));
+        let fault = |line, what: String| RegionsError { line, what };
+        let mut lines = (1..).zip(text.trim_start_matches('\u{feff}').lines());
+        if lines.next().is_none_or(|(_, header)| cells(header).ne(COLUMNS)) {
+            return Err(fault(1, format!("the header must be {}", COLUMNS.join(","))));
         }
         let mut regions = Self::default();
-        for record in reader.into_records() {
-            let record = record.map_err(|error| {
-                let line = error.position().map_or(0, csv::Position::line);
-                fault(line, &format!("a region has {} cells", COLUMNS.len()))
-            })?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let (code, region) =
-                region(&record, line).map_err(|what| RegionsError { line, what })?;
+        for (line, text) in lines.filter(|(_, text)| !text.trim().is_empty()) {
+            let (code, region) = region(text, line).map_err(|what| fault(line, what))?;
             if let Some(other) = regions.0.insert(code, region) {
-                return Err(fault(line, &format!("the code is in line {} already", other.line)));
+                return Err(fault(line, format!("the code is in line {} already", other.line)));
             }
         }
         regions.check_mergers()?;
@@ -143,24 +134,30 @@ fn prefixes(code: &str) -> impl DoubleEndedIterator<Item = &str> {
     LEVELS.into_iter().rev().filter_map(|digits| code.get(..digits))
 }
 
-fn region(record: &csv::StringRecord, line: u64) -> Result<(String, Region), String> {
-    let cell = |column: usize| record.get(column).unwrap_or_default();
-    let filled = |column: usize| Some(cell(column)).filter(|text| !text.is_empty());
-    let code = code(cell(0)).ok_or("`code` must be 6, 9 or 12 digits")?;
-    let (Some(zh), Some(en)) = (filled(1), filled(2)) else {
+/// No name has a comma or a quote in it, so none needs quoting.
+fn cells(line: &str) -> impl Iterator<Item = &str> {
+    line.split(',').map(str::trim)
+}
+
+fn region(text: &str, line: u64) -> Result<(String, Region), String> {
+    let cells: Vec<&str> = cells(text).collect();
+    let Ok([code, zh, en, from, until, into]) = <[&str; COLUMNS.len()]>::try_from(cells) else {
+        return Err(format!("a region has {} cells, and no cell a comma", COLUMNS.len()));
+    };
+    if text.contains('"') {
+        return Err("leave the quotes out".into());
+    }
+    if zh.is_empty() || en.is_empty() {
         return Err("a region needs a name in both languages, `zh` and `en`".into());
-    };
-    let date = |column: usize| {
-        let parsed = filled(column).map(str::parse::<Date>).transpose();
-        parsed.map_err(|_| format!("`{}` must be a date like 2013-02-20", COLUMNS[column]))
-    };
-    let (from, until) = (date(3)?, date(4)?);
+    }
+    let code = self::code(code, "code")?;
+    let (from, until) = (date(from, "valid_from")?, date(until, "valid_until")?);
     if from.zip(until).is_some_and(|(from, until)| until < from) {
         return Err("`valid_until` must not be before `valid_from`".into());
     }
-    let merged_into = match filled(5) {
-        Some(into) => Some(self::code(into).ok_or("`merged_into` must be 6, 9 or 12 digits")?),
-        None => None,
+    let merged_into = match into {
+        "" => None,
+        into => Some(self::code(into, "merged_into")?),
     };
     if merged_into.is_some() && until.is_none() {
         return Err("a merged region needs `valid_until`, its last day".into());
@@ -169,9 +166,14 @@ fn region(record: &csv::StringRecord, line: u64) -> Result<(String, Region), Str
     Ok((code, Region { line, name, until, merged_into }))
 }
 
-fn code(text: &str) -> Option<String> {
+fn date(text: &str, column: &str) -> Result<Option<Date>, String> {
+    let date = Some(text).filter(|text| !text.is_empty()).map(str::parse).transpose();
+    date.map_err(|_| format!("`{column}` must be a date like 2013-02-20"))
+}
+
+fn code(text: &str, column: &str) -> Result<String, String> {
     let well = LEVELS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    well.then(|| text.to_owned())
+    if well { Ok(text.to_owned()) } else { Err(format!("`{column}` must be 6, 9 or 12 digits")) }
 }
 
 #[cfg(test)]
@@ -235,11 +237,12 @@ code,zh,en,valid_from,valid_until,merged_into
             assert!(at == line && text.contains(what), "line {at}: {text}");
         };
         told("code,zh", "zh,code", 1, "code,zh,en");
-        told("320104,", "32010,", 3, "6, 9 or 12 digits");
+        told("320104,", "32010,", 3, "`code` must be 6, 9 or 12 digits");
         told("Qinhuai District", "", 3, "`zh` and `en`");
         told("2013-02-20", "2013-02-30", 4, "`valid_from` must be a date");
         told("Community,,", "Community,2014-01-01,2013-01-01", 5, "before `valid_from`");
         told("Yi Community,,,", "Yi Community,,,,", 5, "6 cells");
+        told("乙社区", "\"乙社区\"", 5, "quotes");
         told(",320106\n", ",320\n", 6, "`merged_into` must be");
         told(",320106\n", ",320199\n", 6, "no line of its own");
         told("2013-02-19,320104\n", ",320104\n", 2, "needs `valid_until`");

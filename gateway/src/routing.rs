@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use proto::region_code::RegionCode;
 
 use crate::{
+    authorise::{Officer, Role},
     region::{self, SubjectRegions},
     regions::Regions,
 };
@@ -48,6 +49,16 @@ impl Routing {
         Self { regions, offices: offices.into_iter().collect() }
     }
 
+    /// The same for registered officers.
+    ///
+    /// # Panics
+    /// If an officer's region was not checked.
+    pub fn of_officers(regions: Regions, officers: &[Officer]) -> Self {
+        let takes_cases = |role: &Role| matches!(role, Role::Caseworker | Role::Supervisor);
+        let offices = officers.iter().filter(|officer| officer.roles.iter().any(takes_cases));
+        Self::new(regions, offices.map(|officer| officer.region.parse().expect("checked before")))
+    }
+
     /// What regions are called.
     pub fn regions(&self) -> &Regions {
         &self.regions
@@ -60,9 +71,8 @@ impl Routing {
         let known = known.into_iter().filter(|(region, _)| *region != 0);
         let mut routes: Vec<Route> =
             known.map(|(region, how)| self.by(&region::text(region), how, on)).collect();
-        let particular = |route: &Route| {
-            route.office.as_ref().is_some_and(|office| !office.as_str().is_empty())
-        };
+        let particular =
+            |route: &Route| route.office.as_ref().is_some_and(|office| !office.as_str().is_empty());
         match routes.iter().position(particular) {
             Some(first) => routes.swap_remove(first),
             None if routes.is_empty() => {
@@ -84,7 +94,8 @@ impl Routing {
 
     fn by(&self, code: &str, how: How, on: Date) -> Route {
         let place = self.regions.in_force(code, on);
-        let place: RegionCode = place.parse().expect("codes of subjects and of the file are digits");
+        let place: RegionCode =
+            place.parse().expect("codes of subjects and of the file are digits");
         Route { office: self.office(&place).cloned(), place, how }
     }
 }
@@ -168,7 +179,10 @@ mod tests {
 
     fn any_code() -> impl Strategy<Value = String> {
         // Few digits, so that prefixes meet.
-        (prop::sample::select(vec![0_usize, 2, 4, 6, 9, 12]), "[3][2][01][1][12][1][1][1][12][1][1][12]")
+        (
+            prop::sample::select(vec![0_usize, 2, 4, 6, 9, 12]),
+            "[3][2][01][1][12][1][1][1][12][1][1][12]",
+        )
             .prop_map(|(digits, code)| code[..digits].to_owned())
     }
 

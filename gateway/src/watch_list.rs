@@ -61,7 +61,7 @@ impl WatchList {
 
     /// Whether a subject is listed, as far as is known.
     pub fn lists(&self, subject: u32) -> bool {
-        self.regions.contains_key(&subject)
+        self.columns.listed().is_some_and(|listed| listed.get(subject as usize))
     }
 
     /// Where a listed subject lives and is registered.
