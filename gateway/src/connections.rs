@@ -4,19 +4,21 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use proto::name::AgencyId;
-use tokio::sync::watch;
 use tonic::transport::Channel;
 
 /// The connections of all agencies.
+#[derive(Default)]
 pub struct Connections {
     /// The last of an agency's connections is used.
     channels: Mutex<BTreeMap<AgencyId, Vec<(u64, Channel)>>>,
-    /// How many there have been.
-    made: watch::Sender<u64>,
+    made: AtomicU64,
 }
 
 /// A connection that can be used; no longer, once this is dropped.
@@ -26,32 +28,17 @@ pub struct Connection {
     number: u64,
 }
 
-impl Default for Connections {
-    fn default() -> Self {
-        Self { channels: Mutex::default(), made: watch::Sender::new(0) }
-    }
-}
-
 impl Connections {
     /// Notes that an agency's adapter is connected.
     pub fn connect(self: &Arc<Self>, agency: &AgencyId, channel: Channel) -> Connection {
-        let mut number = 0;
-        self.made.send_modify(|made| {
-            *made += 1;
-            number = *made;
-            self.lock().entry(agency.clone()).or_default().push((number, channel));
-        });
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        self.lock().entry(agency.clone()).or_default().push((number, channel));
         Connection { connections: self.clone(), agency: agency.clone(), number }
     }
 
     /// The way to an agency's adapter, if it is connected.
     pub fn channel(&self, agency: &AgencyId) -> Option<Channel> {
         self.lock().get(agency)?.last().map(|(_, channel)| channel.clone())
-    }
-
-    /// Changes whenever an adapter was connected.
-    pub fn made(&self) -> watch::Receiver<u64> {
-        self.made.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Vec<(u64, Channel)>>> {
@@ -75,14 +62,10 @@ mod tests {
     async fn the_last_connection_is_used_until_it_ends() {
         let agency: AgencyId = "hotline".parse().expect("a name");
         let connections = Arc::new(Connections::default());
-        let mut made = connections.made();
         let channel = || Channel::from_static("http://[::1]:1").connect_lazy();
         assert!(connections.channel(&agency).is_none());
         let first = connections.connect(&agency, channel());
-        assert!(made.has_changed().expect("open"));
-        made.mark_unchanged();
         let second = connections.connect(&agency, channel());
-        assert!(made.has_changed().expect("open"));
         drop(second);
         assert!(connections.channel(&agency).is_some(), "the first is still there");
         drop(first);

@@ -274,7 +274,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "d909f288aec2314b0b3213a94e5bc69bbba8625004f444ecd5fa69bf72cb3d17";
+    const GOLDEN: &str = "19d42dd41fc729b260d4d57a54c90cbb498f1f38e4dc6aaed10477ec851238e7";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {

@@ -14,7 +14,7 @@ use proto::{
     wire::{self, hotline_service_client::HotlineServiceClient},
 };
 use sqlx::SqlitePool;
-use tokio::{sync::Notify, time::timeout};
+use tokio::time::{sleep, timeout};
 use tonic::transport::Channel;
 
 use super::returns::{self, ReturnedOrder, ReturnsError};
@@ -27,6 +27,8 @@ use crate::{
     wire_alert,
 };
 
+/// How often it is looked whether orders were returned.
+const LOOK: Duration = Duration::from_secs(2);
 /// Deadline of a call.
 const DEADLINE: Duration = Duration::from_secs(15);
 
@@ -40,8 +42,6 @@ pub struct Carrying {
     pub recorder: Recorder,
     /// The scope of what is sent.
     pub epochs: Arc<LiveEpochs>,
-    /// Told when another order was returned.
-    pub returned: Arc<Notify>,
 }
 
 /// Why an order is still here.
@@ -58,19 +58,13 @@ enum Problem {
 impl Carrying {
     /// Never returns; dropped when the gateway stops.
     pub async fn run(self) {
-        let mut made = self.connections.made();
         let mut backoff = Backoff::default();
         loop {
-            made.mark_unchanged();
-            let settled = self.bring_all().await;
-            if settled {
+            if self.bring_all().await {
                 backoff = Backoff::default();
-            }
-            tokio::select! {
-                () = self.returned.notified() => {}
-                // The sender is among what this was made with.
-                _ = made.changed() => {}
-                () = backoff.wait(), if !settled => {}
+                sleep(LOOK).await;
+            } else {
+                backoff.wait().await;
             }
         }
     }

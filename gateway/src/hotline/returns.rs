@@ -7,6 +7,10 @@ use proto::{
     case_event::ReturnReason,
     name::{AgencyId, DatasetId},
 };
+use ring::{
+    error::Unspecified,
+    rand::{SecureRandom, SystemRandom},
+};
 use sqlx::{Row, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
 
 /// The table.
@@ -36,6 +40,23 @@ pub struct ReturnedOrder {
     pub reason: ReturnReason,
     /// When, to the second.
     pub at: Timestamp,
+}
+
+impl ReturnedOrder {
+    /// A return under an id of its own.
+    ///
+    /// # Errors
+    /// Where the system gives no random bytes.
+    pub fn new(
+        (agency, dataset): (AgencyId, DatasetId),
+        number: u64,
+        reason: ReturnReason,
+        at: Timestamp,
+    ) -> Result<Self, Unspecified> {
+        let mut id = [0; 16];
+        SystemRandom::new().fill(&mut id)?;
+        Ok(Self { id, agency, dataset, number, reason, at })
+    }
 }
 
 /// The store failed, or holds a row that we did not write.
@@ -131,4 +152,36 @@ fn order(row: &SqliteRow) -> Result<ReturnedOrder, ReturnsError> {
         reason: serde_json::from_str(&text("reason")?).map_err(|_| foreign())?,
         at: Timestamp::from_second(number("returned_at")?).map_err(|_| foreign())?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_return_waits_for_its_hotline_until_it_is_delivered() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let pool = crate::database::open(&directory.path().join("store")).await.expect("opens");
+        let hotline = |agency: &str| -> (AgencyId, DatasetId) {
+            (agency.parse().expect("a name"), "work_order".parse().expect("a name"))
+        };
+        let returned = |agency: &str, number: u64| {
+            let at = Timestamp::from_second(1_800_000_000).expect("a moment");
+            let reason = ReturnReason::MovedAway;
+            ReturnedOrder::new(hotline(agency), number, reason, at).expect("random bytes")
+        };
+        let orders = [returned("hotline", 12), returned("hotline", u64::MAX), returned("aid", 12)];
+        let mut transaction = pool.begin().await.expect("begun");
+        for order in &orders {
+            put(&mut transaction, order).await.expect("put");
+        }
+        assert!(waiting(&pool).await.expect("read").is_empty(), "together with the rest, or not");
+        transaction.commit().await.expect("committed");
+        assert_eq!(waiting(&pool).await.expect("read").len(), 2);
+        let mut of = of_hotline(&pool, &hotline("hotline")).await.expect("read");
+        of.sort_by_key(|order| order.number);
+        assert_eq!(of, orders[..2]);
+        delivered(&pool, &of).await.expect("forgotten");
+        assert_eq!(waiting(&pool).await.expect("read"), [hotline("aid")]);
+    }
 }
