@@ -166,6 +166,7 @@ impl Gateway {
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
+            regions: Arc::new(self.config.regions),
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,

@@ -101,6 +101,7 @@ mod tests {
         let adapters = [
             "AdapterService",
             "DiscloserService",
+            "HotlineService",
             "KeyHolderService",
             "RequesterService",
             "WitnessService",

@@ -2612,6 +2612,9 @@ pub struct Alert {
     /// Whether the quorum of witnesses has cosigned the log with the entry of the last change in it.
     #[prost(bool, tag = "13")]
     pub witnessed: bool,
+    /// What the region is called; absent where the gateway's file of regions does not name it.
+    #[prost(message, optional, tag = "14")]
+    pub region_label: ::core::option::Option<Label>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AlertFilter {
