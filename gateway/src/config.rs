@@ -23,6 +23,7 @@ use serde::Deserialize;
 use crate::{
     accepted_manifest,
     authorise::Officer,
+    notify::{self, target_file::FileTarget},
     regions::Regions,
     tls_in_force::{TlsFiles, TlsInForce},
 };
@@ -51,6 +52,8 @@ pub struct Config {
     pub officers: Vec<Officer>,
     /// What regions are called, and which were merged.
     pub regions: Regions,
+    /// Who is told that a case waits.
+    pub targets: Vec<notify::target::Target>,
 }
 
 /// One adapter to dial.
@@ -75,6 +78,8 @@ struct File {
     adapters: Vec<FileAdapter>,
     #[serde(rename = "officer", default)]
     officers: Vec<Officer>,
+    #[serde(default)]
+    notify: Vec<FileTarget>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +120,7 @@ impl Config {
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
             regions: regions.unwrap_or_default(),
+            targets: notify::target::read(file.notify, directory)?,
             manifest,
             manifest_path,
             version: HexBytes(*blake3::hash(own.as_bytes()).as_bytes()),

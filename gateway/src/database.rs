@@ -12,11 +12,15 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{alerts, case::cases, hotline::returns};
+use crate::{alerts, case::cases, hotline::returns, notify::outbox};
 
 /// The schemas in the order in which files get them.
-const SCHEMAS: &[(&str, &str)] =
-    &[("alerts", alerts::SCHEMA), ("cases", cases::SCHEMA), ("returned orders", returns::SCHEMA)];
+const SCHEMAS: &[(&str, &str)] = &[
+    ("alerts", alerts::SCHEMA),
+    ("cases", cases::SCHEMA),
+    ("outbox", outbox::SCHEMA),
+    ("returned orders", returns::SCHEMA),
+];
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -193,6 +193,20 @@ mod tests {
             Act::DatasetsListed { count: 32 },
             Act::GrantsListed { count: 90 },
             Act::EpochsListed { count: 2 },
+            Act::NotificationSent {
+                notification: HexBytes([2; 16]),
+                target: name("street-desk"),
+                alerts: vec![alert()],
+                attempt: 1,
+            },
+            Act::NotificationParked {
+                notification: HexBytes([2; 16]),
+                target: name("street-desk"),
+            },
+            Act::NotificationsListed { count: 3 },
+            Act::NotificationsRetried { count: 2 },
+            Act::ScreeningRead { date: jiff::civil::date(2026, 11, 27), digest },
+            Act::StatisticsRead { month: jiff::civil::date(2026, 10, 1), digest },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
             Act::DisclosureRequested {
@@ -274,7 +288,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "19d42dd41fc729b260d4d57a54c90cbb498f1f38e4dc6aaed10477ec851238e7";
+    const GOLDEN: &str = "dc293e24614b14c0d5a482a5c61c5e14c57e5b1584786d39fc480394ba3e7d4b";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
