@@ -1,4 +1,4 @@
-//! What the store of sealed rows holds of one dataset, and what its bytes mean.
+//! What the store of sealed rows holds of one dataset, what its bytes mean, and in which runs they are.
 //!
 //! Rows of another epoch or of another schema are as good as none: a tag of this epoch that is not
 //! found among them would read as "not listed".
@@ -13,6 +13,11 @@ use proto::{
     wire,
 };
 
+use super::run::Listed;
+
+/// Bytes of a run in the list.
+const RUN: usize = 8 + 8 + 4 + 32;
+
 /// What the store holds of one dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
@@ -22,19 +27,26 @@ pub struct Held {
     pub as_of: Timestamp,
     /// How many rows.
     pub rows: u64,
-    /// Which table has them: a snapshot is written beside the old rows.
-    pub(crate) generation: u64,
     /// What the rows' bytes mean.
-    pub(crate) meaning: Meaning,
+    pub(super) meaning: Meaning,
+}
+
+/// What the file `held` of a dataset says: one file, replaced at once, so that cursor and rows move
+/// together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contents {
+    pub held: Held,
+    /// The newest first: what it says of a tag counts.
+    pub runs: Vec<Listed>,
 }
 
 /// BLAKE3 of the scope and the schema under which rows were sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Meaning([u8; 32]);
+pub(super) struct Meaning([u8; 32]);
 
 impl Meaning {
     /// Of a dataset's rows in a scope.
-    pub(crate) fn of(scope: &Scope, schema: &DatasetSchema) -> Self {
+    pub(super) fn of(scope: &Scope, schema: &DatasetSchema) -> Self {
         let kind = match schema.kind {
             DatasetKind::Watch => wire::DatasetKind::Watch,
             DatasetKind::CrossCheck => wire::DatasetKind::CrossCheck,
@@ -57,29 +69,56 @@ impl Meaning {
     }
 }
 
-impl Held {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.cursor.log.to_vec();
-        bytes.extend_from_slice(&self.cursor.version.to_be_bytes());
-        bytes.extend_from_slice(&self.meaning.0);
-        bytes.extend_from_slice(&self.as_of.as_microsecond().to_be_bytes());
-        bytes.extend_from_slice(&self.rows.to_be_bytes());
-        bytes.extend_from_slice(&self.generation.to_be_bytes());
+impl Contents {
+    /// The file's bytes: every field in order, big-endian, and BLAKE3 of them.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let held = &self.held;
+        let mut bytes = held.cursor.log.to_vec();
+        bytes.extend_from_slice(&held.cursor.version.to_be_bytes());
+        bytes.extend_from_slice(&held.meaning.0);
+        bytes.extend_from_slice(&held.as_of.as_microsecond().to_be_bytes());
+        bytes.extend_from_slice(&held.rows.to_be_bytes());
+        for run in &self.runs {
+            bytes.extend_from_slice(&run.number.to_be_bytes());
+            bytes.extend_from_slice(&run.rows.to_be_bytes());
+            bytes.extend_from_slice(&run.width.to_be_bytes());
+            bytes.extend_from_slice(&run.index);
+        }
+        let checksum = blake3::hash(&bytes);
+        bytes.extend_from_slice(checksum.as_bytes());
         bytes
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// Nothing where these are not bytes that were written.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (bytes, checksum) = bytes.split_last_chunk::<32>()?;
+        if *blake3::hash(bytes).as_bytes() != *checksum {
+            return None;
+        }
         let (log, rest) = bytes.split_first_chunk::<16>()?;
         let (version, rest) = rest.split_first_chunk::<4>()?;
         let (meaning, rest) = rest.split_first_chunk::<32>()?;
-        let (numbers, []) = rest.as_chunks::<8>() else { return None };
-        let [as_of, rows, generation] = *numbers else { return None };
-        Some(Self {
+        let (as_of, rest) = rest.split_first_chunk::<8>()?;
+        let (rows, rest) = rest.split_first_chunk::<8>()?;
+        let (runs, []) = rest.as_chunks::<RUN>() else { return None };
+        let held = Held {
             cursor: Cursor { log: *log, version: u32::from_be_bytes(*version) },
-            as_of: Timestamp::from_microsecond(i64::from_be_bytes(as_of)).ok()?,
-            rows: u64::from_be_bytes(rows),
-            generation: u64::from_be_bytes(generation),
+            as_of: Timestamp::from_microsecond(i64::from_be_bytes(*as_of)).ok()?,
+            rows: u64::from_be_bytes(*rows),
             meaning: Meaning(*meaning),
-        })
+        };
+        Some(Self { held, runs: runs.iter().map(run).collect::<Option<_>>()? })
     }
+}
+
+fn run(bytes: &[u8; RUN]) -> Option<Listed> {
+    let (number, rest) = bytes.split_first_chunk::<8>()?;
+    let (rows, rest) = rest.split_first_chunk::<8>()?;
+    let (width, index) = rest.split_first_chunk::<4>()?;
+    Some(Listed {
+        number: u64::from_be_bytes(*number),
+        rows: u64::from_be_bytes(*rows),
+        width: u32::from_be_bytes(*width),
+        index: index.try_into().ok()?,
+    })
 }

@@ -1,48 +1,84 @@
-//! Sealed rows with their cursors, on disk (redb): one commit moves both.
+//! Sealed rows with their cursors, on disk: immutable runs in tag order, and for every dataset one file
+//! that lists them beside the cursor.
 //!
-//! Owns staging of snapshots and application of deltas. Cannot open a row: it holds no secrets.
+//! Owns staging of snapshots and application of deltas. Cannot open a row: it holds no secrets. Below it
+//! are `run` (one file of rows), `dataset` (a directory of them and its list), `delta`, `staging` and
+//! `lookups`.
 
-use std::{path::Path, sync::Arc};
+mod dataset;
+mod delta;
+mod held;
+mod lookups;
+mod run;
+mod staging;
+#[cfg(test)]
+mod tests;
 
-use jiff::Timestamp;
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
 use proto::{
-    group, name::DatasetId, person_secret::LookupTag, schema::DatasetSchema, scope::Scope, wire,
+    name::DatasetId, person_secret::LookupTag, schema::DatasetSchema, scope::Scope,
+    sealed_row::SEAL_OVERHEAD,
 };
-use redb::{
-    Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata,
-    TableDefinition, TableHandle,
-};
+use tokio::sync::watch;
 
+use self::{
+    dataset::{Dataset, on},
+    delta::NONCE_LEN,
+    held::{Contents, Meaning},
+    run::TAG,
+};
 use crate::{
-    held::Meaning,
-    row_file::{RowFile, durable},
+    disk::{Disk, LocalDisk},
     sync::VerifiedBatch,
 };
 
-pub use crate::held::Held;
+pub use self::{
+    held::Held,
+    lookups::{Lookups, RowReader},
+    staging::Staging,
+};
 
-/// Dataset to [`Held`], encoded.
-const HELD: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("held");
-
-/// The store.
+/// The store of one epoch.
 #[derive(Clone)]
-pub struct Rows {
-    file: Arc<RowFile>,
+pub struct Rows(Arc<Inner>);
+
+struct Inner {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
     scope: Scope,
+    datasets: Mutex<HashMap<DatasetId, Arc<Dataset>>>,
+    damages: watch::Sender<()>,
+    _lock: Box<dyn Send + Sync>,
 }
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RowsError {
     /// The disk is full or failing.
-    #[error("the store of sealed rows: {0}")]
-    Engine(#[from] redb::Error),
-    /// Bytes that we did not write.
-    #[error(
-        "the store of sealed rows says of {0} what we did not write: move the file away, and \
-         everything in it is sent again"
-    )]
-    Foreign(String),
+    #[error("the store of sealed rows: {}: {error}", path.display())]
+    Disk {
+        /// Which file or directory.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Another process has it open.
+    #[error("another process holds {}: stop the other gateway first", .0.display())]
+    Locked(PathBuf),
+    /// Bytes that are not those that were written. Asking again mends it: everything is sent again.
+    #[error("the sealed rows of {dataset} are not what was written: {what}")]
+    Damaged {
+        /// Whose rows.
+        dataset: DatasetId,
+        /// Which file, and what is wrong.
+        what: String,
+    },
     /// What arrived does not fit what is held by now; asking again mends it.
     #[error("another transfer of {0} came in between")]
     Overtaken(DatasetId),
@@ -57,94 +93,78 @@ pub enum Changed {
     Tags(Vec<LookupTag>),
 }
 
-/// A snapshot being written where no reader looks.
-pub struct Staging {
-    rows: Rows,
-    dataset: DatasetId,
-    meaning: Meaning,
-    generation: u64,
-    ticket: u64,
-}
-
-/// One dataset's rows at one moment.
-pub struct RowReader {
-    as_of: Option<Timestamp>,
-    table: Option<ReadOnlyTable<&'static [u8; 16], &'static [u8]>>,
-}
-
 type Result<T> = std::result::Result<T, RowsError>;
 
-fn table(name: &str) -> TableDefinition<'_, &'static [u8; 16], &'static [u8]> {
-    TableDefinition::new(name)
-}
-
-fn table_name(dataset: &DatasetId, generation: u64) -> String {
-    format!("rows {dataset} {generation}")
-}
-
-macro_rules! store {
-    ($result:expr) => {
-        $result.map_err(|error| RowsError::Engine(error.into()))
-    };
-}
-
 impl Rows {
-    /// Opens or makes the store of one scope, and drops snapshots that a crash left unfinished.
+    /// Opens or makes the store of one scope, and drops what a crash left unfinished.
     ///
     /// # Errors
-    /// [`RowsError`], also where another process holds the file.
-    pub fn open(path: &Path, scope: &Scope) -> Result<Self> {
-        let rows = Self { file: Arc::new(RowFile::create(path)?), scope: scope.clone() };
-        rows.file.with(|database| {
-            let write = durable(database)?;
-            let mut live = vec!["held".to_owned()];
-            for entry in store!(store!(write.open_table(HELD))?.iter())? {
-                let (dataset, bytes) = store!(entry)?;
-                let foreign = || RowsError::Foreign(dataset.value().to_owned());
-                let held = Held::decode(bytes.value()).ok_or_else(foreign)?;
-                let dataset = dataset.value().parse().map_err(|_| foreign())?;
-                live.push(table_name(&dataset, held.generation));
-            }
-            let tables: Vec<_> = store!(write.list_tables())?.collect();
-            for orphan in tables {
-                if !live.iter().any(|name| name == orphan.name()) {
-                    store!(write.delete_table(orphan))?;
-                }
-            }
-            store!(write.commit())
-        })?;
-        Ok(rows)
+    /// [`RowsError`], also where another process holds the directory.
+    pub fn open(directory: &Path, scope: &Scope) -> Result<Self> {
+        Self::open_on(Arc::new(LocalDisk), directory, scope)
     }
 
-    /// What is held of a dataset, as far as it was sealed in this scope and under this schema.
+    pub(crate) fn open_on(disk: Arc<dyn Disk>, directory: &Path, scope: &Scope) -> Result<Self> {
+        let failed = on(directory);
+        disk.create_directory(directory).map_err(&failed)?;
+        if let Some(above) = directory.parent() {
+            disk.sync_directory(above).map_err(on(above))?;
+        }
+        let lock = directory.join("rows.lock");
+        let held = disk.lock(&lock).map_err(on(&lock))?.ok_or(RowsError::Locked(lock))?;
+        let damages = watch::Sender::new(());
+        let mut datasets = HashMap::new();
+        for name in disk.names(directory).map_err(&failed)? {
+            // The lock's name is no dataset's.
+            let Ok(id) = name.parse::<DatasetId>() else { continue };
+            let place = directory.join(&name);
+            let dataset = Dataset::open(disk.clone(), place, id.clone(), damages.clone())?;
+            datasets.insert(id, Arc::new(dataset));
+        }
+        let datasets = Mutex::new(datasets);
+        let (directory, scope) = (directory.to_owned(), scope.clone());
+        Ok(Self(Arc::new(Inner { disk, directory, scope, datasets, damages, _lock: held })))
+    }
+
+    /// What is held of a dataset, as far as it was sealed in this scope and under this schema. Nothing
+    /// once it was found to be damaged.
     ///
     /// # Errors
     /// [`RowsError`].
     pub fn held(&self, schema: &DatasetSchema) -> Result<Option<Held>> {
-        let held = self.file.with(|database| {
-            let read = store!(database.begin_read())?;
-            look_up(&store!(read.open_table(HELD))?, &schema.dataset)
-        })?;
-        let meaning = Meaning::of(&self.scope, schema);
-        Ok(held.filter(|held| held.meaning == meaning))
+        let shown = self.dataset(&schema.dataset)?.shown();
+        let undamaged = shown.contents.as_ref().filter(|_| shown.damage.is_none());
+        Ok(undamaged.map(|contents| contents.held).filter(|held| self.means(held, schema)))
     }
 
     /// A view of a dataset's rows as they are now.
     ///
     /// # Errors
-    /// [`RowsError`].
+    /// [`RowsError::Damaged`] until a snapshot is in the place of what was found to be damaged.
     pub fn reader(&self, schema: &DatasetSchema) -> Result<RowReader> {
-        let meaning = Meaning::of(&self.scope, schema);
-        self.file.with(|database| {
-            let read = store!(database.begin_read())?;
-            let held = look_up(&store!(read.open_table(HELD))?, &schema.dataset)?;
-            let Some(held) = held.filter(|held| held.meaning == meaning) else {
-                return Ok(RowReader::nothing());
-            };
-            let name = table_name(&schema.dataset, held.generation);
-            let table = store!(read.open_table(table(&name)))?;
-            Ok(RowReader { as_of: Some(held.as_of), table: Some(table) })
-        })
+        let dataset = self.dataset(&schema.dataset)?;
+        let shown = dataset.shown();
+        if !shown.contents.as_ref().is_some_and(|contents| self.means(&contents.held, schema)) {
+            return Ok(RowReader::nothing());
+        }
+        match shown.damage.clone() {
+            Some(what) => Err(RowsError::Damaged { dataset: dataset.id.clone(), what }),
+            None => Ok(RowReader::of(dataset, shown)),
+        }
+    }
+
+    /// Datasets that were found to be damaged and are not whole again, and what is wrong.
+    pub fn damaged(&self) -> Vec<(DatasetId, String)> {
+        let datasets = self.0.datasets.lock().expect("nobody panics while holding the datasets");
+        let damage = |dataset: &Arc<Dataset>| {
+            dataset.shown().damage.clone().map(|what| (dataset.id.clone(), what))
+        };
+        datasets.values().filter_map(damage).collect()
+    }
+
+    /// Rings whenever something is found to be damaged.
+    pub fn damages(&self) -> watch::Receiver<()> {
+        self.0.damages.subscribe()
     }
 
     /// Begins a snapshot. One of the same dataset that was begun before can no longer be finished.
@@ -152,20 +172,8 @@ impl Rows {
     /// # Errors
     /// [`RowsError`].
     pub fn stage(&self, schema: &DatasetSchema) -> Result<Staging> {
-        let dataset = schema.dataset.clone();
-        self.file.with(|database| {
-            let write = durable(database)?;
-            let held = look_up(&store!(write.open_table(HELD))?, &dataset)?;
-            let generation = held.map_or(1, |held| held.generation + 1);
-            let name = table_name(&dataset, generation);
-            store!(write.delete_table(table(&name)))?;
-            store!(write.open_table(table(&name)))?;
-            // Before the commit: an older transfer's frame waits for it, and is then refused.
-            let ticket = self.file.begin_snapshot(&dataset);
-            store!(write.commit())?;
-            let meaning = Meaning::of(&self.scope, schema);
-            Ok(Staging { rows: self.clone(), dataset, meaning, generation, ticket })
-        })
+        let meaning = Meaning::of(&self.0.scope, schema);
+        Staging::begin(self.dataset(&schema.dataset)?, meaning, width(schema))
     }
 
     /// Applies a delta and moves the cursor, in one commit.
@@ -173,147 +181,48 @@ impl Rows {
     /// # Errors
     /// [`RowsError`]; then nothing changed.
     pub fn apply(&self, schema: &DatasetSchema, delta: &VerifiedBatch) -> Result<(Held, Changed)> {
-        let meaning = Meaning::of(&self.scope, schema);
-        self.file.with(|database| {
-            let header = delta.header();
-            let write = durable(database)?;
-            let before = look_up(&store!(write.open_table(HELD))?, &header.dataset)?;
-            let continues = |held: &Held| {
-                held.meaning == meaning && header.from.is_some_and(|from| from == held.cursor)
-            };
-            let before = before.filter(continues);
-            let before = before.ok_or_else(|| RowsError::Overtaken(header.dataset.clone()))?;
-            let mut held = Held { cursor: header.to, as_of: header.as_of, ..before };
-            let mut changed = vec![];
-            {
-                let name = table_name(&header.dataset, held.generation);
-                let mut rows = store!(write.open_table(table(&name)))?;
-                for frame in delta.frames() {
-                    for (tag, row) in sealed_rows(frame) {
-                        store!(rows.insert(tag, row.as_slice()))?;
-                        changed.push(LookupTag(*tag));
-                    }
-                    for tag in group::tags(&frame.deleted_tags) {
-                        store!(rows.remove(&tag.0))?;
-                        changed.push(tag);
-                    }
-                }
-                held.rows = store!(rows.len())?;
-                let mut table = store!(write.open_table(HELD))?;
-                store!(table.insert(header.dataset.as_str(), held.encode().as_slice()))?;
+        let header = delta.header();
+        let dataset = self.dataset(&header.dataset)?;
+        let mut writing = dataset.lock_writing();
+        let shown = dataset.shown();
+        let before = shown.contents.as_ref().map(|contents| contents.held).filter(|held| {
+            let continues = header.from.is_some_and(|from| from == held.cursor);
+            continues && shown.damage.is_none() && self.means(held, schema)
+        });
+        let before = before.ok_or_else(|| RowsError::Overtaken(header.dataset.clone()))?;
+        let applied = delta::apply((&dataset, &shown), &mut writing, (delta, width(schema)));
+        let applied = applied.map_err(|error| {
+            dataset.clear(&writing);
+            match error {
+                RowsError::Damaged { what, .. } => dataset.damaged(&shown, what),
+                error => error,
             }
-            store!(write.commit())?;
-            Ok((held, Changed::Tags(changed)))
-        })
-    }
-}
-
-fn look_up(
-    table: &impl ReadableTable<&'static str, &'static [u8]>,
-    dataset: &DatasetId,
-) -> Result<Option<Held>> {
-    let bytes = store!(table.get(dataset.as_str()))?;
-    let foreign = || RowsError::Foreign(dataset.to_string());
-    bytes.map(|bytes| Held::decode(bytes.value()).ok_or_else(foreign)).transpose()
-}
-
-/// Key and value of every row in a frame of checked shape.
-fn sealed_rows(frame: &wire::SealedRowColumns) -> impl Iterator<Item = (&[u8; 16], Vec<u8>)> {
-    let tags = frame.tags.as_chunks::<16>().0;
-    let nonces = frame.nonces.as_chunks::<12>().0;
-    let width = frame.ciphertexts.len().checked_div(tags.len()).unwrap_or(1).max(1);
-    let ciphertexts = frame.ciphertexts.chunks_exact(width);
-    tags.iter()
-        .zip(nonces.iter().zip(ciphertexts))
-        .map(|(tag, (nonce, ciphertext))| (tag, [nonce.as_slice(), ciphertext].concat()))
-}
-
-impl Staging {
-    fn name(&self) -> String {
-        table_name(&self.dataset, self.generation)
-    }
-
-    /// Asked inside a transaction, of which there is one at a time.
-    fn is_current(&self) -> Result<()> {
-        if self.rows.file.is_staged(&self.dataset, self.ticket) {
-            Ok(())
-        } else {
-            Err(RowsError::Overtaken(self.dataset.clone()))
-        }
-    }
-
-    /// Writes a checked frame. Not durable on its own: until [`Staging::commit`] nothing counts.
-    ///
-    /// # Errors
-    /// [`RowsError`].
-    pub fn append(&self, frame: &wire::SealedRowColumns) -> Result<()> {
-        self.rows.file.with(|database| {
-            let mut write = store!(database.begin_write())?;
-            store!(write.set_durability(Durability::None))?;
-            self.is_current()?;
-            {
-                let mut rows = store!(write.open_table(table(&self.name())))?;
-                for (tag, row) in sealed_rows(frame) {
-                    store!(rows.insert(tag, row.as_slice()))?;
-                }
-            }
-            store!(write.commit())
-        })
-    }
-
-    /// Puts the snapshot in the old rows' place and moves the cursor, in one commit.
-    ///
-    /// # Errors
-    /// [`RowsError`]; then the old rows stay.
-    pub fn commit(self, snapshot: &VerifiedBatch) -> Result<(Held, Changed)> {
-        let header = snapshot.header();
-        let held = Held {
-            cursor: header.to,
-            as_of: header.as_of,
-            rows: snapshot.counts().0,
-            generation: self.generation,
-            meaning: self.meaning,
-        };
-        self.rows.file.with(|database| {
-            let write = durable(database)?;
-            self.is_current()?;
-            // A row that was lost on the way to the disk would read as "not listed".
-            if store!(store!(write.open_table(table(&self.name())))?.len())? != held.rows {
-                return Err(RowsError::Overtaken(self.dataset.clone()));
-            }
-            let old = {
-                let mut table = store!(write.open_table(HELD))?;
-                let old = look_up(&table, &self.dataset)?;
-                store!(table.insert(self.dataset.as_str(), held.encode().as_slice()))?;
-                old
-            };
-            if let Some(old) = old {
-                store!(write.delete_table(table(&table_name(&self.dataset, old.generation))))?;
-            }
-            store!(write.commit())
         })?;
-        Ok((held, Changed::All))
+        let held = Held { cursor: header.to, as_of: header.as_of, rows: applied.rows, ..before };
+        dataset.commit(&mut writing, Contents { held, runs: applied.runs }, applied.new)?;
+        Ok((held, Changed::Tags(applied.changed)))
+    }
+
+    fn means(&self, held: &Held, schema: &DatasetSchema) -> bool {
+        held.meaning == Meaning::of(&self.0.scope, schema)
+    }
+
+    fn dataset(&self, id: &DatasetId) -> Result<Arc<Dataset>> {
+        let mut datasets =
+            self.0.datasets.lock().expect("nobody panics while holding the datasets");
+        if let Some(dataset) = datasets.get(id) {
+            return Ok(dataset.clone());
+        }
+        let place = self.0.directory.join(id.as_str());
+        let dataset =
+            Dataset::open(self.0.disk.clone(), place, id.clone(), self.0.damages.clone())?;
+        let dataset = Arc::new(dataset);
+        datasets.insert(id.clone(), dataset.clone());
+        Ok(dataset)
     }
 }
 
-impl RowReader {
-    /// A view of no rows.
-    pub fn nothing() -> Self {
-        Self { as_of: None, table: None }
-    }
-
-    /// When the rows' source was last read; absent where none are held.
-    pub fn as_of(&self) -> Option<Timestamp> {
-        self.as_of
-    }
-
-    /// `nonce || ciphertext` of a row, or nothing where the dataset has none under this tag.
-    ///
-    /// # Errors
-    /// [`RowsError`].
-    pub fn get(&self, tag: LookupTag) -> Result<Option<Vec<u8>>> {
-        let Some(table) = &self.table else { return Ok(None) };
-        let row = store!(table.get(&tag.0))?;
-        Ok(row.map(|row| row.value().to_vec()))
-    }
+/// Bytes of a row in a run: tag, nonce and ciphertext.
+fn width(schema: &DatasetSchema) -> usize {
+    TAG + NONCE_LEN + schema.row_size() + SEAL_OVERHEAD
 }
