@@ -12,12 +12,14 @@ use jiff::Timestamp;
 use proto::{name::DatasetId, schema::DatasetKind, scope::Scope, subject::Subject};
 
 use crate::{
+    bitset::Bitset,
     catalogue::{Catalogue, DatasetNumber},
     data_line::DataLine,
     facts::{DatasetFacts, Facts, HouseholdFacts},
     households::Households,
     numbers::Numbers,
     region,
+    touched::Touched,
     watch_list::WatchList,
 };
 
@@ -27,7 +29,7 @@ pub struct Base {
     subjects: Numbers<Subject>,
     sources: Vec<Source>,
     households: Households,
-    households_changed: bool,
+    touched: Touched,
     /// Lines whose rows could not be read when they should have been, or not yet.
     unread: BTreeSet<DatasetNumber>,
 }
@@ -55,7 +57,7 @@ impl Base {
             subjects: Numbers::default(),
             sources,
             households: Households::default(),
-            households_changed: true,
+            touched: Touched::default(),
             unread,
         }
     }
@@ -116,6 +118,20 @@ impl Base {
         self.watch_lists().any(|(_, list)| list.lists(subject))
     }
 
+    /// Subjects whom no category lists.
+    pub fn unlisted(&self) -> Bitset {
+        let mut unlisted = Bitset::filled(self.subjects.len(), true);
+        for listed in self.watch_lists().filter_map(|(_, list)| list.columns.listed()) {
+            unlisted.and_not_with(listed);
+        }
+        unlisted
+    }
+
+    /// Subjects of whom, or of whose household, anything was learnt since this was last asked.
+    pub fn take_touched(&mut self) -> Bitset {
+        self.touched.take(&self.households)
+    }
+
     /// When a dataset's source was last read, as far as something was received.
     pub fn as_of(&self, number: DatasetNumber) -> Option<Timestamp> {
         match &self.sources[number] {
@@ -133,34 +149,6 @@ impl Base {
         })
     }
 
-    /// When the next dataset goes stale if nothing arrives.
-    pub fn next_stale(&self, now: Timestamp) -> Option<Timestamp> {
-        let fresh = (0..self.sources.len()).filter(|&number| self.is_fresh(number, now));
-        fresh.filter_map(|number| self.stale_at(number)).min()
-    }
-
-    /// Whether every category's list counts now, so that whoever is in none is not in the base.
-    pub fn knows_everybody(&self, now: Timestamp) -> bool {
-        self.watch_lists().all(|(number, _)| self.is_fresh(number, now))
-    }
-
-    /// Whether a dataset's answers count now.
-    pub fn is_fresh(&self, number: DatasetNumber, now: Timestamp) -> bool {
-        self.stale_at(number).is_some_and(|at| now < at)
-    }
-
-    fn stale_at(&self, number: DatasetNumber) -> Option<Timestamp> {
-        let within = self.catalogue.datasets[number].fresh_within;
-        self.as_of(number).map(|as_of| crate::clock::later(as_of, within))
-    }
-
-    /// Lays households out for rules, where they changed. Comes before [`Base::facts`].
-    pub fn lay_out(&mut self) {
-        if std::mem::take(&mut self.households_changed) {
-            self.households.lay_out(self.subjects.len());
-        }
-    }
-
     /// Everything rules may read, as of now.
     pub fn facts(&self, now: Timestamp) -> Facts<'_> {
         let fresh: Vec<bool> = (0..self.sources.len()).map(|n| self.is_fresh(n, now)).collect();
@@ -171,11 +159,9 @@ impl Base {
             },
             fresh,
         });
-        let layout = self.households.layout();
         let household = self.catalogue.household().map(|number| HouseholdFacts {
-            offsets: &layout.offsets,
-            members: &layout.members,
-            complete: &layout.complete,
+            members: self.households.members(),
+            complete: self.households.complete(),
             columns: self.member_columns(),
             fresh: fresh[number],
         });
@@ -197,7 +183,6 @@ impl Base {
                 Source::Line(line) => line.subjects.grow(self.subjects.len()),
             }
         }
-        let laid_out = self.households.layout().offsets.len();
-        self.households_changed |= laid_out != self.subjects.len() + 1;
+        self.touched.met(self.subjects.len());
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alert_id::AlertId,
+    case_event::CaseEvent,
+    contact::ContactField,
+    disclosure_request::{DisclosureId, LegalBasis, Purpose},
     fault::Reason,
     hex_bytes::HexBytes,
     name::{AgencyId, DatasetId, RuleId},
@@ -90,6 +93,15 @@ pub enum Act {
         state: AlertState,
         revision: u64,
     },
+    /// An event of a case, the `number`th since it began.
+    CaseChanged { alert: AlertId, number: u64, event: CaseEvent },
+    /// Cases are followed from here on. Their events that entries from `after` up to this one told of,
+    /// `after` included, never came about.
+    CasesFollowed { after: u64 },
+    /// A page of cases is shown.
+    CasesListed { alerts: Vec<AlertId> },
+    /// One case is shown with its history.
+    CaseRead { alert: AlertId },
     /// A page of alerts is shown.
     AlertsListed { alerts: Vec<AlertId> },
     /// One alert is shown with its explanation.
@@ -114,6 +126,49 @@ pub enum Act {
     LogRead { first: u64, end: u64 },
     /// A proof of one entry is shown, and the entry.
     ReceiptGiven { index: u64 },
+    /// An officer asks for the contact details of an alert's subject.
+    DisclosureRequested {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        dataset: DatasetId,
+        fields: Vec<ContactField>,
+        purpose: Purpose,
+        legal_basis: LegalBasis,
+        /// It is carried without an approver, and reviewed afterwards.
+        emergency: bool,
+        /// The request's digest.
+        request: HexBytes<32>,
+    },
+    /// Somebody else approves it.
+    DisclosureApproved { disclosure: DisclosureId, alert: AlertId, request: HexBytes<32> },
+    /// Somebody else refuses it.
+    DisclosureRefused { disclosure: DisclosureId, alert: AlertId },
+    /// It goes to the agency, which answers only where the witnessed log says this.
+    DisclosureCarried {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        dataset: DatasetId,
+        emergency: bool,
+        request: HexBytes<32>,
+        approvers: Vec<AgencyId>,
+    },
+    /// The agency answered; only the officer can open it.
+    DisclosureAnswered { disclosure: DisclosureId, alert: AlertId, agency: AgencyId },
+    /// The agency refused, or could not be asked in time.
+    DisclosureDeclined {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        reason: Reason,
+    },
+    /// The officer fetches the answer.
+    DisclosureCollected { disclosure: DisclosureId, alert: AlertId },
+    /// Somebody else reviewed an emergency.
+    DisclosureReviewed { disclosure: DisclosureId, alert: AlertId, finding: ReviewFinding },
+    /// Disclosures are shown.
+    DisclosuresListed { count: u64 },
     /// Calls were refused.
     CallsRefused { method: Option<MethodName>, reason: Reason, count: u64 },
 }
@@ -127,6 +182,16 @@ pub enum AlertState {
     Pending,
     Incomplete,
     Withdrawn,
+}
+
+/// What the review of an emergency came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewFinding {
+    /// It was one.
+    Justified,
+    /// It was none.
+    Unjustified,
 }
 
 /// A method of the protocol, `MatchService/ListAlerts`: one that exists, as who writes it makes sure.
@@ -162,7 +227,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 29] = [
+pub const WORDS: [&str; 42] = [
     "started",
     "stopping",
     "failed",
@@ -179,6 +244,10 @@ pub const WORDS: [&str; 29] = [
     "evaluations_relayed",
     "rules_run",
     "alert_changed",
+    "case_changed",
+    "cases_followed",
+    "cases_listed",
+    "case_read",
     "alerts_listed",
     "alert_read",
     "watch_opened",
@@ -191,6 +260,15 @@ pub const WORDS: [&str; 29] = [
     "epochs_listed",
     "log_read",
     "receipt_given",
+    "disclosure_requested",
+    "disclosure_approved",
+    "disclosure_refused",
+    "disclosure_carried",
+    "disclosure_answered",
+    "disclosure_declined",
+    "disclosure_collected",
+    "disclosure_reviewed",
+    "disclosures_listed",
     "calls_refused",
 ];
 
@@ -214,6 +292,10 @@ impl Act {
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
             Self::RulesRun { .. } => "rules_run",
             Self::AlertChanged { .. } => "alert_changed",
+            Self::CaseChanged { .. } => "case_changed",
+            Self::CasesFollowed { .. } => "cases_followed",
+            Self::CasesListed { .. } => "cases_listed",
+            Self::CaseRead { .. } => "case_read",
             Self::AlertsListed { .. } => "alerts_listed",
             Self::AlertRead { .. } => "alert_read",
             Self::WatchOpened { .. } => "watch_opened",
@@ -226,6 +308,15 @@ impl Act {
             Self::EpochsListed { .. } => "epochs_listed",
             Self::LogRead { .. } => "log_read",
             Self::ReceiptGiven { .. } => "receipt_given",
+            Self::DisclosureRequested { .. } => "disclosure_requested",
+            Self::DisclosureApproved { .. } => "disclosure_approved",
+            Self::DisclosureRefused { .. } => "disclosure_refused",
+            Self::DisclosureCarried { .. } => "disclosure_carried",
+            Self::DisclosureAnswered { .. } => "disclosure_answered",
+            Self::DisclosureDeclined { .. } => "disclosure_declined",
+            Self::DisclosureCollected { .. } => "disclosure_collected",
+            Self::DisclosureReviewed { .. } => "disclosure_reviewed",
+            Self::DisclosuresListed { .. } => "disclosures_listed",
             Self::CallsRefused { .. } => "calls_refused",
         }
     }
@@ -233,7 +324,15 @@ impl Act {
     /// The agencies whose data or keys it touches.
     pub fn agencies(&self) -> Vec<&AgencyId> {
         match self {
-            Self::SyncAccepted { agency, .. } | Self::ReleaseUsed { agency, .. } => vec![agency],
+            Self::SyncAccepted { agency, .. }
+            | Self::ReleaseUsed { agency, .. }
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
+            | Self::DisclosureRequested { agency, .. }
+            | Self::DisclosureCarried { agency, .. }
+            | Self::DisclosureAnswered { agency, .. }
+            | Self::DisclosureDeclined { agency, .. } => {
+                vec![agency]
+            }
             Self::GrantsCarried { grantee, .. } => vec![grantee],
             Self::EvaluationsRelayed { requester, holder, .. } => vec![requester, holder],
             _ => vec![],
@@ -243,9 +342,12 @@ impl Act {
     /// The datasets that it touches.
     pub fn datasets(&self) -> &[DatasetId] {
         match self {
-            Self::SyncAccepted { dataset, .. } | Self::ReleaseUsed { dataset, .. } => {
-                std::slice::from_ref(dataset)
-            }
+            Self::SyncAccepted { dataset, .. }
+            | Self::ReleaseUsed { dataset, .. }
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
+            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
+            | Self::DisclosureRequested { dataset, .. }
+            | Self::DisclosureCarried { dataset, .. } => std::slice::from_ref(dataset),
             Self::GrantsCarried { datasets, .. } => datasets,
             _ => &[],
         }
@@ -254,10 +356,21 @@ impl Act {
     /// The alerts that it changes or shows.
     pub fn alerts(&self) -> &[AlertId] {
         match self {
-            Self::AlertsListed { alerts } | Self::AlertsDelivered { alerts, .. } => alerts,
-            Self::AlertRead { alert } | Self::AlertChanged { alert, .. } => {
-                std::slice::from_ref(alert)
-            }
+            Self::AlertsListed { alerts }
+            | Self::AlertsDelivered { alerts, .. }
+            | Self::CasesListed { alerts } => alerts,
+            Self::AlertRead { alert }
+            | Self::AlertChanged { alert, .. }
+            | Self::CaseChanged { alert, .. }
+            | Self::CaseRead { alert }
+            | Self::DisclosureRequested { alert, .. }
+            | Self::DisclosureApproved { alert, .. }
+            | Self::DisclosureRefused { alert, .. }
+            | Self::DisclosureCarried { alert, .. }
+            | Self::DisclosureAnswered { alert, .. }
+            | Self::DisclosureDeclined { alert, .. }
+            | Self::DisclosureCollected { alert, .. }
+            | Self::DisclosureReviewed { alert, .. } => std::slice::from_ref(alert),
             _ => &[],
         }
     }

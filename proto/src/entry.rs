@@ -104,7 +104,10 @@ fn whole_milliseconds(at: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
     use crate::{
-        act::{AlertState, MethodName, WORDS},
+        act::{AlertState, MethodName, ReviewFinding, WORDS},
+        case_event::{AssistanceKind, CaseEvent, Deadline, Outcome, ReturnReason, Tier, Urgency},
+        contact::ContactField,
+        disclosure_request::{LegalBasis, Purpose},
         fault::Reason,
         hex_bytes::HexBytes,
     };
@@ -171,6 +174,10 @@ mod tests {
                 state: AlertState::Open,
                 revision: 8,
             },
+            Act::CaseChanged { alert: alert(), number: 1, event: CaseEvent::Waiting {} },
+            Act::CasesFollowed { after: 12 },
+            Act::CasesListed { alerts: vec![alert()] },
+            Act::CaseRead { alert: alert() },
             Act::AlertsListed { alerts: vec![alert()] },
             Act::AlertRead { alert: alert() },
             Act::WatchOpened { after: 8 },
@@ -183,11 +190,86 @@ mod tests {
             Act::EpochsListed { count: 2 },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
+            Act::DisclosureRequested {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                fields: vec![ContactField::Name, ContactField::Address],
+                purpose: Purpose::HomeVisit,
+                legal_basis: LegalBasis::StatutoryDuty,
+                emergency: false,
+                request: digest,
+            },
+            Act::DisclosureApproved { disclosure: log, alert: alert(), request: digest },
+            Act::DisclosureRefused { disclosure: log, alert: alert() },
+            Act::DisclosureCarried {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                emergency: true,
+                request: digest,
+                approvers: vec![name("zhao")],
+            },
+            Act::DisclosureAnswered { disclosure: log, alert: alert(), agency: name("tax") },
+            Act::DisclosureDeclined {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                reason: Reason::AgainstPolicy,
+            },
+            Act::DisclosureCollected { disclosure: log, alert: alert() },
+            Act::DisclosureReviewed {
+                disclosure: log,
+                alert: alert(),
+                finding: ReviewFinding::Unjustified,
+            },
+            Act::DisclosuresListed { count: 3 },
             Act::CallsRefused { method: Some(method()), reason: Reason::NotPermitted, count: 2 },
         ]
     }
 
-    const GOLDEN: &str = "ac77fce835e76577e81cee611f1f6df9075e21624bbca9d2adc03affc2cdd028";
+    /// One of every event of a case.
+    fn events() -> Vec<CaseEvent> {
+        let due_at = "2026-11-30T09:00:00Z".parse().expect("a time");
+        let (region, disclosure) = (name("320104002"), HexBytes([5; 16]));
+        vec![
+            CaseEvent::Opened { due_at },
+            CaseEvent::Waiting {},
+            CaseEvent::Suppressed { until: due_at },
+            CaseEvent::Routed { region, tier: Tier::Worker, due_at },
+            CaseEvent::Assigned { officer: name("li-na"), due_at },
+            CaseEvent::Acknowledged { due_at },
+            CaseEvent::Returned { reason: ReturnReason::MovedAway, tier: Tier::Street, due_at },
+            CaseEvent::Escalated { missed: Deadline::Visit, tier: Tier::District, due_at },
+            CaseEvent::HelpRequested {
+                agency: name("hotline"),
+                dataset: name("work_order"),
+                order: 12345,
+                urgency: Urgency::Emergency,
+            },
+            CaseEvent::JoinedTo { alert: name("AL-0123-ABCD-XYZ9") },
+            CaseEvent::OrderReturned {
+                dataset: name("work_order"),
+                order: 12345,
+                reason: ReturnReason::NotOurDuty,
+            },
+            CaseEvent::DisclosureAsked { disclosure },
+            CaseEvent::Disclosed { disclosure, emergency: false },
+            CaseEvent::Visited { on: jiff::civil::date(2026, 11, 27), due_at },
+            CaseEvent::ReliefFirst { kind: AssistanceKind::Money, papers_due_at: due_at },
+            CaseEvent::PapersCompleted {},
+            CaseEvent::AssistanceGiven { kind: AssistanceKind::TimeBank },
+            CaseEvent::OutcomeRecorded { outcome: Outcome::RigidExpenditure },
+            CaseEvent::Withdrawn {},
+            CaseEvent::Reopened { due_at },
+            CaseEvent::Closed { until: due_at },
+        ]
+    }
+
+    const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
+    const GOLDEN: &str = "d909f288aec2314b0b3213a94e5bc69bbba8625004f444ecd5fa69bf72cb3d17";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
@@ -203,6 +285,19 @@ mod tests {
             hash.update(&entry(Actor::Gateway, act).to_bytes());
         }
         assert_eq!(hash.finalize().to_hex().as_str(), GOLDEN);
+    }
+
+    #[test]
+    fn the_bytes_of_a_cases_events_never_change() {
+        let mut hash = blake3::Hasher::new();
+        for event in events() {
+            let act = Act::CaseChanged { alert: name("AL-0123-ABCD-XYZ9"), number: 7, event };
+            let entry = entry(Actor::Officer(name("li-na")), act);
+            let bytes = entry.to_bytes();
+            assert_eq!(Entry::parse(&bytes), Ok(entry));
+            hash.update(&bytes);
+        }
+        assert_eq!(hash.finalize().to_hex().as_str(), GOLDEN_EVENTS);
     }
 
     #[test]

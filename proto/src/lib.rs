@@ -6,9 +6,13 @@
 
 pub mod act;
 pub mod alert_id;
+pub mod case_event;
 pub mod checkpoint;
+pub mod contact;
 pub mod cosignature;
 pub mod cursor;
+pub mod disclosure;
+pub mod disclosure_request;
 pub mod edge;
 pub mod entry;
 pub mod envelope;
@@ -30,8 +34,11 @@ mod manifest_rules;
 pub mod merkle;
 pub mod name;
 pub mod note;
+pub mod officer_certificate;
+pub mod officer_key;
 pub mod person_secret;
 pub mod quorum;
+pub mod region_code;
 pub mod salt;
 pub mod schema;
 pub mod scope;

@@ -13,5 +13,6 @@ pub mod running;
 pub mod shared_key;
 pub mod source_files;
 pub mod staff_client;
+pub mod stubs;
 pub mod tap;
 pub mod world;

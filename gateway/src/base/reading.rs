@@ -95,6 +95,7 @@ impl Base {
         if let Source::Watch(list) = &mut self.sources[number] {
             concerned.extend(list.end(taking));
         }
+        self.touched.subjects(&concerned);
         let mut moved = Moved::default();
         for dataset in before {
             let lost = self.withdraw_uncovered(&dataset, &concerned);
@@ -167,35 +168,38 @@ impl Base {
         let read = |number: DatasetNumber, line: &mut DataLine| {
             let whose = &wanted[&number];
             let (subjects, members) = whose.of(line);
-            let reader = rows.reader(&catalogue.datasets[number].schema)?;
-            line.reopen_members(&members, &reader)?;
-            let households = if line.has_households() {
-                Some((subjects, reader))
-            } else {
+            let touched = whose.touched(&subjects, &members);
+            let read = || {
+                let reader = rows.reader(&catalogue.datasets[number].schema)?;
+                line.reopen_members(&members, &reader)?;
+                if line.has_households() {
+                    return Ok(Some((subjects, reader)));
+                }
                 line.reopen_subjects(&subjects, &reader)?;
                 whose.note(line, &reader);
-                None
+                Ok(None)
             };
-            Ok(households)
+            (touched, read())
         };
         let lines = wanted.keys().copied().collect();
         let people = wanted.values().map(|whose| whose.count(self.subjects.len())).max();
         let (mut result, mut moved) = (Ok(()), Moved::default());
-        for (number, read) in self.at_once(&lines, people.unwrap_or(0), read) {
-            let read = read.and_then(|households| match households {
-                Some((subjects, reader)) => {
-                    self.read_households(number, (&subjects, &reader), &mut moved)?;
-                    if let Source::Line(line) = &mut self.sources[number] {
-                        wanted[&number].note(line, &reader);
-                    }
-                    Ok(())
+        for (number, ((subjects, members), read)) in self.at_once(&lines, people.unwrap_or(0), read)
+        {
+            self.touched.subjects(&subjects);
+            self.touched.members(&members);
+            let whose = &wanted[&number];
+            let read = match read {
+                Ok(Some((subjects, reader))) => {
+                    self.read_households((number, whose), (&subjects, &reader), &mut moved)
                 }
-                None => Ok(()),
-            });
-            match (&wanted[&number], &read) {
-                (Whose::Changed(_), Ok(())) => drop(self.unread.remove(&number)),
-                (Whose::Entrusted(_), Ok(())) => {}
-                (_, Err(_)) => drop(self.unread.insert(number)),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match whose {
+                _ if read.is_err() => drop(self.unread.insert(number)),
+                Whose::Changed(_) => drop(self.unread.remove(&number)),
+                Whose::Entrusted(_) => {}
             }
             result = result.and(read);
         }
@@ -205,7 +209,7 @@ impl Base {
     /// Reads rows of the household dataset, some at a time: every member's secrets are in them.
     fn read_households(
         &mut self,
-        number: DatasetNumber,
+        (number, whose): (DatasetNumber, &Whose<'_>),
         (subjects, reader): (&Tagged, &RowReader),
         moved: &mut Moved,
     ) -> Result<(), RowsError> {
@@ -213,6 +217,9 @@ impl Base {
             let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
             let found = line.reopen_subjects(some, reader)?;
             self.replace_households(found, moved);
+        }
+        if let Source::Line(line) = &mut self.sources[number] {
+            whose.note(line, reader);
         }
         Ok(())
     }
@@ -223,6 +230,7 @@ impl Base {
         let Some(schema) = schema else { return };
         let mut entries = vec![];
         for (subject, household) in found {
+            self.touched.subjects(&[subject]);
             let (named, unnamed) = self.households.replace(subject, household);
             for (number, _) in &named {
                 moved.gone.remove(number);
@@ -259,6 +267,7 @@ impl Base {
         };
         let lines = moved.entrusted.keys().copied().collect();
         let people = moved.entrusted.values().map(Vec::len).max();
+        moved.entrusted.values().for_each(|members| self.touched.members(members));
         let mut result = Ok(());
         for (number, read) in self.at_once(&lines, people.unwrap_or(0), read) {
             if read.is_err() {
@@ -320,6 +329,15 @@ impl Whose<'_> {
                 (line.subjects.concerned(changed), line.members.concerned(changed))
             }
             Self::Entrusted(people) => (line.subjects.settle(people), vec![]),
+        }
+    }
+
+    /// Their numbers, as far as nobody has noted them yet.
+    fn touched(&self, subjects: &Tagged, members: &Tagged) -> (Vec<u32>, Vec<u32>) {
+        let numbers = |people: &Tagged| people.iter().map(|&(_, number)| number).collect();
+        match self {
+            Self::Changed(_) => (numbers(subjects), numbers(members)),
+            Self::Entrusted(_) => (vec![], vec![]),
         }
     }
 
