@@ -46,6 +46,7 @@ use crate::{
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
 };
@@ -108,6 +109,8 @@ impl Gateway {
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
+            connections: Arc::default(),
+            routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),
@@ -195,6 +198,7 @@ impl Gateway {
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
+            regions: Arc::new(self.config.regions),
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,
@@ -219,7 +223,12 @@ impl Gateway {
             orders,
             present: (self.present, self.pipeline.contents()),
         });
-        let desk = self.desk.run(self.pipeline.revision(), incoming, epochs.clone());
+        let desk = self.desk.run(
+            self.pipeline.revision(),
+            incoming,
+            self.pipeline.orders(),
+            epochs.clone(),
+        );
         let mut desk = tokio::spawn(desk);
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();

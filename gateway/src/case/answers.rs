@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use proto::{alert_id::AlertId, case_event::CaseEvent, entry::Actor, subject::Subject};
+use proto::{alert_id::AlertId, case_event::CaseEvent, entry::Actor};
 
 use super::{
-    by_itself::NewOrder,
     case_acts::{Change, Handled, Happened},
     cases::Alongside,
     desk::{Desk, DeskError},
@@ -39,9 +38,6 @@ impl Desk {
             }
             Request::Event { by, alert, event, alongside, answer } => {
                 let _ = answer.send(self.event(by, &alert, event, alongside.as_deref()).await);
-            }
-            Request::Order { subject, order, answer } => {
-                let _ = answer.send(self.order(subject, &order).await);
             }
         }
     }
@@ -84,14 +80,6 @@ impl Desk {
         let found = self.found(id).await?;
         let found = found.ok_or(Refusal::NotFound("no case has this id"))?;
         self.come_about(&by, found, event, alongside).await
-    }
-
-    async fn order(&mut self, subject: Subject, order: &NewOrder) -> Result<(), Refusal> {
-        if self.parts.cases.put_order(order, &subject).await? {
-            let policy = self.parts.policy.current();
-            self.settle_person(subject, &policy).await?;
-        }
-        Ok(())
     }
 
     /// One event, and what the gateway does by itself after it.

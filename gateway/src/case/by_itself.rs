@@ -6,16 +6,15 @@
 use jiff::Timestamp;
 use proto::{
     alert_id::AlertId,
-    case_event::{CaseEvent, Deadline, Tier, Urgency},
-    name::{AgencyId, DatasetId},
+    case_event::{CaseEvent, Deadline, Tier},
     region_code::RegionCode,
 };
 
 use super::{
-    lifecycle::{Case, Stage},
+    lifecycle::{Case, Order, Stage},
     terms::{Terms, above, due_in, whole_seconds},
 };
-use crate::alert::State;
+use crate::{alert::State, hotline::open_orders::OpenOrder};
 
 /// What is so around a case at a moment.
 pub struct Surroundings<'a> {
@@ -34,20 +33,7 @@ pub struct Surroundings<'a> {
     /// Another open case of the same person, into which a case that joins can go.
     pub other: Option<AlertId>,
     /// Work orders about the person that no case has yet.
-    pub orders: Vec<NewOrder>,
-}
-
-/// A work order that a hotline released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewOrder {
-    /// Whose.
-    pub agency: AgencyId,
-    /// In which dataset.
-    pub dataset: DatasetId,
-    /// Its number there.
-    pub order: u64,
-    /// How urgent it is.
-    pub urgency: Urgency,
+    pub orders: Vec<OpenOrder>,
 }
 
 impl Surroundings<'_> {
@@ -57,9 +43,9 @@ impl Surroundings<'_> {
         if self.alert == State::Withdrawn && !case.facts_gone && case.stage != Stage::Withdrawn {
             return Some(CaseEvent::Withdrawn {});
         }
-        let new = self.orders.iter().find(|order| !order.is_in(case));
+        let new = self.orders.iter().find(|order| !has(case, order));
         if let Some(order) = new.filter(|_| case.stage.is_open()) {
-            return Some(order.event());
+            return Some(requested(order));
         }
         // Who asks for help is not made to wait.
         let asks = case.open_orders().next().is_some();
@@ -161,24 +147,23 @@ fn remind_at((due, at): (Deadline, Timestamp)) -> Timestamp {
     at.checked_sub(jiff::SignedDuration::from_hours(before)).unwrap_or(at)
 }
 
-impl NewOrder {
-    fn is_in(&self, case: &Case) -> bool {
-        case.orders.iter().any(|it| it.dataset == self.dataset && it.order == self.order)
-    }
+fn has(case: &Case, order: &OpenOrder) -> bool {
+    let same = |it: &Order| it.dataset == order.dataset && it.order == order.order.number;
+    case.orders.iter().any(same)
+}
 
-    fn event(&self) -> CaseEvent {
-        CaseEvent::HelpRequested {
-            agency: self.agency.clone(),
-            dataset: self.dataset.clone(),
-            order: self.order,
-            urgency: self.urgency,
-        }
+fn requested(order: &OpenOrder) -> CaseEvent {
+    CaseEvent::HelpRequested {
+        agency: order.agency.clone(),
+        dataset: order.dataset.clone(),
+        order: order.order.number,
+        urgency: order.order.urgency,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proto::entry::Actor;
+    use proto::{case_event::Urgency, entry::Actor, work_order::WorkOrder};
 
     use super::*;
 
@@ -309,11 +294,11 @@ mod tests {
         let (case, events) = settle(&put_off, None);
         assert_eq!(events, [CaseEvent::Suppressed { until: at("2026-12-24T12:00") }]);
         assert_eq!(put_off.wake_at(case.as_ref().expect("there")), until);
-        let order = NewOrder {
+        let order = OpenOrder {
+            subject: proto::subject::Subject([7; 16]),
             agency: "hotline".parse().expect("a name"),
             dataset: "work_order".parse().expect("a name"),
-            order: 7,
-            urgency: Urgency::Routine,
+            order: WorkOrder { number: 7, urgency: Urgency::Routine },
         };
         let asking =
             Surroundings { orders: vec![order], ..around(&terms, State::Open, "2026-11-25T12:00") };

@@ -1,5 +1,5 @@
-//! The one task that changes cases. It follows alerts by their revisions, takes officers' steps, and wakes
-//! when deadlines pass.
+//! The one task that changes cases. It follows alerts by their revisions and hotlines' work orders, takes
+//! officers' steps, and wakes when deadlines pass.
 //!
 //! An event is logged, then written, and only then told. A crash between the two leaves it in the log
 //! alone; the entry `cases_followed` of the next start says that it never came about, and what the
@@ -30,6 +30,7 @@ use crate::{
     clock::{Clock, later},
     epoch::LiveEpochs,
     filling::RETRY,
+    hotline::open_orders::OpenOrders,
     policy::Policy,
     policy_in_force::PolicyInForce,
 };
@@ -59,6 +60,8 @@ pub struct Parts {
 pub struct Desk {
     pub(super) parts: Parts,
     position: Position,
+    /// The work orders that the store has.
+    taken: OpenOrders,
     retry_at: Option<Timestamp>,
 }
 
@@ -90,7 +93,7 @@ impl Desk {
         let position = parts.cases.position().await?;
         let act = Act::CasesFollowed { after: position.entries };
         parts.recorder.record(&Actor::Gateway, act).await?;
-        Ok(Self { parts, position, retry_at: None })
+        Ok(Self { parts, position, taken: OpenOrders::default(), retry_at: None })
     }
 
     /// Works until nobody can tell of alerts any more.
@@ -98,37 +101,64 @@ impl Desk {
         mut self,
         mut revision: watch::Receiver<u64>,
         mut incoming: Incoming,
+        mut orders: watch::Receiver<OpenOrders>,
         epochs: Arc<LiveEpochs>,
     ) {
         let mut policies = self.parts.policy.subscribe();
         loop {
-            let went_on = self.go_on().await;
+            let open = orders.borrow_and_update().clone();
+            let went_on = self.go_on(&open).await;
             self.tell(went_on, &epochs);
             let (wake, clock) = (self.next_wake().await, self.parts.clock.clone());
             tokio::select! {
                 Some(request) = incoming.0.recv() => self.answer(request).await,
                 changed = revision.changed() => if changed.is_err() { return },
+                Ok(()) = orders.changed() => {}
                 () = policies.changed() => {}
                 () = clock.reach(wake) => {}
             }
         }
     }
 
-    /// Follows alerts as far as they have come, and lets what is due by now come about.
+    /// Follows alerts and work orders as far as they have come, and lets what is due by now come about.
     ///
     /// # Errors
     /// [`DeskError`]; what was not written comes again.
-    pub async fn go_on(&mut self) -> Result<()> {
+    async fn go_on(&mut self, open: &OpenOrders) -> Result<()> {
         let now = self.parts.clock.now();
         if self.retry_at.is_some_and(|at| now < at) {
             return Ok(());
         }
+        self.follow_alerts().await?;
+        self.take_orders(open).await?;
+        self.let_pass(now).await
+    }
+
+    async fn follow_alerts(&mut self) -> Result<()> {
         loop {
             let alerts = self.parts.alerts.changed(self.position.revision, BATCH).await?;
-            let Some(last) = alerts.last() else { break };
+            let Some(last) = alerts.last() else { return Ok(()) };
             let revision = last.revision;
             self.settle_all(&alerts, revision).await?;
         }
+    }
+
+    /// Work orders that came since the last time.
+    async fn take_orders(&mut self, open: &OpenOrders) -> Result<()> {
+        if Arc::ptr_eq(open, &self.taken) {
+            return Ok(());
+        }
+        let policy = self.parts.policy.current();
+        for order in open.difference(&self.taken.clone()) {
+            if self.parts.cases.put_order(order).await? {
+                self.settle_person(order.subject, &policy).await?;
+            }
+        }
+        self.taken = open.clone();
+        Ok(())
+    }
+
+    async fn let_pass(&mut self, now: Timestamp) -> Result<()> {
         loop {
             let due = self.parts.cases.due(now, BATCH).await?;
             if due.is_empty() {

@@ -14,6 +14,7 @@ pub mod cases;
 pub mod desk;
 pub mod lifecycle;
 mod notices;
+mod orders;
 mod refused;
 pub mod requests;
 pub mod step;
