@@ -12,6 +12,7 @@ use crate::{
     audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
+    disclosure::courier::Disclosers,
     epoch::Epoch,
     filling::Supply,
     link::{Arrival, Link, Surroundings},
@@ -34,6 +35,8 @@ pub struct Federation {
     pub policy: Arc<PolicyInForce>,
     /// The key holders that are connected.
     pub relay: Arc<Relay>,
+    /// The adapters that can be asked to disclose.
+    pub disclosers: Arc<Disclosers>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is done.
@@ -85,6 +88,7 @@ impl EpochRun {
             grants: self.epoch.grants.clone(),
             policy: self.federation.policy.clone(),
             relay: self.federation.relay.clone(),
+            disclosers: self.federation.disclosers.clone(),
             clock: self.federation.clock.clone(),
             recorder: self.federation.recorder.clone(),
             tally: self.federation.tally.clone(),

@@ -31,6 +31,7 @@ use crate::{
     clock::Clock,
     config::Config,
     database,
+    disclosure::{courier::Courier, disclosures::Disclosures},
     epoch::{Epoch, LiveEpochs},
     epoch_change::{self, EpochChange, Parts},
     epoch_run::{EpochRun, Federation},
@@ -61,6 +62,7 @@ pub struct Gateway {
     tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
+    courier: Arc<Courier>,
     pipeline: Pipeline,
 }
 
@@ -78,7 +80,8 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
-        let (epoch, alerts) = stores(&config, &policy.current(), (&recorder, clock.now())).await?;
+        let (epoch, alerts, disclosures) =
+            stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
         recorder.record(&Actor::Gateway, started).await?;
@@ -93,11 +96,15 @@ impl Gateway {
                 });
             }
         }
+        let disclosers = Arc::default();
+        let courier =
+            Courier::new(disclosures, recorder.clone(), clock.clone(), Arc::clone(&disclosers));
         let federation = Federation {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
+            disclosers,
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),
@@ -119,6 +126,7 @@ impl Gateway {
             tally,
             present,
             alerts,
+            courier: Arc::new(courier),
             pipeline,
         })
     }
@@ -159,6 +167,7 @@ impl Gateway {
         let (recorder, tally) = (self.recorder, self.tally);
         let services = StaffServices {
             alerts: self.alerts,
+            courier: self.courier.clone(),
             recorder: recorder.clone(),
             policy: self.policy,
             manifest: self.manifest.clone(),
@@ -190,6 +199,7 @@ impl Gateway {
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
+        running.spawn(self.courier.run());
         tokio::select! {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
@@ -225,7 +235,7 @@ async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
     (recorder, now): (&Recorder, Timestamp),
-) -> anyhow::Result<(Epoch, Alerts)> {
+) -> anyhow::Result<(Epoch, Alerts, Disclosures)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
@@ -233,12 +243,13 @@ async fn stores(
     let database = database::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
+    let disclosures = Disclosures::new(database.clone());
     let alerts = Alerts::new(database);
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok((epoch, alerts))
+    Ok((epoch, alerts, disclosures))
 }
 
 /// The access log of this programme's gateway.

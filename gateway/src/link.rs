@@ -18,7 +18,10 @@ use proto::{
     schema::DatasetSchema,
     scope::Suite,
     transport::{self, MAX_MESSAGE},
-    wire::{self, adapter_service_client::AdapterServiceClient},
+    wire::{
+        self, adapter_service_client::AdapterServiceClient,
+        discloser_service_client::DiscloserServiceClient,
+    },
 };
 use rustls::ClientConfig;
 use tokio::{
@@ -33,6 +36,7 @@ use crate::{
     clock::Clock,
     config::Adapter,
     description::{self, Description},
+    disclosure::courier::Disclosers,
     follow,
     grants::Grants,
     policy_in_force::PolicyInForce,
@@ -84,6 +88,8 @@ pub struct Surroundings {
     pub policy: Arc<PolicyInForce>,
     /// The key holders that are connected.
     pub relay: Arc<Relay>,
+    /// The adapters that can be asked to disclose.
+    pub disclosers: Arc<Disclosers>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is taken over and what is carried.
@@ -183,6 +189,8 @@ impl Link {
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
         let _connected = self.around.relay.connect(&self.adapter.agency, channel.clone());
+        let discloser = DiscloserServiceClient::new(channel.clone());
+        let _discloser = self.around.disclosers.connect(&self.adapter.agency, discloser);
         let mut relaying = JoinSet::new();
         if self.around.manifest.scope.suite == Suite::Oprf {
             relaying.spawn(relay::carry(self.clone(), channel.clone()));

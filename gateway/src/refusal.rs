@@ -19,6 +19,8 @@ pub enum Refusal {
     NotFound(&'static str),
     /// A rule or policy that does not check; the caller's fault.
     Policy(String),
+    /// A disclosure that must not go on; the caller's fault.
+    Disclosure(Reason, String),
     /// Try again.
     Busy(&'static str),
     /// Our disk.
@@ -81,6 +83,7 @@ impl From<Refusal> for Status {
             Refusal::Argument(text) => Reason::InvalidArgument.status(text),
             Refusal::NotFound(text) => Reason::NotFound.status(text),
             Refusal::Policy(text) => Reason::InvalidPolicy.status(text),
+            Refusal::Disclosure(reason, text) => reason.status(text),
             Refusal::Busy(text) => Reason::Busy.status(text),
             Refusal::Store(text) => {
                 tracing::error!(problem = text, "a call met a failing store");

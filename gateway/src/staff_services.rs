@@ -8,6 +8,7 @@ use proto::{
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
+        disclosure_service_server::DisclosureServiceServer,
         match_service_server::MatchServiceServer,
     },
 };
@@ -20,6 +21,7 @@ use crate::{
     audit::{recorder::Recorder, tally::Tally},
     audit_service::Audit,
     clock::Clock,
+    disclosure::{courier::Courier, service::Disclosing},
     dry_run::Question,
     epoch::LiveEpochs,
     log_files,
@@ -32,6 +34,7 @@ use crate::{
 /// What the services work with.
 pub(crate) struct StaffServices {
     pub(crate) alerts: Alerts,
+    pub(crate) courier: Arc<Courier>,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
@@ -47,10 +50,11 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 3] = [
+pub(crate) const NAMES: [&str; 4] = [
     MatchServiceServer::<Matches>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
+    DisclosureServiceServer::<Disclosing>::NAME,
 ];
 
 impl StaffServices {
@@ -63,7 +67,8 @@ impl StaffServices {
         let services = Routes::new(reflection)
             .add_service(matches.max_decoding_message_size(transport::MAX_MESSAGE))
             .add_service(AdminServiceServer::new(self.administration()))
-            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }));
+            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }))
+            .add_service(DisclosureServiceServer::new(self.disclosing()));
         let files = log_files::routes(self.recorder.clone()).merge(metrics::routes(self.metered()));
         Ok(services.into_axum_router().merge(files).into())
     }
@@ -78,6 +83,14 @@ impl StaffServices {
             questions: self.questions.clone(),
             clock: self.clock.clone(),
             stopping: self.stopping.clone(),
+        }
+    }
+
+    fn disclosing(&self) -> Disclosing {
+        Disclosing {
+            alerts: self.alerts.clone(),
+            epochs: self.epochs.clone(),
+            courier: self.courier.clone(),
         }
     }
 
