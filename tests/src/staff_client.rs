@@ -9,6 +9,7 @@ use proto::{
     transport::{self, Target},
     wire::{
         self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+        disclosure_service_client::DisclosureServiceClient,
         match_service_client::MatchServiceClient,
     },
 };
@@ -23,6 +24,8 @@ pub struct StaffClient {
     pub matches: MatchServiceClient<Channel>,
     /// Agencies and datasets.
     pub admin: AdminServiceClient<Channel>,
+    /// Contact details.
+    pub disclosures: DisclosureServiceClient<Channel>,
     /// The access log, and receipts.
     pub audit: AuditServiceClient<Channel>,
 }
@@ -44,6 +47,7 @@ impl StaffClient {
         Ok(Self {
             matches: MatchServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
+            disclosures: DisclosureServiceClient::new(channel.clone()),
             audit: AuditServiceClient::new(channel),
         })
     }

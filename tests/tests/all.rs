@@ -10,6 +10,8 @@ mod capability;
 mod certificates;
 mod demo;
 mod descriptions;
+mod disclosure;
+mod disclosure;
 mod epoch_crash;
 mod epochs;
 mod evaluation;
