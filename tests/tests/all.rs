@@ -11,7 +11,6 @@ mod certificates;
 mod demo;
 mod descriptions;
 mod disclosure;
-mod disclosure;
 mod epoch_crash;
 mod epochs;
 mod evaluation;

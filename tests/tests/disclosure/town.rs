@@ -56,7 +56,7 @@ impl Town {
 
     /// With adapters that are configured in another way.
     pub async fn start_where(suite: Suite, change: fn(&str) -> String) -> Self {
-        let city = City::generate(400, 51, today());
+        let city = City::generate(1500, 29, today());
         let sources = |dir: &std::path::Path| Ok(city.write_sources(dir).map(drop)?);
         let toml = |agency: &str| change(&city.dataset_toml(agency));
         let world = World::new(&default_policy(), suite, noon(), sources, toml);
