@@ -12,11 +12,15 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{alerts, case::cases, disclosure::disclosures};
+use crate::{alerts, case::cases, disclosure::disclosures, notify::outbox};
 
 /// The schemas in the order in which files get them.
-const SCHEMAS: [(&str, &str); 3] =
-    [("alerts", alerts::SCHEMA), ("cases", cases::SCHEMA), ("disclosures", disclosures::SCHEMA)];
+const SCHEMAS: [(&str, &str); 4] = [
+    ("alerts", alerts::SCHEMA),
+    ("cases", cases::SCHEMA),
+    ("outbox", outbox::SCHEMA),
+    ("disclosures", disclosures::SCHEMA),
+];
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]

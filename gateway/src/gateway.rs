@@ -38,6 +38,7 @@ use crate::{
     filling::Filling,
     health,
     manifest_in_force::ManifestInForce,
+    notify::{deliveries::Deliveries, sender::Sender},
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
@@ -63,6 +64,7 @@ pub struct Gateway {
     present: EpochRun,
     alerts: Alerts,
     courier: Arc<Courier>,
+    deliveries: Deliveries,
     pipeline: Pipeline,
 }
 
@@ -80,7 +82,7 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
-        let (epoch, alerts, disclosures) =
+        let Stores { epoch, alerts, deliveries, disclosures } =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
@@ -127,6 +129,7 @@ impl Gateway {
             present,
             alerts,
             courier: Arc::new(courier),
+            deliveries,
             pipeline,
         })
     }
@@ -165,9 +168,16 @@ impl Gateway {
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
         let (recorder, tally) = (self.recorder, self.tally);
+        let sender = Sender {
+            deliveries: self.deliveries.clone(),
+            targets: self.config.targets,
+            recorder: recorder.clone(),
+            clock: self.clock.clone(),
+        };
         let services = StaffServices {
             alerts: self.alerts,
             courier: self.courier.clone(),
+            deliveries: self.deliveries,
             recorder: recorder.clone(),
             policy: self.policy,
             manifest: self.manifest.clone(),
@@ -207,6 +217,7 @@ impl Gateway {
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
+            () = sender.run() => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;
                 stop.send_replace(true);
@@ -231,11 +242,19 @@ async fn keep_logging(recorder: &Recorder, tally: &Tally, epochs: &LiveEpochs) {
     tokio::join!(recorder.resume(), tally.keep_logging(recorder), witnessing);
 }
 
+/// What is on disk beside the log.
+struct Stores {
+    epoch: Epoch,
+    alerts: Alerts,
+    deliveries: Deliveries,
+    disclosures: Disclosures,
+}
+
 async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
     (recorder, now): (&Recorder, Timestamp),
-) -> anyhow::Result<(Epoch, Alerts, Disclosures)> {
+) -> anyhow::Result<Stores> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
@@ -244,12 +263,12 @@ async fn stores(
         .await
         .with_context(|| name("alerts.sqlite"))?;
     let disclosures = Disclosures::new(database.clone());
-    let alerts = Alerts::new(database);
+    let (deliveries, alerts) = (Deliveries::new(database.clone()), Alerts::new(database));
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok((epoch, alerts, disclosures))
+    Ok(Stores { epoch, alerts, deliveries, disclosures })
 }
 
 /// The access log of this programme's gateway.

@@ -28,6 +28,7 @@ use crate::{
     manifest_in_force::ManifestInForce,
     match_service::Matches,
     metrics::{self, Metered},
+    notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
 };
 
@@ -35,6 +36,7 @@ use crate::{
 pub(crate) struct StaffServices {
     pub(crate) alerts: Alerts,
     pub(crate) courier: Arc<Courier>,
+    pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
@@ -101,6 +103,7 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            deliveries: self.deliveries.clone(),
         }
     }
 
@@ -110,6 +113,7 @@ impl StaffServices {
             policy: self.policy.clone(),
             clock: self.clock.clone(),
             alerts: self.alerts.clone(),
+            deliveries: self.deliveries.clone(),
             recorder: self.recorder.clone(),
             tally: self.tally.clone(),
         }
