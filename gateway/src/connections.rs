@@ -1,6 +1,6 @@
-//! Which agencies' adapters are connected, each with a client of one of its services.
+//! The adapters that are connected, for whoever has something to bring to one of them.
 //!
-//! Connections are `link`'s: it says when one begins, and dropping what it is given says that it ended.
+//! Dialling and the end of a connection are `link`'s business.
 
 use std::{
     collections::BTreeMap,
@@ -11,70 +11,61 @@ use std::{
 };
 
 use proto::name::AgencyId;
-use tokio::sync::watch;
+use tokio::sync::Notify;
+use tonic::transport::Channel;
 
-/// Clients by agency.
-pub struct Connections<C> {
+/// The connections of all agencies.
+#[derive(Default)]
+pub struct Connections {
     /// The last of an agency's connections is used.
-    clients: Mutex<BTreeMap<AgencyId, Vec<(u64, C)>>>,
-    numbers: AtomicU64,
-    arrived: watch::Sender<()>,
+    channels: Mutex<BTreeMap<AgencyId, Vec<(u64, Channel)>>>,
+    made: AtomicU64,
+    arrived: Notify,
 }
 
-/// An agency that can be asked; no longer, once this is dropped.
-pub struct Connected<C> {
-    connections: Arc<Connections<C>>,
+/// A connection that can be used; no longer, once this is dropped.
+pub struct Connection {
+    connections: Arc<Connections>,
     agency: AgencyId,
     number: u64,
 }
 
-impl<C> Default for Connections<C> {
-    fn default() -> Self {
-        Self {
-            clients: Mutex::default(),
-            numbers: AtomicU64::new(0),
-            arrived: watch::Sender::new(()),
-        }
-    }
-}
-
-impl<C: Clone> Connections<C> {
+impl Connections {
     /// Notes that an agency's adapter is connected.
-    pub fn connect(self: &Arc<Self>, agency: &AgencyId, client: C) -> Connected<C> {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.lock().entry(agency.clone()).or_default().push((number, client));
-        self.arrived.send_replace(());
-        Connected { connections: self.clone(), agency: agency.clone(), number }
+    pub fn connect(self: &Arc<Self>, agency: &AgencyId, channel: Channel) -> Connection {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        self.lock().entry(agency.clone()).or_default().push((number, channel));
+        self.arrived.notify_waiters();
+        Connection { connections: self.clone(), agency: agency.clone(), number }
     }
 
-    /// The client of an agency that is connected.
-    pub fn get(&self, agency: &AgencyId) -> Option<C> {
-        self.lock().get(agency)?.last().map(|(_, client)| client.clone())
+    /// The way to an agency's adapter, if it is connected.
+    pub fn channel(&self, agency: &AgencyId) -> Option<Channel> {
+        self.lock().get(agency)?.last().map(|(_, channel)| channel.clone())
     }
 
     /// The same, once it is.
-    pub async fn wait(&self, agency: &AgencyId) -> C {
-        let mut arrived = self.arrived.subscribe();
+    pub async fn wait(&self, agency: &AgencyId) -> Channel {
         loop {
-            arrived.mark_unchanged();
-            if let Some(client) = self.get(agency) {
-                return client;
+            // Listening before looking: nobody arrives in between unnoticed.
+            let mut arrival = std::pin::pin!(self.arrived.notified());
+            arrival.as_mut().enable();
+            if let Some(channel) = self.channel(agency) {
+                return channel;
             }
-            arrived.changed().await.expect("the sender is ours");
+            arrival.await;
         }
     }
-}
 
-impl<C> Connections<C> {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Vec<(u64, C)>>> {
-        self.clients.lock().expect("nobody panics while holding the connections")
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Vec<(u64, Channel)>>> {
+        self.channels.lock().expect("nobody panics while holding the connections")
     }
 }
 
-impl<C> Drop for Connected<C> {
+impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(clients) = self.connections.lock().get_mut(&self.agency) {
-            clients.retain(|(number, _)| *number != self.number);
+        if let Some(channels) = self.connections.lock().get_mut(&self.agency) {
+            channels.retain(|(number, _)| *number != self.number);
         }
     }
 }
@@ -84,22 +75,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_last_connection_is_used_and_who_waits_gets_the_next() {
+    async fn the_last_connection_is_used_until_it_ends() {
+        let agency: AgencyId = "hotline".parse().expect("a name");
         let connections = Arc::new(Connections::default());
-        let tax: AgencyId = "tax".parse().expect("a name");
-        let first = connections.connect(&tax, 1);
-        let second = connections.connect(&tax, 2);
-        assert_eq!(connections.get(&tax), Some(2));
+        let channel = || Channel::from_static("http://[::1]:1").connect_lazy();
+        assert!(connections.channel(&agency).is_none());
+        let first = connections.connect(&agency, channel());
+        let second = connections.connect(&agency, channel());
         drop(second);
-        assert_eq!(connections.wait(&tax).await, 1);
+        assert!(connections.channel(&agency).is_some(), "the first is still there");
         drop(first);
-        assert_eq!(connections.get(&tax), None);
+        assert!(connections.channel(&agency).is_none());
         let waiting = tokio::spawn({
-            let (connections, tax) = (connections.clone(), tax.clone());
-            async move { connections.wait(&tax).await }
+            let (connections, agency) = (connections.clone(), agency.clone());
+            async move { drop(connections.wait(&agency).await) }
         });
         tokio::task::yield_now().await;
-        let _third = connections.connect(&tax, 3);
-        assert_eq!(waiting.await.expect("it waits"), 3);
+        let _third = connections.connect(&agency, channel());
+        waiting.await.expect("who waits gets the next");
     }
 }

@@ -42,6 +42,7 @@ use crate::{
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
 };
@@ -98,15 +99,16 @@ impl Gateway {
                 });
             }
         }
-        let disclosers = Arc::default();
+        let connections = Arc::default();
         let courier =
-            Courier::new(disclosures, recorder.clone(), clock.clone(), Arc::clone(&disclosers));
+            Courier::new(disclosures, recorder.clone(), clock.clone(), Arc::clone(&connections));
         let federation = Federation {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
-            disclosers,
+            connections,
+            routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),
@@ -182,6 +184,7 @@ impl Gateway {
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
+            regions: Arc::new(self.config.regions),
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,

@@ -18,10 +18,7 @@ use proto::{
     schema::DatasetSchema,
     scope::Suite,
     transport::{self, MAX_MESSAGE},
-    wire::{
-        self, adapter_service_client::AdapterServiceClient,
-        discloser_service_client::DiscloserServiceClient,
-    },
+    wire::{self, adapter_service_client::AdapterServiceClient},
 };
 use rustls::ClientConfig;
 use tokio::{
@@ -35,8 +32,8 @@ use crate::{
     audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
+    connections::Connections,
     description::{self, Description},
-    disclosure::courier::Disclosers,
     follow,
     grants::Grants,
     policy_in_force::PolicyInForce,
@@ -88,8 +85,8 @@ pub struct Surroundings {
     pub policy: Arc<PolicyInForce>,
     /// The key holders that are connected.
     pub relay: Arc<Relay>,
-    /// The adapters that can be asked to disclose.
-    pub disclosers: Arc<Disclosers>,
+    /// The adapters that are.
+    pub connections: Arc<Connections>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is taken over and what is carried.
@@ -188,9 +185,8 @@ impl Link {
 
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
-        let _connected = self.around.relay.connect(&self.adapter.agency, channel.clone());
-        let discloser = DiscloserServiceClient::new(channel.clone());
-        let _discloser = self.around.disclosers.connect(&self.adapter.agency, discloser);
+        let _holder = self.around.relay.connect(&self.adapter.agency, channel.clone());
+        let _connection = self.around.connections.connect(&self.adapter.agency, channel.clone());
         let mut relaying = JoinSet::new();
         if self.around.manifest.scope.suite == Suite::Oprf {
             relaying.spawn(relay::carry(self.clone(), channel.clone()));

@@ -30,6 +30,7 @@ use crate::{
     metrics::{self, Metered},
     notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
+    regions::Regions,
 };
 
 /// What the services work with.
@@ -41,6 +42,8 @@ pub(crate) struct StaffServices {
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
     pub(crate) epochs: Arc<LiveEpochs>,
+    /// What regions are called.
+    pub(crate) regions: Arc<Regions>,
     /// The revision of the last alert written.
     pub(crate) revision: watch::Receiver<u64>,
     /// To the pipeline.
@@ -81,6 +84,7 @@ impl StaffServices {
             recorder: self.recorder.clone(),
             policy: self.policy.clone(),
             epochs: self.epochs.clone(),
+            regions: self.regions.clone(),
             revision: self.revision.clone(),
             questions: self.questions.clone(),
             clock: self.clock.clone(),

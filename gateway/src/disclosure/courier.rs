@@ -21,7 +21,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
-use tonic::{Status, transport::Channel};
+use tonic::Status;
 
 use super::{
     disclosures::Disclosures,
@@ -30,9 +30,6 @@ use super::{
 use crate::{
     audit::recorder::Recorder, clock::Clock, connections::Connections, follow, refusal::Refusal,
 };
-
-/// The adapters that are connected.
-pub type Disclosers = Connections<DiscloserServiceClient<Channel>>;
 
 /// An adapter reads its source again for each.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -47,7 +44,7 @@ pub struct Courier {
     pub recorder: Recorder,
     /// The time.
     pub clock: Clock,
-    disclosers: Arc<Disclosers>,
+    connections: Arc<Connections>,
     /// Whoever changes a disclosure has it.
     changing: Mutex<()>,
     news: Notify,
@@ -59,10 +56,10 @@ impl Courier {
         store: Disclosures,
         recorder: Recorder,
         clock: Clock,
-        disclosers: Arc<Disclosers>,
+        connections: Arc<Connections>,
     ) -> Self {
         let (changing, news) = (Mutex::default(), Notify::new());
-        Self { store, recorder, clock, disclosers, changing, news }
+        Self { store, recorder, clock, connections, changing, news }
     }
 
     /// To change a disclosure: what was read in one's turn is so until it is written.
@@ -201,7 +198,8 @@ impl Courier {
     ) -> Result<Result<wire::DiscloseResponse, Reason>, String> {
         let proof = self.proof(entry).await?;
         let application = Application { proof, ..disclosure.application.clone() };
-        let mut client = self.disclosers.wait(&disclosure.request().agency).await;
+        let channel = self.connections.wait(&disclosure.request().agency).await;
+        let mut client = DiscloserServiceClient::new(channel);
         let call = client.disclose(wire::DiscloseRequest::from(&application));
         match timeout(DEADLINE, call).await {
             Ok(Ok(answer)) => {

@@ -161,6 +161,7 @@ fn complete_copy(role: &str, id: &str) -> tempfile::TempDir {
     }
     place("federation.toml", &signed_manifest());
     place("policy.toml", &text("deploy/policy/default.toml"));
+    place("regions.csv", &text("deploy/samples/regions.csv"));
     let pki = Pki::new(PROGRAMME);
     pki.write(&pki.issue(role, id), &[], &directory.path().join("tls")).expect("written");
     directory
