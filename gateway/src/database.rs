@@ -12,11 +12,15 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{alerts, case::cases, notify::outbox};
+use crate::{alerts, case::cases, notify::outbox, statistics::kept};
 
 /// The schemas in the order in which files get them.
-const SCHEMAS: [(&str, &str); 3] =
-    [("alerts", alerts::SCHEMA), ("cases", cases::SCHEMA), ("outbox", outbox::SCHEMA)];
+const SCHEMAS: [(&str, &str); 4] = [
+    ("alerts", alerts::SCHEMA),
+    ("cases", cases::SCHEMA),
+    ("outbox", outbox::SCHEMA),
+    ("statistics", kept::SCHEMA),
+];
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ use proto::{
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
         match_service_server::MatchServiceServer,
+        statistics_service_server::StatisticsServiceServer,
     },
 };
 use tokio::sync::{mpsc, watch};
@@ -20,7 +21,6 @@ use crate::{
     audit::{recorder::Recorder, tally::Tally},
     audit_service::Audit,
     clock::Clock,
-    dry_run::Question,
     epoch::LiveEpochs,
     log_files,
     manifest_in_force::ManifestInForce,
@@ -28,6 +28,9 @@ use crate::{
     metrics::{self, Metered},
     notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
+    question::Question,
+    statistics::kept::Kept,
+    statistics_service::Planning,
 };
 
 /// What the services work with.
@@ -49,10 +52,11 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 3] = [
+pub(crate) const NAMES: [&str; 4] = [
     MatchServiceServer::<Matches>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
+    StatisticsServiceServer::<Planning>::NAME,
 ];
 
 impl StaffServices {
@@ -65,6 +69,7 @@ impl StaffServices {
         let services = Routes::new(reflection)
             .add_service(matches.max_decoding_message_size(transport::MAX_MESSAGE))
             .add_service(AdminServiceServer::new(self.administration()))
+            .add_service(StatisticsServiceServer::new(self.planning()))
             .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }));
         let files = log_files::routes(self.recorder.clone()).merge(metrics::routes(self.metered()));
         Ok(services.into_axum_router().merge(files).into())
@@ -91,6 +96,18 @@ impl StaffServices {
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
             deliveries: self.deliveries.clone(),
+        }
+    }
+
+    fn planning(&self) -> Planning {
+        Planning {
+            kept: Kept::new(self.deliveries.pool().clone()),
+            questions: self.questions.clone(),
+            policy: self.policy.clone(),
+            epochs: self.epochs.clone(),
+            clock: self.clock.clone(),
+            begun: self.clock.now(),
+            recorder: self.recorder.clone(),
         }
     }
 

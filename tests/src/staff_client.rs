@@ -10,6 +10,7 @@ use proto::{
     wire::{
         self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
         match_service_client::MatchServiceClient,
+        statistics_service_client::StatisticsServiceClient,
     },
 };
 use tonic::transport::Channel;
@@ -25,6 +26,8 @@ pub struct StaffClient {
     pub admin: AdminServiceClient<Channel>,
     /// The access log, and receipts.
     pub audit: AuditServiceClient<Channel>,
+    /// Counts for planning.
+    pub statistics: StatisticsServiceClient<Channel>,
 }
 
 /// Subject and rule of a live alert, and its state.
@@ -44,6 +47,7 @@ impl StaffClient {
         Ok(Self {
             matches: MatchServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
+            statistics: StatisticsServiceClient::new(channel.clone()),
             audit: AuditServiceClient::new(channel),
         })
     }

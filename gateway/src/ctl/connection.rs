@@ -13,6 +13,7 @@ use proto::{
     wire::{
         admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
         case_service_client::CaseServiceClient, match_service_client::MatchServiceClient,
+        statistics_service_client::StatisticsServiceClient,
     },
 };
 use tonic::{Request, Response, Status, transport::Channel};
@@ -136,6 +137,8 @@ pub struct Gateway {
     pub admin: AdminServiceClient<Channel>,
     /// For auditors.
     pub audit: AuditServiceClient<Channel>,
+    /// For those who plan help.
+    pub statistics: StatisticsServiceClient<Channel>,
 }
 
 impl Gateway {
@@ -145,6 +148,8 @@ impl Gateway {
             staff: MatchServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             cases: CaseServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             admin: AdminServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
+            statistics: StatisticsServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_MESSAGE),
             audit: AuditServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
         }
     }

@@ -122,6 +122,7 @@ impl Served {
             cases: staff.cases,
             admin: Gateway::over(connected(self.admin).await).admin,
             audit: Gateway::over(connected(self.admin).await).audit,
+            statistics: staff.statistics,
         }
     }
 
