@@ -30,7 +30,7 @@ pub fn count(base: &Base, rule: &Rule, region: &str, now: Timestamp) -> Counts {
     let mut counts = Counts::default();
     let everybody = u32::try_from(base.met()).expect("subjects are numbered by u32");
     for number in (0..everybody).filter(|&number| base.is_listed(number)) {
-        if !region::text(base.region(number)).starts_with(region) {
+        if !region::text(base.regions(number).foremost()).starts_with(region) {
             continue;
         }
         counts.base += 1;

@@ -41,6 +41,7 @@ use crate::{
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
 };
@@ -101,6 +102,8 @@ impl Gateway {
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
+            connections: Arc::default(),
+            routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),
@@ -161,9 +164,11 @@ impl Gateway {
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
         let (recorder, tally) = (self.recorder, self.tally);
+        let regions = Arc::new(self.config.regions);
         let sender = Sender {
             deliveries: self.deliveries.clone(),
             targets: self.config.targets,
+            regions: regions.clone(),
             recorder: recorder.clone(),
             clock: self.clock.clone(),
         };
@@ -174,6 +179,7 @@ impl Gateway {
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
+            regions,
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,

@@ -29,6 +29,7 @@ use crate::{
     notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
     question::Question,
+    regions::Regions,
     statistics::kept::Kept,
     statistics_service::Planning,
 };
@@ -41,6 +42,8 @@ pub(crate) struct StaffServices {
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
     pub(crate) epochs: Arc<LiveEpochs>,
+    /// What regions are called.
+    pub(crate) regions: Arc<Regions>,
     /// The revision of the last alert written.
     pub(crate) revision: watch::Receiver<u64>,
     /// To the pipeline.
@@ -81,6 +84,7 @@ impl StaffServices {
             recorder: self.recorder.clone(),
             policy: self.policy.clone(),
             epochs: self.epochs.clone(),
+            regions: self.regions.clone(),
             revision: self.revision.clone(),
             questions: self.questions.clone(),
             clock: self.clock.clone(),
@@ -104,6 +108,7 @@ impl StaffServices {
             kept: Kept::new(self.deliveries.pool().clone()),
             questions: self.questions.clone(),
             policy: self.policy.clone(),
+            regions: self.regions.clone(),
             epochs: self.epochs.clone(),
             clock: self.clock.clone(),
             begun: self.clock.now(),

@@ -24,8 +24,10 @@ use crate::{
     policy_in_force::PolicyInForce,
     question::{self, Question},
     refusal::Refusal,
+    regions::Regions,
     statistics::{
         kept::{Kept, Kind, digest},
+        names::Names,
         period, records, report, screening,
     },
     wire_alert::timestamp,
@@ -39,6 +41,8 @@ pub struct Planning {
     pub questions: mpsc::Sender<Question>,
     /// Rules and what they are called.
     pub policy: Arc<PolicyInForce>,
+    /// What regions are called.
+    pub regions: Arc<Regions>,
     /// Freshness.
     pub epochs: Arc<LiveEpochs>,
     /// The time.
@@ -113,7 +117,11 @@ impl Planning {
             return Err(Refusal::Busy("the base is not whole yet: try again in two minutes"));
         }
         let policy_version = policy.version.to_vec();
-        let count = move |base: &Base, now| screening::table(base, &policy, now);
+        let regions = self.regions.clone();
+        let count = move |base: &Base, now| {
+            let names = Names { policy: &policy, regions: &regions };
+            screening::table(base, &names, now)
+        };
         let table = question::ask(&self.questions, generation, count).await?;
         let computed = wire::Statistics {
             period: today.to_string(),
@@ -140,7 +148,8 @@ impl Planning {
         let policy = self.policy.current();
         let raised = records::raised(self.kept.pool(), bounds).await?;
         let happened = records::happened(self.kept.pool(), bounds).await?;
-        let (tables, delays) = report::of(&raised, &happened, &policy);
+        let names = Names { policy: &policy, regions: &self.regions };
+        let (tables, delays) = report::of(&raised, &happened, &names);
         let computed = wire::Statistics {
             period: name,
             made_at: Some(timestamp(now)),

@@ -3,7 +3,9 @@
 use gateway::{
     database,
     policy::Policy,
+    regions::Regions,
     statistics::{
+        names::Names,
         period,
         records::{self, Happened, Raised},
         report,
@@ -185,11 +187,12 @@ proptest! {
             let directory = tempfile::tempdir().expect("a directory");
             let pool = database::open(&directory.path().join("alerts.sqlite")).await.expect("opens");
             let policy = Policy::parse(include_str!("small_policy.toml")).expect("it checks");
+            let names = Names { policy: &policy, regions: &Regions::default() };
             write(&pool, &stories).await;
             let month = period::month_bounds(date(2026, 10, 1));
             let raised: Vec<Raised> = records::raised(&pool, month).await.expect("read");
             let happened: Vec<Happened> = records::happened(&pool, month).await.expect("read");
-            let (tables, delays) = report::of(&raised, &happened, &policy);
+            let (tables, delays) = report::of(&raised, &happened, &names);
             recount(&stories, (&tables, &delays));
         });
     }

@@ -112,6 +112,7 @@ impl Deployment {
         let ids: PolicyIds = toml::from_str(policy).context("the policy's ids")?;
         fs::create_dir_all(dir)?;
         fs::write(dir.join("policy.toml"), policy)?;
+        fs::write(dir.join("regions.csv"), include_str!("../../deploy/samples/regions.csv"))?;
         let pki = Pki::new(&ids.programme.id);
         let mut manifest = federation::manifest(dir, &ids, &pki)?;
         if suite == Suite::Oprf {
@@ -170,7 +171,7 @@ impl Deployment {
     ) -> anyhow::Result<PathBuf> {
         let mut text = String::from(
             "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nmanifest = \"../federation.toml\"\n\
-             policy = \"../policy.toml\"\n[tls]\n",
+             policy = \"../policy.toml\"\nregions = \"../regions.csv\"\n[tls]\n",
         );
         text += TLS;
         for (agency, address) in adapters {

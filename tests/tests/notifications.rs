@@ -20,6 +20,7 @@ use gateway::{
         target,
         target_file::FileTarget,
     },
+    regions::Regions,
 };
 use jiff::{SignedDuration, Timestamp};
 use proto::{act::Act, case_event::Tier, entry::Entry, manifest::LogTrust, quorum};
@@ -33,6 +34,9 @@ use tokio::{sync::watch, task::JoinHandle};
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const OLD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+const REGIONS: &str = "code,zh,en,valid_from,valid_until,merged_into\n\
+                       320104,秦淮区,Qinhuai,,,\n320104002,夫子庙街道,Fuzimiao,,,\n";
 
 #[derive(Deserialize)]
 struct Configured {
@@ -76,7 +80,8 @@ impl Post {
         let (sender, clock) = Clock::manual(*self.now.borrow());
         self.now = sender;
         let (deliveries, recorder) = (self.deliveries.clone(), self.recorder.clone());
-        let sender = Sender { deliveries, targets, recorder, clock };
+        let regions = Arc::new(Regions::parse(REGIONS).expect("regions"));
+        let sender = Sender { deliveries, targets, regions, recorder, clock };
         self.sending = Some(tokio::spawn(sender.run()));
     }
 
@@ -200,7 +205,7 @@ async fn a_webhook_is_logged_then_signed_with_every_secret_and_tells_four_things
         "timestamp": "2026-11-24T04:00:00Z",
         "data": {
             "alert": FIRST,
-            "street": "320104002",
+            "street": "秦淮区夫子庙街道",
             "due": "2026-11-25T04:00:00Z",
             "link": format!("https://desk.example/{FIRST}"),
         },

@@ -4,6 +4,7 @@
 pub mod counts;
 pub mod delay;
 pub mod kept;
+pub mod names;
 pub mod period;
 pub mod records;
 pub mod report;

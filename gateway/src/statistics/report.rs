@@ -10,8 +10,8 @@ use proto::{
 use super::{
     counts::{Counts, Path, region_path},
     delay,
+    names::Names,
     records::{Happened, Raised},
-    screening::label,
 };
 use crate::policy::Policy;
 
@@ -19,12 +19,12 @@ use crate::policy::Policy;
 pub fn of(
     raised: &[Raised],
     happened: &[Happened],
-    policy: &Policy,
+    names: &Names<'_>,
 ) -> (Vec<wire::StatisticsTable>, Vec<wire::VisitDelay>) {
-    let rules: Vec<String> = policy.rules.iter().map(|rule| rule.id.clone()).collect();
-    let label = |id: &str| label(policy, id);
+    let rules: Vec<String> = names.policy.rules.iter().map(|rule| rule.id.clone()).collect();
+    let label = |id: &str| names.label(id);
     let tables = vec![
-        alerts(raised).table("raised", (&[], &rule_paths(policy)), label),
+        alerts(raised).table("raised", (&[], &rule_paths(names.policy)), label),
         outcomes(happened).table("outcomes", (&[], &outcome_paths()), label),
         assistance(happened).table("assistance", (&[], &KINDS.map(|kind| path(&[kind]))), label),
     ];

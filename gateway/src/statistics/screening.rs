@@ -5,22 +5,24 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use proto::wire;
 
-use super::counts::{Counts, Path, region_path};
+use super::{
+    counts::{Counts, Path, region_path},
+    names::Names,
+};
 use crate::{
     base::Base,
     outcomes::{self, Outcome, Outcomes},
     policy::Policy,
     region,
     rule::Rule,
-    wire_alert,
 };
 
 /// The column of those whom no rule concerns.
 const NEITHER: usize = 0;
 
 /// The table of a moment.
-pub fn table(base: &Base, policy: &Policy, now: Timestamp) -> wire::StatisticsTable {
-    let facts = base.facts(now);
+pub fn table(base: &Base, names: &Names<'_>, now: Timestamp) -> wire::StatisticsTable {
+    let (policy, facts) = (names.policy, base.facts(now));
     let outcomes: Vec<Outcomes> =
         policy.rules.iter().map(|rule| outcomes::evaluate(rule, &facts)).collect();
     let columns = columns(policy);
@@ -28,13 +30,13 @@ pub fn table(base: &Base, policy: &Policy, now: Timestamp) -> wire::StatisticsTa
     let everybody = u32::try_from(base.met()).expect("subjects are numbered by u32");
     for number in (0..everybody).filter(|&number| base.is_listed(number)) {
         let column = column(outcomes.iter().map(|outcomes| outcomes.outcome(number as usize)));
-        *people.entry((base.region(number), column)).or_default() += 1;
+        *people.entry((base.regions(number).foremost(), column)).or_default() += 1;
     }
     let mut counts = Counts::default();
     for ((region, column), count) in people {
         counts.add(region_path(&region::text(region)), columns[column].clone(), count);
     }
-    counts.table("screening", (&[], &columns), |id| label(policy, id))
+    counts.table("screening", (&[], &columns), |id| names.label(id))
 }
 
 /// The column of somebody with these outcomes, in the order of the rules.
@@ -70,16 +72,6 @@ fn columns(policy: &Policy) -> Vec<Path> {
 fn below(class: &str, Rule { situation, id, .. }: &Rule) -> Path {
     let (situation, rule) = (format!("{class}/{situation}"), format!("{class}/{situation}/{id}"));
     vec![class.to_owned(), situation, rule]
-}
-
-/// What a column is called: as its rule or situation.
-pub(super) fn label(policy: &Policy, id: &str) -> Option<wire::Label> {
-    let last = id.rsplit('/').next()?;
-    let rules = policy.rules.iter().map(|rule| (rule.id.as_str(), &rule.label));
-    let situations = policy.catalogue.situations.iter();
-    let situations = situations.map(|situation| (situation.id.as_str(), &situation.label));
-    let found = rules.chain(situations).find(|(known, _)| *known == last);
-    found.map(|(_, label)| wire_alert::label(label))
 }
 
 #[cfg(test)]

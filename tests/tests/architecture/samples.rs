@@ -161,6 +161,7 @@ fn complete_copy(role: &str, id: &str) -> tempfile::TempDir {
     }
     place("federation.toml", &signed_manifest());
     place("policy.toml", &text("deploy/policy/default.toml"));
+    place("regions.csv", &text("deploy/samples/regions.csv"));
     fs::create_dir(directory.path().join("notify")).expect("made");
     for name in ["city-desk", "sms", "mail"] {
         let name = format!("notify/{name}.secret");

@@ -42,7 +42,7 @@ async fn an_sms_has_the_configured_fields_and_counts_as_sent_when_the_gateway_sa
     let request = stub.inbox.all().pop().expect("it came");
     assert_eq!(request.headers["authorization"], "Bearer 4711");
     let text = format!(
-        "{{\"phone\":\"02512345\",\"text\":\"【民政】{FIRST} 320104002 2026-11-25 12:00 \
+        "{{\"phone\":\"02512345\",\"text\":\"【民政】{FIRST} 秦淮区夫子庙街道 2026-11-25 12:00 \
          https://desk.example/{FIRST}\"}}"
     );
     assert_eq!(String::from_utf8(request.body).expect("text"), text);
@@ -60,7 +60,9 @@ async fn a_mail_goes_over_tls_from_the_first_byte_or_after_starttls() {
         let mail = stub.inbox.all().pop().expect("it came");
         assert!(mail.auth.is_some_and(|auth| auth.starts_with("AUTH PLAIN ")), "{security}");
         assert_eq!(mail.to.len(), 2);
-        for part in [&format!("Message-ID: <{}@a.example>", sent.id)[..], FIRST, "320104002"] {
+        for part in
+            [&format!("Message-ID: <{}@a.example>", sent.id)[..], FIRST, "Fuzimiao, Qinhuai"]
+        {
             assert!(mail.text.contains(part), "{part} in {}", mail.text);
         }
     }
