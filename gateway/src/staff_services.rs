@@ -8,6 +8,7 @@ use proto::{
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
+        case_service_server::CaseServiceServer, disclosure_service_server::DisclosureServiceServer,
         match_service_server::MatchServiceServer,
         statistics_service_server::StatisticsServiceServer,
     },
@@ -20,7 +21,9 @@ use crate::{
     alerts::Alerts,
     audit::{recorder::Recorder, tally::Tally},
     audit_service::Audit,
+    case::{case_service::CaseDesk, cases::Cases, requests::Requests},
     clock::Clock,
+    disclosure::{courier::Courier, service::Disclosing},
     epoch::LiveEpochs,
     log_files,
     manifest_in_force::ManifestInForce,
@@ -37,6 +40,10 @@ use crate::{
 /// What the services work with.
 pub(crate) struct StaffServices {
     pub(crate) alerts: Alerts,
+    pub(crate) cases: Cases,
+    /// To the desk.
+    pub(crate) requests: Requests,
+    pub(crate) courier: Arc<Courier>,
     pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
@@ -55,10 +62,12 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 4] = [
+pub(crate) const NAMES: [&str; 6] = [
     MatchServiceServer::<Matches>::NAME,
+    CaseServiceServer::<CaseDesk>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
+    DisclosureServiceServer::<Disclosing>::NAME,
     StatisticsServiceServer::<Planning>::NAME,
 ];
 
@@ -71,9 +80,11 @@ impl StaffServices {
         let matches = MatchServiceServer::new(self.matches());
         let services = Routes::new(reflection)
             .add_service(matches.max_decoding_message_size(transport::MAX_MESSAGE))
+            .add_service(CaseServiceServer::new(self.case_desk()))
             .add_service(AdminServiceServer::new(self.administration()))
-            .add_service(StatisticsServiceServer::new(self.planning()))
-            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }));
+            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }))
+            .add_service(DisclosureServiceServer::new(self.disclosing()))
+            .add_service(StatisticsServiceServer::new(self.planning()));
         let files = log_files::routes(self.recorder.clone()).merge(metrics::routes(self.metered()));
         Ok(services.into_axum_router().merge(files).into())
     }
@@ -89,6 +100,24 @@ impl StaffServices {
             questions: self.questions.clone(),
             clock: self.clock.clone(),
             stopping: self.stopping.clone(),
+        }
+    }
+
+    fn case_desk(&self) -> CaseDesk {
+        CaseDesk {
+            cases: self.cases.clone(),
+            requests: self.requests.clone(),
+            recorder: self.recorder.clone(),
+            policy: self.policy.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn disclosing(&self) -> Disclosing {
+        Disclosing {
+            alerts: self.alerts.clone(),
+            epochs: self.epochs.clone(),
+            courier: self.courier.clone(),
         }
     }
 

@@ -72,8 +72,8 @@ async fn write(pool: &SqlitePool, stories: &[Story]) {
         .await
         .expect("written");
         sqlx::query(
-            "INSERT INTO cases (alert, stage, tier, region, officer, urgency, number, changed_at, state)
-             VALUES ($1, 1, 1, $2, '', 1, 1, $3, '')",
+            "INSERT INTO cases (alert, stage, tier, region, officer, urgency, changed_at, content)
+             VALUES ($1, 1, 1, $2, '', 1, $3, '')",
         )
         .bind(&id)
         .bind(REGIONS[story.region])

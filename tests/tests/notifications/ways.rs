@@ -11,7 +11,7 @@ use tests::{
 
 use super::{FIRST, Post, secret, webhook};
 
-fn mail(stub: &SmtpStub, security: &str, more: &str) -> String {
+pub fn mail(stub: &SmtpStub, security: &str, more: &str) -> String {
     format!(
         "[[notify]]\nname = \"mail\"\nlang = \"en\"\n[notify.smtp]\nhost = \"localhost\"\n\
          port = {}\nsecurity = \"{security}\"\nfrom = \"desk@a.example\"\n\
