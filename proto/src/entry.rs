@@ -230,8 +230,7 @@ mod tests {
         ]
     }
 
-    const GOLDEN_EVENTS: &str =
-        "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
+    const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
     const GOLDEN: &str = "c9dfac9b3c2c8cf3d1fee16c5c27e350fa219076809b9286cdea8dd900e8d285";
 
     #[test]

@@ -57,7 +57,7 @@ pub enum Question {
     /// People who should be visited / 预警
     #[command(subcommand)]
     Alerts(AlertsCommand),
-    /// What is to be done about alerts / 案件办理
+    /// What is done about alerts / 预警的办理
     #[command(subcommand)]
     Cases(CasesCommand),
     /// What raises alerts / 预警规则

@@ -22,14 +22,14 @@ use crate::{
 /// The most people that one call asks for.
 const PAGE: u32 = 200;
 
-const CASE: Phrase = ("案件", "case");
+const CASE: Phrase = ("办件", "case");
 const STAGE: Phrase = ("阶段", "stage");
 const WHO: Phrase = ("经办人", "who");
 const MARKS: Phrase = ("备注", "marks");
 const YOU: Phrase = ("本人", "you");
-const SAME_PERSON: Phrase = ("+ 与上一案件为同一人。", "+ is another case of the person above.");
+const SAME_PERSON: Phrase = ("+ 与上一办件为同一人。", "+ is another case of the person above.");
 const MORE: Phrase = ("还有更多；请加大 --limit。", "There is more; raise --limit to see it.");
-const NOTHING: Phrase = ("没有待办案件。", "There is nothing to do.");
+const NOTHING: Phrase = ("没有待办事项。", "There is nothing to do.");
 
 /// `cases list`, page by page, up to `limit` people.
 ///

@@ -22,7 +22,7 @@ pub fn marks(case: &Case, screen: &Screen) -> String {
     }
     if papers_open(case) {
         let when = due(case.papers_due_at.as_ref(), (screen.clock)(), lang);
-        marks.push(format!("{}: {when}", lang.say(("待补材料", "papers"))));
+        marks.push(format!("{}: {when}", lang.say(("待补手续", "papers"))));
     } else if case.relief_first != 0 {
         let kind = said(KINDS, case.relief_first, lang);
         marks.push(format!("{}: {kind}", lang.say(("先行救助", "relief first"))));

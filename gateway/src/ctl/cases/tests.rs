@@ -199,7 +199,7 @@ async fn who_was_too_late_is_told_who_was_faster_when_and_what_they_did() {
     let failure = said.expect_err("another was faster");
     assert_eq!((failure.exit_code(), failure.reason()), (1, "OUT_OF_DATE"));
     let told = failure.tell(Lang::Zh);
-    assert!(told.contains("2026-11-24 17:00 li-na 受理") && !told.contains("another"), "{told}");
+    assert!(told.contains("2026-11-24 17:00 li-na 接收") && !told.contains("another"), "{told}");
 }
 
 #[tokio::test]
