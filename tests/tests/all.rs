@@ -27,5 +27,6 @@ mod refusals;
 mod reload;
 mod siege;
 mod staff;
+mod story;
 mod town;
 mod witnesses;

@@ -19,6 +19,7 @@ const RELIEF: Phrase =
     ("情况紧急：先行救助，后补手续", "it is urgent: relief first, the papers follow");
 const PAPERS: Phrase = ("手续补齐后登记", "when the papers are complete");
 const OUTCOME: Phrase = ("登记认定结果", "record what came of the visit");
+const DECIDE: Phrase = ("（督导）直接登记结果", "(supervisor) record an outcome at once");
 const ASSIST: Phrase = ("登记已给予的救助", "record what was given");
 const CLOSE: Phrase = ("全部办完后办结", "when nothing more is to be done");
 const REOPEN: Phrase = ("（督导）重新办理", "(supervisor) begin it anew");
@@ -49,6 +50,7 @@ fn steps(case: &Case) -> Vec<(String, Phrase)> {
     let relief = (format!("cases relief {id} --kind money"), RELIEF);
     let papers = (format!("cases papers {id}"), PAPERS);
     let outcome = (format!("cases outcome {id} OUTCOME"), OUTCOME);
+    let decide = (outcome.0.clone(), DECIDE);
     let assist = (format!("cases assist {id} --kind money"), ASSIST);
     let close = (format!("cases close {id}"), CLOSE);
     let reopen = (format!("cases reopen {id}"), REOPEN);
@@ -58,7 +60,7 @@ fn steps(case: &Case) -> Vec<(String, Phrase)> {
         CaseStage::Acknowledged => vec![who_is_it, visited, relief, hand_back],
         CaseStage::Visited => vec![outcome, relief, assist],
         CaseStage::Decided => vec![assist, close],
-        CaseStage::Returned => vec![assign, reroute],
+        CaseStage::Returned => vec![assign, reroute, decide],
         CaseStage::Closed | CaseStage::Withdrawn => vec![reopen],
         CaseStage::Joined => vec![(format!("cases show {}", case.joined_to), LOOK_THERE)],
         CaseStage::Pending | CaseStage::Suppressed | CaseStage::Unspecified => vec![],
