@@ -28,6 +28,11 @@ use crate::{
         witnesses::{Witnesses, last_cosigned},
     },
     authorise::{AuthoriseLayer, Register},
+    case::{
+        cases::Cases,
+        desk::{self, Desk},
+        requests::Requests,
+    },
     clock::Clock,
     config::Config,
     database,
@@ -61,6 +66,8 @@ pub struct Gateway {
     tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
+    cases: Cases,
+    desk: Desk,
     pipeline: Pipeline,
 }
 
@@ -78,7 +85,8 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
-        let (epoch, alerts) = stores(&config, &policy.current(), (&recorder, clock.now())).await?;
+        let (epoch, alerts, cases) =
+            stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
         recorder.record(&Actor::Gateway, started).await?;
@@ -105,6 +113,15 @@ impl Gateway {
         let (present, supply) = EpochRun::new(federation.clone(), epoch);
         let pipeline =
             Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
+        let desk = Desk::open(desk::Parts {
+            cases: cases.clone(),
+            alerts: alerts.clone(),
+            recorder: recorder.clone(),
+            policy: policy.clone(),
+            register: register.clone(),
+            clock: clock.clone(),
+        });
+        let desk = desk.await?;
         let manifest =
             ManifestInForce::new(&config.manifest_path, &config.data_dir, config.manifest.clone());
         let manifest = Arc::new(manifest);
@@ -119,6 +136,8 @@ impl Gateway {
             tally,
             present,
             alerts,
+            cases,
+            desk,
             pipeline,
         })
     }
@@ -156,9 +175,12 @@ impl Gateway {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
+        let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
         let services = StaffServices {
             alerts: self.alerts,
+            cases: self.cases,
+            requests,
             recorder: recorder.clone(),
             policy: self.policy,
             manifest: self.manifest.clone(),
@@ -187,6 +209,8 @@ impl Gateway {
             orders,
             present: (self.present, self.pipeline.contents()),
         });
+        let desk = self.desk.run(self.pipeline.revision(), incoming, epochs.clone());
+        let mut desk = tokio::spawn(desk);
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
@@ -194,6 +218,7 @@ impl Gateway {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
             ended = &mut pipeline => ended.context("the pipeline failed")?,
+            ended = &mut desk => ended.context("the desk failed")?,
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
@@ -206,6 +231,7 @@ impl Gateway {
                 }
                 running.shutdown().await;
                 pipeline.await.context("the pipeline failed")?;
+                desk.await.context("the desk failed")?;
                 tally.log(&recorder).await;
             }
         }
@@ -225,7 +251,7 @@ async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
     (recorder, now): (&Recorder, Timestamp),
-) -> anyhow::Result<(Epoch, Alerts)> {
+) -> anyhow::Result<(Epoch, Alerts, Cases)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
@@ -233,12 +259,12 @@ async fn stores(
     let database = database::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
-    let alerts = Alerts::new(database);
+    let (alerts, cases) = (Alerts::new(database.clone()), Cases::new(database));
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok((epoch, alerts))
+    Ok((epoch, alerts, cases))
 }
 
 /// The access log of this programme's gateway.

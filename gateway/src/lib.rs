@@ -54,6 +54,7 @@ pub mod outcomes;
 pub mod pipeline;
 pub mod plan;
 pub mod policy;
+mod policy_cases;
 mod policy_catalogue;
 mod policy_error;
 mod policy_file;

@@ -19,6 +19,12 @@ pub enum Refusal {
     NotFound(&'static str),
     /// A rule or policy that does not check; the caller's fault.
     Policy(String),
+    /// Another was faster: who, and what they did.
+    OutOfDate(String),
+    /// What is in the way now.
+    NotPossible(String),
+    /// The caller may not, although the role may.
+    NotPermitted(&'static str),
     /// Try again.
     Busy(&'static str),
     /// Our disk.
@@ -81,6 +87,9 @@ impl From<Refusal> for Status {
             Refusal::Argument(text) => Reason::InvalidArgument.status(text),
             Refusal::NotFound(text) => Reason::NotFound.status(text),
             Refusal::Policy(text) => Reason::InvalidPolicy.status(text),
+            Refusal::OutOfDate(text) => Reason::OutOfDate.status(text),
+            Refusal::NotPossible(text) => Reason::NotPossibleNow.status(text),
+            Refusal::NotPermitted(text) => Reason::NotPermitted.status(text),
             Refusal::Busy(text) => Reason::Busy.status(text),
             Refusal::Store(text) => {
                 tracing::error!(problem = text, "a call met a failing store");

@@ -8,7 +8,7 @@ use proto::{
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
-        match_service_server::MatchServiceServer,
+        case_service_server::CaseServiceServer, match_service_server::MatchServiceServer,
     },
 };
 use tokio::sync::{mpsc, watch};
@@ -19,6 +19,7 @@ use crate::{
     alerts::Alerts,
     audit::{recorder::Recorder, tally::Tally},
     audit_service::Audit,
+    case::{case_service::CaseDesk, cases::Cases, requests::Requests},
     clock::Clock,
     dry_run::Question,
     epoch::LiveEpochs,
@@ -32,6 +33,9 @@ use crate::{
 /// What the services work with.
 pub(crate) struct StaffServices {
     pub(crate) alerts: Alerts,
+    pub(crate) cases: Cases,
+    /// To the desk.
+    pub(crate) requests: Requests,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
@@ -47,8 +51,9 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 3] = [
+pub(crate) const NAMES: [&str; 4] = [
     MatchServiceServer::<Matches>::NAME,
+    CaseServiceServer::<CaseDesk>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
 ];
@@ -62,6 +67,7 @@ impl StaffServices {
         let matches = MatchServiceServer::new(self.matches());
         let services = Routes::new(reflection)
             .add_service(matches.max_decoding_message_size(transport::MAX_MESSAGE))
+            .add_service(CaseServiceServer::new(self.case_desk()))
             .add_service(AdminServiceServer::new(self.administration()))
             .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }));
         let files = log_files::routes(self.recorder.clone()).merge(metrics::routes(self.metered()));
@@ -78,6 +84,16 @@ impl StaffServices {
             questions: self.questions.clone(),
             clock: self.clock.clone(),
             stopping: self.stopping.clone(),
+        }
+    }
+
+    fn case_desk(&self) -> CaseDesk {
+        CaseDesk {
+            cases: self.cases.clone(),
+            requests: self.requests.clone(),
+            recorder: self.recorder.clone(),
+            policy: self.policy.clone(),
+            clock: self.clock.clone(),
         }
     }
 

@@ -51,13 +51,15 @@ pub enum Reason {
     StoreUnavailable,
     /// The step is based on what was so before another's step.
     OutOfDate,
+    /// The case is in a stage, or with somebody, where this cannot be done.
+    NotPossibleNow,
     /// A defect or an outage of ours.
     Internal,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::WrongScope,
         Self::UnknownDataset,
         Self::CursorFromTheFuture,
@@ -76,6 +78,7 @@ impl Reason {
         Self::HolderUnavailable,
         Self::StoreUnavailable,
         Self::OutOfDate,
+        Self::NotPossibleNow,
         Self::Internal,
     ];
 
@@ -105,6 +108,7 @@ impl Reason {
             Self::HolderUnavailable => "HOLDER_UNAVAILABLE",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::OutOfDate => "OUT_OF_DATE",
+            Self::NotPossibleNow => "NOT_POSSIBLE_NOW",
             Self::Internal => "INTERNAL",
         }
     }
@@ -118,6 +122,7 @@ impl Reason {
             | Self::ReplayMismatch
             | Self::NumberTooOld
             | Self::OutOfDate
+            | Self::NotPossibleNow
             | Self::NoKeyShare => Code::FailedPrecondition,
             Self::InvalidArgument | Self::InvalidPolicy => Code::InvalidArgument,
             Self::UnknownDataset | Self::NotFound => Code::NotFound,

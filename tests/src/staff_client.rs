@@ -9,7 +9,7 @@ use proto::{
     transport::{self, Target},
     wire::{
         self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
-        match_service_client::MatchServiceClient,
+        case_service_client::CaseServiceClient, match_service_client::MatchServiceClient,
     },
 };
 use tonic::transport::Channel;
@@ -21,6 +21,8 @@ use crate::deployment::{Deployment, Staff};
 pub struct StaffClient {
     /// Alerts and rules.
     pub matches: MatchServiceClient<Channel>,
+    /// Cases.
+    pub cases: CaseServiceClient<Channel>,
     /// Agencies and datasets.
     pub admin: AdminServiceClient<Channel>,
     /// The access log, and receipts.
@@ -43,6 +45,7 @@ impl StaffClient {
         let channel = channel(deployment, staff, gateway).await?;
         Ok(Self {
             matches: MatchServiceClient::new(channel.clone()),
+            cases: CaseServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
             audit: AuditServiceClient::new(channel),
         })
