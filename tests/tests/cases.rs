@@ -15,7 +15,8 @@ use proto::{
 use tests::{
     city::City,
     deployment::{
-        ADMINISTRATOR, AUDITOR, CITY_DESK, DISTRICT_HEAD, SECOND_WORKER, STREET_HEAD, STREET_WORKER, Staff,
+        ADMINISTRATOR, AUDITOR, CITY_DESK, DISTRICT_HEAD, SECOND_WORKER, STREET_HEAD,
+        STREET_WORKER, Staff,
     },
     log_reader,
     staff_client::StaffClient,
@@ -160,7 +161,8 @@ async fn folded(world: &World) -> anyhow::Result<BTreeMap<AlertId, Case>> {
 /// The store's cases are what the log's entries come to.
 async fn the_log_reproduces_the_store(world: &World) {
     let path = world.deployment.dir.join("gateway/data/alerts.sqlite");
-    let cases = gateway::case::cases::Cases::new(gateway::database::open(&path).await.expect("opens"));
+    let cases =
+        gateway::case::cases::Cases::new(gateway::database::open(&path).await.expect("opens"));
     // Entries are shown once a checkpoint is over them.
     let differing = || async {
         let folded = folded(world).await?;
@@ -365,7 +367,8 @@ async fn facts_that_are_gone_end_a_case_that_nobody_visited_and_only_mark_anothe
     let path = world.deployment.dir.join("policy.toml");
     let policy = std::fs::read_to_string(&path).expect("read");
     let (without, _) = policy.split_once("[[rule]]").expect("rules");
-    let without = without.replace("[[cases.rule]]\nid = \"sudden-event\"\nvisit = \"1 working day\"", "");
+    let without =
+        without.replace("[[cases.rule]]\nid = \"sudden-event\"\nvisit = \"1 working day\"", "");
     std::fs::write(&path, without).expect("written");
     let mut admin = world.client(&ADMINISTRATOR).await.expect("admin");
     admin.admin.reload_policy(wire::ReloadPolicyRequest {}).await.expect("in force");

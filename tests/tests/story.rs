@@ -35,7 +35,8 @@ fn cities() -> (City, City, String) {
     };
     let here = |region: &str| region.starts_with(STREET_WORKER.region);
     let healthy = well.residents().filter(|r| here(&r.region) && r.listings.is_empty());
-    for person in healthy.map(|resident| resident.id.clone()) {
+    let healthy: Vec<_> = healthy.map(|resident| resident.id.clone()).collect();
+    for person in healthy {
         let mut ill = well.clone();
         ill.fall_ill(&person, 60_000);
         if alerted(&ill, &person) {
@@ -53,13 +54,11 @@ impl Story {
         let (well, ill, person) = cities();
         well.write_sources(&home).expect("written");
         let sections = |agency: &str| well.dataset_toml(agency);
-        let deployment =
-            Deployment::create(&home, &default_policy(), Suite::SaltedHash, sections);
+        let deployment = Deployment::create(&home, &default_policy(), Suite::SaltedHash, sections);
         let deployment = deployment.expect("a deployment");
         let subject = deployment.subject_of(&person, well.today()).expect("a person of the city");
         let running = Running::start(deployment).await.expect("everything starts");
-        let story =
-            Self { running, subject: subject.to_string(), case: String::new(), _dir: dir };
+        let story = Self { running, subject: subject.to_string(), case: String::new(), _dir: dir };
         story.all_arrive().await;
         assert!(story.case_of(&STREET_WORKER).await.is_none(), "nobody is ill yet");
         ill.write_sources(&home).expect("written");
@@ -87,7 +86,8 @@ impl Story {
 
     /// Runs a command; `ID` stands for the case.
     async fn run(&self, staff: &Staff, line: &str) -> Said {
-        let words = line.split_whitespace().map(|word| if word == "ID" { &self.case } else { word });
+        let words =
+            line.split_whitespace().map(|word| if word == "ID" { &self.case } else { word });
         let words: Vec<&str> = words.collect();
         self.running.ctl(staff, &words).await.expect("it runs")
     }

@@ -130,7 +130,8 @@ pub fn due_text(case: &Case, screen: &Screen) -> String {
         return "-".into();
     }
     let when = due(case.due_at.as_ref(), (screen.clock)(), screen.lang);
-    format!("{}: {when}", said(DEADLINES, case.due, screen.lang))
+    let colon = screen.lang.say(("：", ": "));
+    format!("{}{colon}{when}", said(DEADLINES, case.due, screen.lang))
 }
 
 fn due_tone(case: &Case) -> Tone {

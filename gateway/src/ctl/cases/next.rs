@@ -18,7 +18,8 @@ const VISITED: Phrase = ("走访之后登记", "after you were there");
 const RELIEF: Phrase =
     ("情况紧急：先行救助，后补手续", "it is urgent: relief first, the papers follow");
 const PAPERS: Phrase = ("手续补齐后登记", "when the papers are complete");
-const OUTCOME: Phrase = ("登记认定结果", "record what came of the visit");
+const OUTCOME: Phrase =
+    ("登记认定结果（代码见 --help）", "record what came of the visit (codes: --help)");
 const DECIDE: Phrase = ("（督导）直接登记结果", "(supervisor) record an outcome at once");
 const ASSIST: Phrase = ("登记已给予的救助", "record what was given");
 const CLOSE: Phrase = ("全部办完后办结", "when nothing more is to be done");
@@ -34,7 +35,7 @@ pub fn next(case: &Case, screen: &Screen) -> String {
     }
     let mut table = screen.list();
     for (command, why) in steps {
-        table.add_row([cell(&format!("  gatewayctl {command}")), cell(screen.lang.say(why))]);
+        table.add_row([cell(&format!(" gatewayctl {command}")), cell(screen.lang.say(why))]);
     }
     format!("{}\n{}\n", screen.lang.say(NEXT), screen.draw(&table))
 }

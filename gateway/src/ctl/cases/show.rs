@@ -138,7 +138,7 @@ fn history(screen: &Screen, response: &GetCaseResponse) -> String {
     let mut table = screen.list();
     for event in &response.history {
         table.add_row([
-            cell(&format!("  {}", clock_face(event.at.as_ref()))),
+            cell(&format!(" {}", clock_face(event.at.as_ref()))),
             cell(&sentence(event, screen.lang)),
         ]);
     }

@@ -14,6 +14,7 @@ use super::{
     command::{StepCommand, Which},
     json,
     list::due_text,
+    marks::marks,
     next::next,
     sentence::sentence,
     show::fetch,
@@ -152,7 +153,7 @@ async fn explained(
     if !overtaken && reason != Reason::NotPossibleNow.as_str() {
         return Failure::Refused { reason, message };
     }
-    let Ok((now, _)) = fetch(gateway, &which.id).await else {
+    let Ok((now, case)) = fetch(gateway, &which.id).await else {
         return Failure::Refused { reason, message };
     };
     let first = match overtaken {
@@ -163,8 +164,12 @@ async fn explained(
         now.history.iter().skip(first.unwrap_or(usize::MAX)).map(|event| {
             format!("{} {}", clock_face(event.at.as_ref()), sentence(event, screen.lang))
         });
-    // That somebody was faster is said by what they did; anything else by the gateway.
-    let said = (!overtaken || first.is_none()).then_some(message);
+    // That somebody was faster is said by what they did, anything else by the gateway: in English.
+    let said = match screen.lang {
+        Lang::En => message,
+        Lang::Zh => format!("{} {}", said(STAGES, case.stage, Lang::Zh), marks(&case, screen)),
+    };
+    let said = (!overtaken || first.is_none()).then_some(said.trim_end().to_owned());
     Failure::Refused {
         reason,
         message: said.into_iter().chain(events).collect::<Vec<_>>().join("; "),
