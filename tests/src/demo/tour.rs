@@ -5,10 +5,10 @@ use std::{
     path::Path,
 };
 
-use tests::deployment::{ADMINISTRATOR, ANALYST, AUDITOR, STREET_HEAD, STREET_WORKER, Staff};
+use tests::deployment::{ADMINISTRATOR, ANALYST, APPROVER, AUDITOR, STREET_HEAD, STREET_WORKER, Staff};
 
 /// Who is played, and what they type; `ID` is a case of the caseworker's street.
-const TOUR: [(&str, Staff, &[&str]); 5] = [
+const TOUR: [(&str, Staff, &[&str]); 7] = [
     (
         "A caseworker of street 320104002",
         STREET_WORKER,
@@ -16,6 +16,20 @@ const TOUR: [(&str, Staff, &[&str]); 5] = [
             "cases list",
             "cases show ID",
             "cases take ID",
+            "disclosure request ID --purpose home-visit",
+        ],
+    ),
+    (
+        "An approver",
+        APPROVER,
+        &["disclosure list", "disclosure approve FIRST-DIGITS-OF-ITS-ID"],
+    ),
+    (
+        "The caseworker again",
+        STREET_WORKER,
+        &[
+            "disclosure list",
+            "disclosure open FIRST-DIGITS-OF-ITS-ID",
             "cases visit ID",
             "cases relief ID --kind money",
             "cases papers ID",
@@ -44,7 +58,7 @@ pub fn print(programs: &Path, dir: &Path, case: &str) -> io::Result<()> {
         let config = home.join("ctl.toml");
         text += &format!("\n{who}:\n  export GATEWAYCTL_CONFIG={}\n", config.display());
         for command in commands {
-            text += &format!("  gatewayctl {}", command.replace("ID", case));
+            text += &format!("  gatewayctl {}", command.replace(" ID", &format!(" {case}")));
             if command.starts_with("audit") {
                 // Another demo has another log: what was seen of this one is kept with it.
                 text += &format!(" --state {}", home.join("seen.checkpoint").display());

@@ -46,7 +46,7 @@ fn steps(case: &Case) -> Vec<(String, Phrase)> {
     let hand_back = (format!("cases return {id} --reason wrong_region"), HAND_BACK);
     let assign = (format!("cases assign {id} --to OFFICER"), ASSIGN);
     let reroute = (format!("cases reroute {id} --region CODE"), REROUTE);
-    let who_is_it = (format!("disclosure request {id}"), WHO_IS_IT);
+    let who_is_it = (format!("disclosure request {id} --purpose home-visit"), WHO_IS_IT);
     let visited = (format!("cases visit {id}"), VISITED);
     let relief = (format!("cases relief {id} --kind money"), RELIEF);
     let papers = (format!("cases papers {id}"), PAPERS);
