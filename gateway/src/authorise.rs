@@ -12,7 +12,6 @@ use std::{
 
 use futures::future::BoxFuture;
 use proto::{
-    act::MethodName,
     entry::Actor,
     fault::{Reason, reason_of},
     identity::{Identity, Party},
@@ -29,7 +28,11 @@ use tonic::{
     },
 };
 
-use crate::{audit::tally::Tally, refusal::Refusal};
+use crate::{
+    audit::tally::Tally,
+    methods::{ALERTS, LOG_FILES, METRICS, method},
+    refusal::Refusal,
+};
 
 /// What an officer is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -67,72 +70,8 @@ pub struct Officer {
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Officer>);
 
-const STAFF: &[Role] = &[
-    Role::Caseworker,
-    Role::Analyst,
-    Role::Administrator,
-    Role::Security,
-    Role::Auditor,
-    Role::Supervisor,
-    Role::Approver,
-];
-const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Supervisor];
-const ALERTS: &[Role] = &[Role::Caseworker, Role::Supervisor];
-const RUNNING: &[Role] = &[Role::Administrator, Role::Security];
-const LOG: &[Role] = &[Role::Auditor];
 /// What runs the gateway, what watches over it and what reviews both are never in one hand.
 const APART: [Role; 3] = [Role::Administrator, Role::Security, Role::Auditor];
-/// Below it the log's tiles and its checkpoint are served.
-pub const LOG_FILES: &str = "/log/";
-
-/// Where the metrics are.
-pub const METRICS: &str = "/metrics";
-
-/// Every method and who may call it.
-const METHODS: &[(&str, &[Role])] = &[
-    ("/matching.v1.MatchService/ListRules", RULES),
-    ("/matching.v1.MatchService/ListAlerts", ALERTS),
-    ("/matching.v1.MatchService/GetAlert", ALERTS),
-    ("/matching.v1.MatchService/WatchAlerts", ALERTS),
-    ("/matching.v1.MatchService/EvaluateRule", &[Role::Analyst]),
-    ("/matching.v1.CaseService/ListCases", ALERTS),
-    ("/matching.v1.CaseService/GetCase", ALERTS),
-    ("/matching.v1.CaseService/Step", ALERTS),
-    ("/matching.v1.AdminService/ListAgencies", RUNNING),
-    ("/matching.v1.AdminService/ListDatasets", RUNNING),
-    ("/matching.v1.AdminService/ListGrants", RUNNING),
-    ("/matching.v1.AdminService/ListEpochs", RUNNING),
-    ("/matching.v1.AdminService/ReloadPolicy", &[Role::Administrator]),
-    ("/matching.v1.AuditService/Search", LOG),
-    ("/matching.v1.AuditService/Prove", LOG),
-    ("/matching.v1.AuditService/GetCheckpoint", LOG),
-    ("/matching.v1.AuditService/GetReceipt", STAFF),
-    ("/grpc.health.v1.Health/Check", STAFF),
-    ("/grpc.health.v1.Health/Watch", STAFF),
-    ("/grpc.health.v1.Health/List", STAFF),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", RUNNING),
-];
-
-/// The roles that may call a path, and what the log calls its method.
-fn method(path: &str) -> Option<(&'static [Role], MethodName)> {
-    if path.starts_with(LOG_FILES) {
-        return Some((LOG, named("/Log/Get")));
-    }
-    if path == METRICS {
-        return Some((RUNNING, named("/Metrics/Get")));
-    }
-    let (listed, roles) = METHODS.iter().find(|(listed, _)| *listed == path)?;
-    Some((roles, named(listed)))
-}
-
-/// `/package.Service/Method` without the package.
-fn named(path: &str) -> MethodName {
-    let path = path.trim_start_matches('/');
-    let (package, method) = path.split_once('/').unwrap_or_default();
-    let service = package.rsplit_once('.').map_or(package, |(_, service)| service);
-    format!("{service}/{method}").try_into().expect("listed methods are called by letters")
-}
-
 /// The register, checked.
 #[derive(Clone)]
 pub struct Register {
@@ -328,4 +267,65 @@ fn refused(answer: &Response<Body>) -> Option<Reason> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn officer(id: &str, roles: &[Role]) -> Officer {
+        let id = id.parse().expect("a name");
+        Officer { id, roles: roles.to_vec(), region: "3201".into() }
+    }
+
+    fn register(list: Vec<Officer>) -> Result<Register, RegisterError> {
+        Register::new("demo".parse().expect("a name"), list)
+    }
+
+    #[test]
+    fn a_gateway_that_would_serve_nobody_is_refused() {
+        let nobody = |list| register(list).err();
+        assert_eq!(nobody(vec![]), Some(RegisterError::Nobody("MatchService")));
+        let only_caseworker = vec![officer("li", &[Role::Caseworker])];
+        assert_eq!(nobody(only_caseworker), Some(RegisterError::Nobody("AdminService")));
+    }
+
+    #[test]
+    fn administrator_security_and_auditor_are_three_people_and_an_auditor_has_no_other_role() {
+        use Role::{Administrator, Analyst, Auditor, Caseworker, Security};
+        let with = |roles: &[Role]| {
+            let others = vec![officer("li", &[Caseworker]), officer("wang", &[Administrator])];
+            register([others, vec![officer("zhao", roles)]].concat()).err()
+        };
+        let zhao = || Some(RegisterError::Combined("zhao".parse().expect("a name")));
+        for together in [
+            &[Administrator, Security][..],
+            &[Administrator, Auditor],
+            &[Security, Auditor],
+            &[Administrator, Security, Auditor],
+            &[Auditor, Caseworker],
+            &[Auditor, Analyst],
+        ] {
+            assert_eq!(with(together), zhao(), "{together:?}");
+        }
+        for alone in [&[Administrator][..], &[Security], &[Auditor], &[Caseworker, Analyst]] {
+            assert_eq!(with(alone), None, "{alone:?}");
+        }
+    }
+
+    #[test]
+    fn only_registered_roles_and_listed_methods_are_admitted() {
+        let list =
+            vec![officer("li", &[Role::Caseworker]), officer("wang", &[Role::Administrator])];
+        let register = register(list).expect("good");
+        let admits = |uri: &str, path: &str| {
+            let identity: Identity = uri.parse().expect("an identity");
+            register.admit(Some(&identity), path).is_ok()
+        };
+        let alerts = "/matching.v1.MatchService/ListAlerts";
+        assert!(admits("spiffe://demo/officer/li", alerts));
+        assert!(!admits("spiffe://demo/officer/wang", alerts), "an administrator sees no alert");
+        assert!(!admits("spiffe://demo/officer/zhao", alerts), "nobody registered");
+        assert!(!admits("spiffe://demo/agency/li", alerts), "an agency is no officer");
+        assert!(!admits("spiffe://other/officer/li", alerts), "another programme");
+        assert!(!admits("spiffe://demo/officer/li", "/matching.v1.MatchService/New"));
+        assert!(register.admit(None, alerts).is_err());
+    }
+}

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alert_id::AlertId,
     case_event::CaseEvent,
+    contact::ContactField,
+    disclosure_request::{DisclosureId, LegalBasis, Purpose},
     fault::Reason,
     hex_bytes::HexBytes,
     name::{AgencyId, DatasetId, RuleId},
@@ -124,6 +126,49 @@ pub enum Act {
     LogRead { first: u64, end: u64 },
     /// A proof of one entry is shown, and the entry.
     ReceiptGiven { index: u64 },
+    /// An officer asks for the contact details of an alert's subject.
+    DisclosureRequested {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        dataset: DatasetId,
+        fields: Vec<ContactField>,
+        purpose: Purpose,
+        legal_basis: LegalBasis,
+        /// It is carried without an approver, and reviewed afterwards.
+        emergency: bool,
+        /// The request's digest.
+        request: HexBytes<32>,
+    },
+    /// Somebody else approves it.
+    DisclosureApproved { disclosure: DisclosureId, alert: AlertId, request: HexBytes<32> },
+    /// Somebody else refuses it.
+    DisclosureRefused { disclosure: DisclosureId, alert: AlertId },
+    /// It goes to the agency, which answers only where the witnessed log says this.
+    DisclosureCarried {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        dataset: DatasetId,
+        emergency: bool,
+        request: HexBytes<32>,
+        approvers: Vec<AgencyId>,
+    },
+    /// The agency answered; only the officer can open it.
+    DisclosureAnswered { disclosure: DisclosureId, alert: AlertId, agency: AgencyId },
+    /// The agency refused, or could not be asked in time.
+    DisclosureDeclined {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        reason: Reason,
+    },
+    /// The officer fetches the answer.
+    DisclosureCollected { disclosure: DisclosureId, alert: AlertId },
+    /// Somebody else reviewed an emergency.
+    DisclosureReviewed { disclosure: DisclosureId, alert: AlertId, finding: ReviewFinding },
+    /// Disclosures are shown.
+    DisclosuresListed { count: u64 },
     /// Calls were refused.
     CallsRefused { method: Option<MethodName>, reason: Reason, count: u64 },
 }
@@ -137,6 +182,16 @@ pub enum AlertState {
     Pending,
     Incomplete,
     Withdrawn,
+}
+
+/// What the review of an emergency came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewFinding {
+    /// It was one.
+    Justified,
+    /// It was none.
+    Unjustified,
 }
 
 /// A method of the protocol, `MatchService/ListAlerts`: one that exists, as who writes it makes sure.
@@ -172,7 +227,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 33] = [
+pub const WORDS: [&str; 42] = [
     "started",
     "stopping",
     "failed",
@@ -205,6 +260,15 @@ pub const WORDS: [&str; 33] = [
     "epochs_listed",
     "log_read",
     "receipt_given",
+    "disclosure_requested",
+    "disclosure_approved",
+    "disclosure_refused",
+    "disclosure_carried",
+    "disclosure_answered",
+    "disclosure_declined",
+    "disclosure_collected",
+    "disclosure_reviewed",
+    "disclosures_listed",
     "calls_refused",
 ];
 
@@ -244,6 +308,15 @@ impl Act {
             Self::EpochsListed { .. } => "epochs_listed",
             Self::LogRead { .. } => "log_read",
             Self::ReceiptGiven { .. } => "receipt_given",
+            Self::DisclosureRequested { .. } => "disclosure_requested",
+            Self::DisclosureApproved { .. } => "disclosure_approved",
+            Self::DisclosureRefused { .. } => "disclosure_refused",
+            Self::DisclosureCarried { .. } => "disclosure_carried",
+            Self::DisclosureAnswered { .. } => "disclosure_answered",
+            Self::DisclosureDeclined { .. } => "disclosure_declined",
+            Self::DisclosureCollected { .. } => "disclosure_collected",
+            Self::DisclosureReviewed { .. } => "disclosure_reviewed",
+            Self::DisclosuresListed { .. } => "disclosures_listed",
             Self::CallsRefused { .. } => "calls_refused",
         }
     }
@@ -253,7 +326,11 @@ impl Act {
         match self {
             Self::SyncAccepted { agency, .. }
             | Self::ReleaseUsed { agency, .. }
-            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. } => {
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
+            | Self::DisclosureRequested { agency, .. }
+            | Self::DisclosureCarried { agency, .. }
+            | Self::DisclosureAnswered { agency, .. }
+            | Self::DisclosureDeclined { agency, .. } => {
                 vec![agency]
             }
             Self::GrantsCarried { grantee, .. } => vec![grantee],
@@ -268,9 +345,9 @@ impl Act {
             Self::SyncAccepted { dataset, .. }
             | Self::ReleaseUsed { dataset, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
-            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. } => {
-                std::slice::from_ref(dataset)
-            }
+            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
+            | Self::DisclosureRequested { dataset, .. }
+            | Self::DisclosureCarried { dataset, .. } => std::slice::from_ref(dataset),
             Self::GrantsCarried { datasets, .. } => datasets,
             _ => &[],
         }
@@ -285,7 +362,15 @@ impl Act {
             Self::AlertRead { alert }
             | Self::AlertChanged { alert, .. }
             | Self::CaseChanged { alert, .. }
-            | Self::CaseRead { alert } => std::slice::from_ref(alert),
+            | Self::CaseRead { alert }
+            | Self::DisclosureRequested { alert, .. }
+            | Self::DisclosureApproved { alert, .. }
+            | Self::DisclosureRefused { alert, .. }
+            | Self::DisclosureCarried { alert, .. }
+            | Self::DisclosureAnswered { alert, .. }
+            | Self::DisclosureDeclined { alert, .. }
+            | Self::DisclosureCollected { alert, .. }
+            | Self::DisclosureReviewed { alert, .. } => std::slice::from_ref(alert),
             _ => &[],
         }
     }

@@ -104,8 +104,10 @@ fn whole_milliseconds(at: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
     use crate::{
-        act::{AlertState, MethodName, WORDS},
+        act::{AlertState, MethodName, ReviewFinding, WORDS},
         case_event::{AssistanceKind, CaseEvent, Deadline, Outcome, ReturnReason, Tier, Urgency},
+        contact::ContactField,
+        disclosure_request::{LegalBasis, Purpose},
         fault::Reason,
         hex_bytes::HexBytes,
     };
@@ -188,6 +190,42 @@ mod tests {
             Act::EpochsListed { count: 2 },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
+            Act::DisclosureRequested {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                fields: vec![ContactField::Name, ContactField::Address],
+                purpose: Purpose::HomeVisit,
+                legal_basis: LegalBasis::StatutoryDuty,
+                emergency: false,
+                request: digest,
+            },
+            Act::DisclosureApproved { disclosure: log, alert: alert(), request: digest },
+            Act::DisclosureRefused { disclosure: log, alert: alert() },
+            Act::DisclosureCarried {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                emergency: true,
+                request: digest,
+                approvers: vec![name("zhao")],
+            },
+            Act::DisclosureAnswered { disclosure: log, alert: alert(), agency: name("tax") },
+            Act::DisclosureDeclined {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                reason: Reason::AgainstPolicy,
+            },
+            Act::DisclosureCollected { disclosure: log, alert: alert() },
+            Act::DisclosureReviewed {
+                disclosure: log,
+                alert: alert(),
+                finding: ReviewFinding::Unjustified,
+            },
+            Act::DisclosuresListed { count: 3 },
             Act::CallsRefused { method: Some(method()), reason: Reason::NotPermitted, count: 2 },
         ]
     }

@@ -192,7 +192,7 @@ fn a_withdrawn_case_that_a_supervisor_begins_anew_is_not_withdrawn_again() {
     let withdrawn = case(Stage::Routed, "").apply(&events["withdrawn"], &Actor::Gateway);
     let anew = withdrawn.expect("untouched").apply(&events["reopened"], &officer("head"));
     let anew = anew.expect("withdrawn");
-    assert_eq!((anew.stage, anew.facts_gone, anew.officer), (Stage::New, true, None));
+    assert_eq!((anew.stage, anew.facts_gone, &anew.officer), (Stage::New, true, &None));
     assert_eq!(anew.apply(&events["withdrawn"], &Actor::Gateway), Err(Refused::FactsGone));
 }
 

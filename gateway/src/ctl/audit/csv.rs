@@ -24,6 +24,7 @@ fn row(found: &Found) -> String {
         Act::CallsRefused { method, reason, .. } => {
             (method.as_ref().map_or("", |method| method.as_str()), reason.as_str())
         }
+        Act::DisclosureDeclined { reason, .. } => ("", reason.as_str()),
         _ => ("", ""),
     };
     let words = |words: Vec<&str>| words.join(" ");
@@ -56,6 +57,7 @@ fn count(act: &Act) -> Option<u64> {
         | Act::DatasetsListed { count }
         | Act::GrantsListed { count }
         | Act::EpochsListed { count }
+        | Act::DisclosuresListed { count }
         | Act::CallsRefused { count, .. } => Some(*count),
         Act::LogRead { first, end } => Some(end.saturating_sub(*first)),
         Act::AlertsListed { alerts } | Act::AlertsDelivered { alerts, .. } => {
