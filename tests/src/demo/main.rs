@@ -122,9 +122,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     let ctl = process::binary("gatewayctl")?;
     let programs = ctl.parent().context("it is in a directory")?;
-    let case = running.client(&STREET_WORKER).await?.alerts().await?.into_iter();
-    let case = case.map(|alert| alert.id).next().unwrap_or_else(|| "ID".into());
-    tour::print(programs, &dir, &case)?;
+    let alerts = running.client(&STREET_WORKER).await?.alerts().await?;
+    let open = alerts.iter().find(|alert| alert.state() == AlertState::Open);
+    let case = open.map_or("ID", |alert| &alert.id);
+    tour::print(programs, &dir, case)?;
     // Until Ctrl-C, which ends `main`'s select.
     std::future::pending().await
 }

@@ -5,7 +5,9 @@ use std::{
     path::Path,
 };
 
-use tests::deployment::{ADMINISTRATOR, ANALYST, APPROVER, AUDITOR, STREET_HEAD, STREET_WORKER, Staff};
+use tests::deployment::{
+    ADMINISTRATOR, ANALYST, APPROVER, AUDITOR, STREET_HEAD, STREET_WORKER, Staff,
+};
 
 /// Who is played, and what they type; `ID` is a case of the caseworker's street.
 const TOUR: [(&str, Staff, &[&str]); 7] = [
@@ -19,11 +21,7 @@ const TOUR: [(&str, Staff, &[&str]); 7] = [
             "disclosure request ID --purpose home-visit",
         ],
     ),
-    (
-        "An approver",
-        APPROVER,
-        &["disclosure list", "disclosure approve FIRST-DIGITS-OF-ITS-ID"],
-    ),
+    ("An approver", APPROVER, &["disclosure list", "disclosure approve FIRST-DIGITS-OF-ITS-ID"]),
     (
         "The caseworker again",
         STREET_WORKER,
