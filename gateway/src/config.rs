@@ -23,6 +23,8 @@ use serde::Deserialize;
 use crate::{
     accepted_manifest,
     authorise::Officer,
+    notify::{self, target_file::FileTarget},
+    regions::Regions,
     tls_in_force::{TlsFiles, TlsInForce},
 };
 
@@ -48,6 +50,10 @@ pub struct Config {
     pub adapters: Vec<Adapter>,
     /// Who may call what.
     pub officers: Vec<Officer>,
+    /// What regions are called, and which were merged.
+    pub regions: Regions,
+    /// Who is told that a case waits.
+    pub targets: Vec<notify::target::Target>,
 }
 
 /// One adapter to dial.
@@ -66,11 +72,14 @@ struct File {
     data_dir: PathBuf,
     manifest: PathBuf,
     policy: PathBuf,
+    regions: Option<PathBuf>,
     tls: TlsFiles,
     #[serde(rename = "adapter")]
     adapters: Vec<FileAdapter>,
     #[serde(rename = "officer", default)]
     officers: Vec<Officer>,
+    #[serde(default)]
+    notify: Vec<FileTarget>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +111,7 @@ impl Config {
         let manifest = signed.manifest().clone();
         let tls = TlsInForce::read(file.tls.within(directory), &manifest.scope.programme)?;
         let tls = Arc::new(tls);
+        let regions = file.regions.map(|path| Regions::read(&directory.join(path))).transpose()?;
         Ok(Self {
             listen: file.listen,
             data_dir,
@@ -109,6 +119,8 @@ impl Config {
             policy: directory.join(file.policy),
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
+            regions: regions.unwrap_or_default(),
+            targets: notify::target::read(file.notify, directory)?,
             manifest,
             manifest_path,
             version: HexBytes(*blake3::hash(own.as_bytes()).as_bytes()),

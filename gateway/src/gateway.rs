@@ -42,9 +42,11 @@ use crate::{
     filling::Filling,
     health,
     manifest_in_force::ManifestInForce,
+    notify::{deliveries::Deliveries, sender::Sender},
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
 };
@@ -68,6 +70,7 @@ pub struct Gateway {
     alerts: Alerts,
     cases: Cases,
     desk: Desk,
+    deliveries: Deliveries,
     pipeline: Pipeline,
 }
 
@@ -85,7 +88,7 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
-        let (epoch, alerts, cases) =
+        let (epoch, alerts, cases, deliveries) =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
@@ -106,6 +109,8 @@ impl Gateway {
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
+            connections: Arc::default(),
+            routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),
@@ -138,6 +143,7 @@ impl Gateway {
             alerts,
             cases,
             desk,
+            deliveries,
             pipeline,
         })
     }
@@ -177,14 +183,22 @@ impl Gateway {
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
         let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
+        let sender = Sender {
+            deliveries: self.deliveries.clone(),
+            targets: self.config.targets,
+            recorder: recorder.clone(),
+            clock: self.clock.clone(),
+        };
         let services = StaffServices {
             alerts: self.alerts,
             cases: self.cases,
             requests,
+            deliveries: self.deliveries,
             recorder: recorder.clone(),
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
+            regions: Arc::new(self.config.regions),
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,
@@ -209,7 +223,12 @@ impl Gateway {
             orders,
             present: (self.present, self.pipeline.contents()),
         });
-        let desk = self.desk.run(self.pipeline.revision(), incoming, epochs.clone());
+        let desk = self.desk.run(
+            self.pipeline.revision(),
+            incoming,
+            self.pipeline.orders(),
+            epochs.clone(),
+        );
         let mut desk = tokio::spawn(desk);
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
@@ -222,6 +241,7 @@ impl Gateway {
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
+            () = sender.run() => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;
                 stop.send_replace(true);
@@ -251,7 +271,7 @@ async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
     (recorder, now): (&Recorder, Timestamp),
-) -> anyhow::Result<(Epoch, Alerts, Cases)> {
+) -> anyhow::Result<(Epoch, Alerts, Cases, Deliveries)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
@@ -259,12 +279,13 @@ async fn stores(
     let database = database::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
-    let (alerts, cases) = (Alerts::new(database.clone()), Cases::new(database));
+    let (alerts, cases) = (Alerts::new(database.clone()), Cases::new(database.clone()));
+    let deliveries = Deliveries::new(database);
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok((epoch, alerts, cases))
+    Ok((epoch, alerts, cases, deliveries))
 }
 
 /// The access log of this programme's gateway.

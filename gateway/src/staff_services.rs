@@ -27,7 +27,9 @@ use crate::{
     manifest_in_force::ManifestInForce,
     match_service::Matches,
     metrics::{self, Metered},
+    notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
+    regions::Regions,
 };
 
 /// What the services work with.
@@ -36,10 +38,13 @@ pub(crate) struct StaffServices {
     pub(crate) cases: Cases,
     /// To the desk.
     pub(crate) requests: Requests,
+    pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
     pub(crate) epochs: Arc<LiveEpochs>,
+    /// What regions are called.
+    pub(crate) regions: Arc<Regions>,
     /// The revision of the last alert written.
     pub(crate) revision: watch::Receiver<u64>,
     /// To the pipeline.
@@ -80,6 +85,7 @@ impl StaffServices {
             recorder: self.recorder.clone(),
             policy: self.policy.clone(),
             epochs: self.epochs.clone(),
+            regions: self.regions.clone(),
             revision: self.revision.clone(),
             questions: self.questions.clone(),
             clock: self.clock.clone(),
@@ -104,6 +110,7 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            deliveries: self.deliveries.clone(),
         }
     }
 
@@ -113,6 +120,7 @@ impl StaffServices {
             policy: self.policy.clone(),
             clock: self.clock.clone(),
             alerts: self.alerts.clone(),
+            deliveries: self.deliveries.clone(),
             recorder: self.recorder.clone(),
             tally: self.tally.clone(),
         }

@@ -3,6 +3,7 @@
 //! Ids, digests and counts only: no type here can hold a text that somebody typed. Who did it, and
 //! when, is `entry`'s.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     disclosure_request::{DisclosureId, LegalBasis, Purpose},
     fault::Reason,
     hex_bytes::HexBytes,
-    name::{AgencyId, DatasetId, RuleId},
+    name::{AgencyId, DatasetId, RuleId, TargetId},
 };
 
 /// What was about to be done, or what came of it.
@@ -83,6 +84,8 @@ pub enum Act {
         /// Batches that the holder refused, or that did not reach it.
         refused: u64,
     },
+    /// Work orders are brought back to the agency whose hotline took them.
+    OrdersReturned { agency: AgencyId, dataset: DatasetId, orders: Vec<u64> },
     /// The rules were run over the base; `changed` alerts change, told by the entries that follow.
     RulesRun { policy: HexBytes<32>, epoch: u32, subjects: u64, changed: u64 },
     /// An alert is made or changes its state.
@@ -122,6 +125,23 @@ pub enum Act {
     GrantsListed { count: u64 },
     /// The epochs are shown.
     EpochsListed { count: u64 },
+    /// Notices about cases go to a target, for the `attempt`th time.
+    NotificationSent {
+        notification: HexBytes<16>,
+        target: TargetId,
+        alerts: Vec<AlertId>,
+        attempt: u32,
+    },
+    /// They are tried no more until somebody says so.
+    NotificationParked { notification: HexBytes<16>, target: TargetId },
+    /// Notifications are shown.
+    NotificationsListed { count: u64 },
+    /// Parked notifications are tried again.
+    NotificationsRetried { count: u64 },
+    /// The counts of a day are shown; `digest` is the SHA-256 of the content.
+    ScreeningRead { date: Date, digest: HexBytes<32> },
+    /// The report of the month that begins on `month` is shown.
+    StatisticsRead { month: Date, digest: HexBytes<32> },
     /// The entries from `first` up to `end`, exclusive, are shown.
     LogRead { first: u64, end: u64 },
     /// A proof of one entry is shown, and the entry.
@@ -227,7 +247,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 42] = [
+pub const WORDS: [&str; 49] = [
     "started",
     "stopping",
     "failed",
@@ -242,6 +262,7 @@ pub const WORDS: [&str; 42] = [
     "release_used",
     "grants_carried",
     "evaluations_relayed",
+    "orders_returned",
     "rules_run",
     "alert_changed",
     "case_changed",
@@ -258,6 +279,12 @@ pub const WORDS: [&str; 42] = [
     "datasets_listed",
     "grants_listed",
     "epochs_listed",
+    "notification_sent",
+    "notification_parked",
+    "notifications_listed",
+    "notifications_retried",
+    "screening_read",
+    "statistics_read",
     "log_read",
     "receipt_given",
     "disclosure_requested",
@@ -290,6 +317,7 @@ impl Act {
             Self::ReleaseUsed { .. } => "release_used",
             Self::GrantsCarried { .. } => "grants_carried",
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
+            Self::OrdersReturned { .. } => "orders_returned",
             Self::RulesRun { .. } => "rules_run",
             Self::AlertChanged { .. } => "alert_changed",
             Self::CaseChanged { .. } => "case_changed",
@@ -306,6 +334,12 @@ impl Act {
             Self::DatasetsListed { .. } => "datasets_listed",
             Self::GrantsListed { .. } => "grants_listed",
             Self::EpochsListed { .. } => "epochs_listed",
+            Self::NotificationSent { .. } => "notification_sent",
+            Self::NotificationParked { .. } => "notification_parked",
+            Self::NotificationsListed { .. } => "notifications_listed",
+            Self::NotificationsRetried { .. } => "notifications_retried",
+            Self::ScreeningRead { .. } => "screening_read",
+            Self::StatisticsRead { .. } => "statistics_read",
             Self::LogRead { .. } => "log_read",
             Self::ReceiptGiven { .. } => "receipt_given",
             Self::DisclosureRequested { .. } => "disclosure_requested",
@@ -326,6 +360,7 @@ impl Act {
         match self {
             Self::SyncAccepted { agency, .. }
             | Self::ReleaseUsed { agency, .. }
+            | Self::OrdersReturned { agency, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
             | Self::DisclosureRequested { agency, .. }
             | Self::DisclosureCarried { agency, .. }
@@ -344,6 +379,7 @@ impl Act {
         match self {
             Self::SyncAccepted { dataset, .. }
             | Self::ReleaseUsed { dataset, .. }
+            | Self::OrdersReturned { dataset, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
             | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
             | Self::DisclosureRequested { dataset, .. }
@@ -358,7 +394,8 @@ impl Act {
         match self {
             Self::AlertsListed { alerts }
             | Self::AlertsDelivered { alerts, .. }
-            | Self::CasesListed { alerts } => alerts,
+            | Self::CasesListed { alerts }
+            | Self::NotificationSent { alerts, .. } => alerts,
             Self::AlertRead { alert }
             | Self::AlertChanged { alert, .. }
             | Self::CaseChanged { alert, .. }

@@ -166,6 +166,11 @@ mod tests {
                 elements: 4096,
                 refused: 0,
             },
+            Act::OrdersReturned {
+                agency: name("hotline"),
+                dataset: name("work_order"),
+                orders: vec![20_261_127_000_012],
+            },
             Act::RulesRun { policy: digest, epoch, subjects: 510_000, changed: 1 },
             Act::AlertChanged {
                 alert: alert(),
@@ -188,6 +193,20 @@ mod tests {
             Act::DatasetsListed { count: 32 },
             Act::GrantsListed { count: 90 },
             Act::EpochsListed { count: 2 },
+            Act::NotificationSent {
+                notification: HexBytes([2; 16]),
+                target: name("street-desk"),
+                alerts: vec![alert()],
+                attempt: 1,
+            },
+            Act::NotificationParked {
+                notification: HexBytes([2; 16]),
+                target: name("street-desk"),
+            },
+            Act::NotificationsListed { count: 3 },
+            Act::NotificationsRetried { count: 2 },
+            Act::ScreeningRead { date: jiff::civil::date(2026, 11, 27), digest },
+            Act::StatisticsRead { month: jiff::civil::date(2026, 10, 1), digest },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
             Act::DisclosureRequested {
@@ -269,7 +288,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "c9dfac9b3c2c8cf3d1fee16c5c27e350fa219076809b9286cdea8dd900e8d285";
+    const GOLDEN: &str = "dc293e24614b14c0d5a482a5c61c5e14c57e5b1584786d39fc480394ba3e7d4b";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {

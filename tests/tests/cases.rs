@@ -181,7 +181,7 @@ async fn the_log_reproduces_the_store(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_alert_is_a_case_of_its_region_and_is_seen_there_only() {
-    let world = settled(71).await;
+    let world = settled(63).await;
     let cases = cases_of_the_street(&world).await;
     assert!(cases.iter().all(|case| case.region.starts_with(STREET_WORKER.region)));
     let all = Office::of(&world, &CITY_DESK).await.list(wire::CaseFilter::default()).await;
@@ -274,7 +274,7 @@ async fn from_the_visit_to_the_end_with_relief_before_the_papers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_takes_goes_up_to_the_street_and_then_to_the_district() {
-    let world = settled(74).await;
+    let world = settled(63).await;
     let alert = routed(&world).await;
     let head = Office::of(&world, &STREET_HEAD).await;
     let case = head.case(&alert).await;
@@ -296,7 +296,7 @@ async fn what_nobody_takes_goes_up_to_the_street_and_then_to_the_district() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_that_goes_to_and_fro_is_the_districts_after_the_third_return() {
-    let world = settled(75).await;
+    let world = settled(63).await;
     let alert = routed(&world).await;
     let li = Office::of(&world, &STREET_WORKER).await;
     let street = Office::of(&world, &STREET_HEAD).await;

@@ -2,13 +2,17 @@
 //! caseworker's, supervisor's, approver's and auditor's as a `gatewayctl` command.
 
 use proto::scope::Suite;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
-    city::City,
+    city::{City, resident::Resident},
     ctl::Said,
-    deployment::{ADMINISTRATOR, AUDITOR, CITY_DESK, Deployment, STREET_WORKER, Staff},
+    deployment::{
+        ADMINISTRATOR, APPROVER, AUDITOR, CITY_DESK, Deployment, SECOND_WORKER, STREET_WORKER,
+        Staff,
+    },
     oracle::{self, Outcome},
     running::{Running, until},
+    stubs::https::HttpsStub,
 };
 
 use crate::fixture::{default_policy, system_today};
@@ -18,6 +22,10 @@ const RULE: &str = "illness-uncovered";
 /// Everything that runs, and the person whom it is about.
 struct Story {
     running: Running,
+    /// Takes the messages of an SMS gateway.
+    phones: HttpsStub,
+    /// Who it is.
+    person: Resident,
     /// The person's pseudonym.
     subject: String,
     /// The case's id, once there is one.
@@ -55,10 +63,26 @@ impl Story {
         well.write_sources(&home).expect("written");
         let sections = |agency: &str| well.dataset_toml(agency);
         let deployment = Deployment::create(&home, &default_policy(), Suite::SaltedHash, sections);
-        let deployment = deployment.expect("a deployment");
+        let mut deployment = deployment.expect("a deployment");
+        let phones = HttpsStub::start(&deployment.pki).await.expect("listening");
+        deployment.gateway_extra = format!(
+            "[[notify]]\nname = \"sms\"\nlink = \"https://help.example/{{alert}}\"\n\
+             regions = [\"{}\"]\n\
+             [notify.sms]\nurl = \"{}\"\ntrust = \"tls/trust.pem\"\n\
+             fields = {{ text = \"{{alert}} {{street}} {{due}} {{link}}\" }}\n",
+            STREET_WORKER.region,
+            phones.url("/send"),
+        );
         let subject = deployment.subject_of(&person, well.today()).expect("a person of the city");
         let running = Running::start(deployment).await.expect("everything starts");
-        let story = Self { running, subject: subject.to_string(), case: String::new(), _dir: dir };
+        let story = Self {
+            running,
+            phones,
+            person: ill.resident(&person).expect("a resident").clone(),
+            subject: subject.to_string(),
+            case: String::new(),
+            _dir: dir,
+        };
         story.all_arrive().await;
         assert!(story.case_of(&STREET_WORKER).await.is_none(), "nobody is ill yet");
         ill.write_sources(&home).expect("written");
@@ -104,7 +128,9 @@ impl Story {
 async fn somebody_falls_ill_and_is_helped_as_the_programs_have_it() {
     let mut story = Story::begin().await;
     story.is_given_to_the_street().await;
+    story.is_told_by_sms_without_a_name().await;
     story.is_taken_by_one_officer_alone().await;
+    story.is_made_known_to_that_officer_after_an_approval().await;
     story.is_visited_and_helped_before_the_papers().await;
     story.is_closed_with_an_outcome().await;
     story.is_in_the_log_from_beginning_to_end().await;
@@ -124,6 +150,25 @@ impl Story {
         }
     }
 
+    /// The street's telephone gets the case's number, the street, the due time and a link.
+    async fn is_told_by_sms_without_a_name(&self) {
+        let mut count = 1;
+        let text = loop {
+            let all = self.phones.inbox.at_least(count).await.expect("a message about the case");
+            count = all.len() + 1;
+            let mut texts =
+                all.into_iter().map(|message| String::from_utf8_lossy(&message.body).into_owned());
+            if let Some(text) = texts.find(|text| text.contains(&self.case)) {
+                break text;
+            }
+        };
+        assert!(text.contains(&format!("https://help.example/{}", self.case)), "{text}");
+        let Resident { id, name, phone, address, .. } = &self.person;
+        for personal in [id, name, phone, address] {
+            assert!(!text.contains(personal), "{text}");
+        }
+    }
+
     async fn is_taken_by_one_officer_alone(&self) {
         let seen = self.case_of(&CITY_DESK).await.expect("the city's desk sees it, too");
         let number = seen["number"].as_u64().expect("a number");
@@ -132,6 +177,26 @@ impl Story {
         let late = self.run(&CITY_DESK, &format!("cases take ID --after {number}")).await;
         assert_eq!(late.code, Some(1), "{late:?}");
         assert!(late.err.contains("li-na took it"), "{late:?}");
+    }
+
+    async fn is_made_known_to_that_officer_after_an_approval(&self) {
+        self.good(&STREET_WORKER, "disclosure request ID --purpose home-visit --yes").await;
+        let listed = self.good(&APPROVER, "--json disclosure list").await.json().expect("JSON");
+        let asked = &listed["disclosures"][0];
+        assert_eq!((&asked["alert"], &asked["officer"]), (&json!(self.case), &json!("li-na")));
+        let id = asked["disclosure"].as_str().expect("an id");
+        let own = self.run(&STREET_WORKER, &format!("disclosure approve {id} --yes")).await;
+        assert_eq!(own.code, Some(1), "nobody approves the own request: {own:?}");
+        self.good(&APPROVER, &format!("disclosure approve {id} --yes")).await;
+        // The agency answers once the approval is witnessed.
+        let line = format!("--json disclosure open {id}");
+        let open = || async { Ok(self.run(&STREET_WORKER, &line).await) };
+        let opened = until(open, |said| said.code == Some(0)).await.expect("it is answered");
+        let contact = opened.json().expect("JSON");
+        assert_eq!(contact["name"], json!([self.person.name]));
+        assert_eq!(contact["address"], json!([self.person.address]));
+        let other = self.run(&SECOND_WORKER, &line).await;
+        assert_ne!(other.code, Some(0), "it is nobody else's: {other:?}");
     }
 
     async fn is_visited_and_helped_before_the_papers(&self) {
@@ -171,6 +236,8 @@ impl Story {
             gateway("opened"),
             gateway("routed"),
             worker("acknowledged"),
+            worker("disclosure_asked"),
+            disclosed,
             worker("visited"),
             worker("relief_first"),
             worker("outcome_recorded"),

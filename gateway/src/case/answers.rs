@@ -3,18 +3,16 @@
 
 use std::sync::Arc;
 
-use proto::{alert_id::AlertId, case_event::CaseEvent, entry::Actor, subject::Subject};
+use proto::{alert_id::AlertId, case_event::CaseEvent, entry::Actor};
 
 use super::{
-    by_itself::NewOrder,
     case_acts::{Change, Handled, Happened},
     cases::Alongside,
     desk::{Desk, DeskError},
-    lifecycle::Case,
     requests::{Request, Taken},
     step::{NotTaken, Situation, Step, sees},
 };
-use crate::{alert::Alert, authorise::Officer, refusal::Refusal};
+use crate::{authorise::Officer, refusal::Refusal};
 
 impl From<DeskError> for Refusal {
     fn from(error: DeskError) -> Self {
@@ -41,9 +39,6 @@ impl Desk {
             Request::Event { by, alert, event, alongside, answer } => {
                 let _ = answer.send(self.event(by, &alert, event, alongside.as_deref()).await);
             }
-            Request::Order { subject, order, answer } => {
-                let _ = answer.send(self.order(subject, &order).await);
-            }
         }
     }
 
@@ -55,24 +50,24 @@ impl Desk {
         step: &Step,
     ) -> Result<Taken, Refusal> {
         let nothing = || Refusal::NotFound("no case of yours has this id");
-        let (alert, case) = self.found(id).await?.ok_or_else(nothing)?;
-        if !sees(&officer, &case) {
+        let found = self.found(id).await?.ok_or_else(nothing)?;
+        if !sees(&officer, &found) {
             return Err(nothing());
         }
-        if case.number != after {
+        if found.case.number != after {
             return Err(self.faster(id, after).await?);
         }
-        step.permitted(&officer, &case)?;
+        step.permitted(&officer, &found)?;
         let policy = self.parts.policy.current();
         let situation = Situation {
             now: self.parts.clock.now(),
             terms: &policy.cases,
-            rule: &alert.rule,
+            rule: &found.alert.rule,
             register: &self.parts.register,
         };
-        let event = step.event(&case, &situation)?;
+        let event = step.event(&found.case, &situation)?;
         let by = Actor::Officer(officer.id.clone());
-        self.come_about(&by, (alert, case), event, None).await
+        self.come_about(&by, found, event, None).await
     }
 
     async fn event(
@@ -87,22 +82,15 @@ impl Desk {
         self.come_about(&by, found, event, alongside).await
     }
 
-    async fn order(&mut self, subject: Subject, order: &NewOrder) -> Result<(), Refusal> {
-        if self.parts.cases.put_order(order, &subject).await? {
-            let policy = self.parts.policy.current();
-            self.settle_person(subject, &policy).await?;
-        }
-        Ok(())
-    }
-
     /// One event, and what the gateway does by itself after it.
     async fn come_about(
         &mut self,
         by: &Actor,
-        (alert, case): (Alert, Case),
+        found: Handled,
         event: CaseEvent,
         alongside: Option<&dyn Alongside>,
     ) -> Result<Taken, Refusal> {
+        let Handled { alert, case, .. } = found;
         let next = case.apply(&event, by);
         let case = next.map_err(|refused| Refusal::NotPossible(refused.to_string()))?;
         let id = super::case_acts::id(&alert);
@@ -115,14 +103,12 @@ impl Desk {
             tracing::error!(%error, "what follows from a step is tried again");
         }
         let gone = || Refusal::Internal("a case that was written is not there");
-        let (alert, case) = self.found(&id).await?.ok_or_else(gone)?;
-        let handled = Handled { alert, case, changed_at: self.parts.clock.now() };
+        let handled = self.found(&id).await?.ok_or_else(gone)?;
         Ok(Taken { handled, index: index.ok_or_else(gone)? })
     }
 
-    async fn found(&self, id: &AlertId) -> Result<Option<(Alert, Case)>, Refusal> {
-        let Some(case) = self.parts.cases.get(id).await? else { return Ok(None) };
-        Ok(self.parts.alerts.own(id).await?.map(|alert| (alert, case)))
+    async fn found(&self, id: &AlertId) -> Result<Option<Handled>, Refusal> {
+        Ok(self.parts.cases.handled(id.as_str()).await?)
     }
 
     /// Who was faster than somebody who knows a case up to an event.

@@ -6,16 +6,15 @@
 use jiff::Timestamp;
 use proto::{
     alert_id::AlertId,
-    case_event::{CaseEvent, Deadline, Tier, Urgency},
-    name::{AgencyId, DatasetId},
+    case_event::{CaseEvent, Deadline, Tier},
     region_code::RegionCode,
 };
 
 use super::{
-    lifecycle::{Case, Stage},
+    lifecycle::{Case, Order, Stage},
     terms::{Terms, above, due_in, whole_seconds},
 };
-use crate::alert::State;
+use crate::{alert::State, hotline::open_orders::OpenOrder};
 
 /// What is so around a case at a moment.
 pub struct Surroundings<'a> {
@@ -34,20 +33,7 @@ pub struct Surroundings<'a> {
     /// Another open case of the same person, into which a case that joins can go.
     pub other: Option<AlertId>,
     /// Work orders about the person that no case has yet.
-    pub orders: Vec<NewOrder>,
-}
-
-/// A work order that a hotline released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewOrder {
-    /// Whose.
-    pub agency: AgencyId,
-    /// In which dataset.
-    pub dataset: DatasetId,
-    /// Its number there.
-    pub order: u64,
-    /// How urgent it is.
-    pub urgency: Urgency,
+    pub orders: Vec<OpenOrder>,
 }
 
 impl Surroundings<'_> {
@@ -57,9 +43,9 @@ impl Surroundings<'_> {
         if self.alert == State::Withdrawn && !case.facts_gone && case.stage != Stage::Withdrawn {
             return Some(CaseEvent::Withdrawn {});
         }
-        let new = self.orders.iter().find(|order| !order.is_in(case));
+        let new = self.orders.iter().find(|order| !has(case, order));
         if let Some(order) = new.filter(|_| case.stage.is_open()) {
-            return Some(order.event());
+            return Some(requested(order));
         }
         // Who asks for help is not made to wait.
         let asks = case.open_orders().next().is_some();
@@ -85,7 +71,14 @@ impl Surroundings<'_> {
         };
         let deadlines = above(case.tier).map(|_| self.deadlines(case));
         let deadlines = deadlines.into_iter().flatten().map(|(_, at)| at);
-        deadlines.chain(waits).filter(|at| *at > self.now).min()
+        let reminders = self.deadlines(case).map(remind_at);
+        deadlines.chain(reminders).chain(waits).filter(|at| *at > self.now).min()
+    }
+
+    /// What is due before long, where something is.
+    pub fn due_soon(&self, case: &Case) -> Option<Timestamp> {
+        let soon = |it: &(Deadline, Timestamp)| (remind_at(*it)..it.1).contains(&self.now);
+        self.deadlines(case).filter(soon).map(|(_, at)| at).min()
     }
 
     /// Whether the alert says that somebody should be visited.
@@ -148,24 +141,29 @@ impl Surroundings<'_> {
     }
 }
 
-impl NewOrder {
-    fn is_in(&self, case: &Case) -> bool {
-        case.orders.iter().any(|it| it.dataset == self.dataset && it.order == self.order)
-    }
+/// When those concerned are reminded: an hour before a case is to be taken, a day before anything else.
+fn remind_at((due, at): (Deadline, Timestamp)) -> Timestamp {
+    let before = if due == Deadline::Acknowledge { 1 } else { 24 };
+    at.checked_sub(jiff::SignedDuration::from_hours(before)).unwrap_or(at)
+}
 
-    fn event(&self) -> CaseEvent {
-        CaseEvent::HelpRequested {
-            agency: self.agency.clone(),
-            dataset: self.dataset.clone(),
-            order: self.order,
-            urgency: self.urgency,
-        }
+fn has(case: &Case, order: &OpenOrder) -> bool {
+    let same = |it: &Order| it.dataset == order.dataset && it.order == order.order.number;
+    case.orders.iter().any(same)
+}
+
+fn requested(order: &OpenOrder) -> CaseEvent {
+    CaseEvent::HelpRequested {
+        agency: order.agency.clone(),
+        dataset: order.dataset.clone(),
+        order: order.order.number,
+        urgency: order.order.urgency,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proto::entry::Actor;
+    use proto::{case_event::Urgency, entry::Actor, work_order::WorkOrder};
 
     use super::*;
 
@@ -233,7 +231,10 @@ mod tests {
         assert_eq!((case.stage, case.tier), (Stage::Routed, Tier::Worker));
         assert_eq!(case.region.as_str(), "320104002003");
         assert_eq!(case.due_at, Some(at("2026-11-24T16:00")));
-        assert_eq!(pending.wake_at(&case), case.due_at);
+        assert_eq!(pending.wake_at(&case), Some(at("2026-11-24T15:00")), "somebody is reminded");
+        let soon = around(&terms, State::Open, "2026-11-24T15:00");
+        assert_eq!((pending.due_soon(&case), soon.due_soon(&case)), (None, case.due_at));
+        assert_eq!(soon.wake_at(&case), case.due_at);
         assert_eq!(settle(&around(&terms, State::Withdrawn, "2026-11-24T12:00"), None).0, None);
     }
 
@@ -262,7 +263,7 @@ mod tests {
         assert_eq!(events, [CaseEvent::Escalated { missed, tier: Tier::District, due_at }]);
         let never = around(&terms, State::Open, "2027-01-25T12:00");
         assert_eq!(never.next(case.as_ref()), None);
-        assert_eq!(never.wake_at(&case.expect("there")), None);
+        assert_eq!(never.wake_at(&case.expect("there")), None, "it stays overdue");
     }
 
     #[test]
@@ -273,8 +274,8 @@ mod tests {
         let kind = proto::case_event::AssistanceKind::Money;
         let papers_due_at = at("2026-11-26T17:00");
         let relieved = step(&taken, CaseEvent::ReliefFirst { kind, papers_due_at });
-        let now = around(&terms, State::Open, "2026-11-24T13:00");
-        assert_eq!(now.wake_at(&relieved), Some(papers_due_at), "the first of two");
+        let now = around(&terms, State::Open, "2026-11-25T17:00");
+        assert_eq!(now.due_soon(&relieved), Some(papers_due_at), "the first of two");
         let late = around(&terms, State::Open, "2026-11-26T17:00");
         let Some(CaseEvent::Escalated { missed, tier, .. }) = late.next(Some(&relieved)) else {
             panic!("nothing came")
@@ -293,11 +294,11 @@ mod tests {
         let (case, events) = settle(&put_off, None);
         assert_eq!(events, [CaseEvent::Suppressed { until: at("2026-12-24T12:00") }]);
         assert_eq!(put_off.wake_at(case.as_ref().expect("there")), until);
-        let order = NewOrder {
+        let order = OpenOrder {
+            subject: proto::subject::Subject([7; 16]),
             agency: "hotline".parse().expect("a name"),
             dataset: "work_order".parse().expect("a name"),
-            order: 7,
-            urgency: Urgency::Routine,
+            order: WorkOrder { number: 7, urgency: Urgency::Routine },
         };
         let asking =
             Surroundings { orders: vec![order], ..around(&terms, State::Open, "2026-11-25T12:00") };

@@ -92,6 +92,16 @@ impl Told for CaseFile {
     }
 }
 
+impl Handled {
+    /// Whose it is: before it is given to a region, the region that the alert has.
+    pub fn region(&self) -> &str {
+        match self.case.region.as_str() {
+            "" => &self.alert.region,
+            region => region,
+        }
+    }
+}
+
 /// The alert's id as the log has it.
 pub fn id(alert: &Alert) -> AlertId {
     alert.id.parse().expect("alerts are made and read with ids of section 10.4")

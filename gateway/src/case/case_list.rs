@@ -11,7 +11,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
 use super::{
     case_acts::{CaseFile, CasePage, Handled, Happened},
     cases::{Cases, case, stage_number},
-    lifecycle::{Case, Stage},
+    lifecycle::Stage,
 };
 use crate::{
     alerts::{self, AlertsError},
@@ -110,12 +110,14 @@ impl Cases {
     /// [`AlertsError`].
     pub async fn file(&self, view: &View, id: &AlertId) -> Result<Option<Unlogged<CaseFile>>> {
         let Some(handled) = self.handled(id.as_str()).await? else { return Ok(None) };
-        if !view.shows(&handled.case) {
+        if !view.shows(&handled) {
             return Ok(None);
         }
-        let others = self.of(&handled.alert.subject).await?.into_iter();
-        let others = others.filter(|(other, _, case)| other != id && view.shows(case));
-        let others = others.map(|(other, _, _)| other).collect();
+        let mut others = vec![];
+        for (other, _, _) in self.of(&handled.alert.subject).await? {
+            let seen = self.handled(other.as_str()).await?.is_some_and(|it| view.shows(&it));
+            others.extend((other != *id && seen).then_some(other));
+        }
         let history = self.history(id).await?;
         Ok(Some(Unlogged::seal(CaseFile { handled, history, others })))
     }
@@ -130,7 +132,8 @@ impl Cases {
         rows.iter().map(happened).collect()
     }
 
-    async fn handled(&self, alert: &str) -> Result<Option<Handled>> {
+    /// One case with what detection says.
+    pub(super) async fn handled(&self, alert: &str) -> Result<Option<Handled>> {
         let row = sqlx::query(
             "SELECT a.*, c.content, c.changed_at AS handled_at
              FROM cases c JOIN alert a ON a.id = c.alert WHERE c.alert = $1",
@@ -185,9 +188,9 @@ fn rank(subject: String, lines: &[Line], now: Timestamp) -> Rank {
 
 impl View {
     /// Whether a case may be seen.
-    pub fn shows(&self, case: &Case) -> bool {
-        let theirs = case.officer.as_ref().map(AgencyId::as_str) == Some(&self.officer);
-        theirs || case.region.is_within(&self.region)
+    pub fn shows(&self, handled: &Handled) -> bool {
+        let officer = handled.case.officer.as_ref().map(AgencyId::as_str);
+        officer == Some(&self.officer) || handled.region().starts_with(&self.region)
     }
 
     fn query(&self, now: Timestamp) -> QueryBuilder<Sqlite> {
@@ -227,7 +230,8 @@ impl View {
 /// Prefixes are digits; substr spares escaping and is the same in every engine.
 fn within(query: &mut QueryBuilder<Sqlite>, prefix: &str) {
     let length = i64::try_from(prefix.len()).expect("a region has 12 digits at most");
-    query.push("substr(c.region, 1, ").push_bind(length);
+    // Before a case is given to a region it is where the alert is.
+    query.push("substr(COALESCE(NULLIF(c.region, ''), a.region), 1, ").push_bind(length);
     query.push(") = ").push_bind(prefix.to_owned());
 }
 

@@ -1,7 +1,8 @@
 //! Cases and their events, on disk (SQL through sqlx).
 //!
 //! The SQL is plain, so that another engine can take SQLite's place. Takes only changes that the access
-//! log has. What may happen to a case is `lifecycle`'s business, showing cases `case_list`'s.
+//! log has. What may happen to a case is `lifecycle`'s business, showing cases `case_list`'s, work
+//! orders `orders`'.
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -14,12 +15,19 @@ use proto::{
 use sqlx::{Row, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
 
 use super::{
-    by_itself::NewOrder,
     case_acts::{Change, Changes},
     case_list::tier_number,
     lifecycle::{Case, Stage},
+    notices, orders,
 };
-use crate::{alerts::AlertsError, audit::logged::Logged};
+use crate::{
+    alerts::AlertsError,
+    audit::logged::Logged,
+    notify::{
+        notice::Notice,
+        outbox::{self, OutboxError},
+    },
+};
 
 /// The tables. Times are whole seconds since 1970.
 pub(crate) const SCHEMA: &str = "
@@ -68,6 +76,16 @@ pub struct Position {
     pub entries: u64,
 }
 
+/// A case in which nothing happens now.
+pub struct Resting {
+    /// Which.
+    pub alert: AlertId,
+    /// When it is looked at again.
+    pub wake_at: Option<Timestamp>,
+    /// What those concerned are reminded of.
+    pub due_soon: Option<Notice>,
+}
+
 /// What must be written in the same transaction as an event, or not at all.
 pub trait Alongside: Send + Sync {
     /// Writes it.
@@ -77,7 +95,7 @@ pub trait Alongside: Send + Sync {
     ) -> BoxFuture<'a, sqlx::Result<()>>;
 }
 
-type Result<T> = std::result::Result<T, AlertsError>;
+pub(super) type Result<T> = std::result::Result<T, AlertsError>;
 
 impl Cases {
     /// In the file that [`crate::database::open`] opened.
@@ -118,8 +136,11 @@ impl Cases {
         let mut transaction = self.0.begin().await?;
         for change in &changes.what().0 {
             put(&mut transaction, change, at).await?;
-            for (number, event) in change.numbered() {
-                put_event(&mut transaction, (&change.alert, number), (by, at), event).await?;
+            for event in change.numbered() {
+                put_event(&mut transaction, change, event, (by, at)).await?;
+            }
+            for notice in notices::of(change, at) {
+                put_notice(&mut transaction, &notice).await?;
             }
         }
         if let Some(alongside) = alongside {
@@ -130,22 +151,22 @@ impl Cases {
         Ok(())
     }
 
-    /// Writes how far the desk has come, and when cases are looked at again in which nothing happened.
+    /// Writes how far the desk has come, and when cases are looked at again in which nothing happened
+    /// but that something is due before long.
     ///
     /// # Errors
     /// [`AlertsError`]; then nothing is written.
-    pub async fn rest(
-        &self,
-        cases: &[(AlertId, Option<Timestamp>)],
-        position: Position,
-    ) -> Result<()> {
+    pub async fn rest(&self, cases: &[Resting], position: Position) -> Result<()> {
         let mut transaction = self.0.begin().await?;
-        for (alert, wake_at) in cases {
+        for Resting { alert, wake_at, due_soon } in cases {
             sqlx::query("UPDATE cases SET wake_at = $1 WHERE alert = $2")
                 .bind(wake_at.map(Timestamp::as_second))
                 .bind(alert.as_str())
                 .execute(&mut *transaction)
                 .await?;
+            if let Some(notice) = due_soon {
+                put_notice(&mut transaction, notice).await?;
+            }
         }
         put_position(&mut transaction, position).await?;
         transaction.commit().await?;
@@ -185,39 +206,6 @@ impl Cases {
         let rows = rows.bind(subject.to_string()).fetch_all(&self.0).await?;
         rows.iter().map(|row| Ok((alert(row)?, row.try_get("rule")?, case(row)?))).collect()
     }
-
-    /// Takes over a work order; whether it is new. One that a case has stays where it is.
-    ///
-    /// # Errors
-    /// [`AlertsError`].
-    pub async fn put_order(&self, order: &NewOrder, subject: &Subject) -> Result<bool> {
-        let written = sqlx::query(
-            "INSERT INTO work_order (dataset, number, agency, urgency, subject, alert)
-             VALUES ($1, $2, $3, $4, $5, '') ON CONFLICT (dataset, number) DO UPDATE
-             SET subject = excluded.subject, urgency = excluded.urgency
-             WHERE work_order.alert = '' AND work_order.subject <> excluded.subject",
-        )
-        .bind(order.dataset.as_str())
-        .bind(order.order.cast_signed())
-        .bind(order.agency.as_str())
-        .bind(number_of(Some(order.urgency)))
-        .bind(subject.to_string())
-        .execute(&self.0)
-        .await?;
-        Ok(written.rows_affected() > 0)
-    }
-
-    /// Work orders about a person that no case has.
-    ///
-    /// # Errors
-    /// [`AlertsError`].
-    pub async fn new_orders(&self, subject: &Subject) -> Result<Vec<NewOrder>> {
-        let rows = sqlx::query(
-            "SELECT * FROM work_order WHERE subject = $1 AND alert = '' ORDER BY dataset, number",
-        );
-        let rows = rows.bind(subject.to_string()).fetch_all(&self.0).await?;
-        rows.iter().map(order).collect()
-    }
 }
 
 async fn put(
@@ -252,9 +240,9 @@ async fn put(
 
 async fn put_event(
     transaction: &mut Transaction<'_, Sqlite>,
-    (alert, number): (&AlertId, u64),
+    Change { alert, case, .. }: &Change,
+    (number, event): (u64, &CaseEvent),
     (by, at): (&Actor, Timestamp),
-    event: &CaseEvent,
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO case_event (alert, number, at, actor, event) VALUES ($1, $2, $3, $4, $5)",
@@ -266,33 +254,14 @@ async fn put_event(
     .bind(serde_json::to_string(event).expect("an event is plain data"))
     .execute(&mut **transaction)
     .await?;
-    match event {
-        CaseEvent::HelpRequested { dataset, order, .. } => {
-            sqlx::query("UPDATE work_order SET alert = $1 WHERE dataset = $2 AND number = $3")
-                .bind(alert.as_str())
-                .bind(dataset.as_str())
-                .bind(order.cast_signed())
-                .execute(&mut **transaction)
-                .await?;
-        }
-        // Nobody's any more, and known for ever.
-        CaseEvent::OrderReturned { dataset, order, .. } => {
-            sqlx::query("UPDATE work_order SET subject = '' WHERE dataset = $1 AND number = $2")
-                .bind(dataset.as_str())
-                .bind(order.cast_signed())
-                .execute(&mut **transaction)
-                .await?;
-        }
-        // The case in which this one goes on takes its orders over.
-        CaseEvent::JoinedTo { .. } => {
-            sqlx::query("UPDATE work_order SET alert = '' WHERE alert = $1 AND subject <> ''")
-                .bind(alert.as_str())
-                .execute(&mut **transaction)
-                .await?;
-        }
-        _ => {}
-    }
-    Ok(())
+    orders::follow(transaction, (alert, case), event, at).await
+}
+
+async fn put_notice(transaction: &mut Transaction<'_, Sqlite>, notice: &Notice) -> Result<()> {
+    outbox::put(transaction, notice).await.map_err(|error| match error {
+        OutboxError::Store(error) => AlertsError::Store(error),
+        OutboxError::Foreign => AlertsError::Foreign,
+    })
 }
 
 async fn put_position(transaction: &mut Transaction<'_, Sqlite>, position: Position) -> Result<()> {
@@ -328,17 +297,4 @@ fn alert(row: &SqliteRow) -> Result<AlertId> {
 pub(super) fn case(row: &SqliteRow) -> Result<Case> {
     let content: String = row.try_get("content")?;
     serde_json::from_str(&content).map_err(|_| AlertsError::Foreign)
-}
-
-fn order(row: &SqliteRow) -> Result<NewOrder> {
-    let text = |column: &str| row.try_get::<String, _>(column);
-    let urgency: i64 = row.try_get("urgency")?;
-    let known = [Urgency::Routine, Urgency::Urgent, Urgency::Emergency];
-    let urgency = known.into_iter().find(|it| i64::from(number_of(Some(*it))) == urgency);
-    Ok(NewOrder {
-        agency: text("agency")?.parse().map_err(|_| AlertsError::Foreign)?,
-        dataset: text("dataset")?.parse().map_err(|_| AlertsError::Foreign)?,
-        order: row.try_get::<i64, _>("number")?.cast_unsigned(),
-        urgency: urgency.ok_or(AlertsError::Foreign)?,
-    })
 }

@@ -1,5 +1,5 @@
-//! The one task that changes cases. It follows alerts by their revisions, takes officers' steps, and wakes
-//! when deadlines pass.
+//! The one task that changes cases. It follows alerts by their revisions and hotlines' work orders, takes
+//! officers' steps, and wakes when deadlines pass.
 //!
 //! An event is logged, then written, and only then told. A crash between the two leaves it in the log
 //! alone; the entry `cases_followed` of the next start says that it never came about, and what the
@@ -8,14 +8,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use proto::{act::Act, entry::Actor, subject::Subject};
+use proto::{act::Act, alert_id::AlertId, entry::Actor, subject::Subject};
 use tokio::sync::watch;
 
 use super::{
     by_itself::Surroundings,
     case_acts::{Change, Changes, id},
-    cases::{Alongside, Cases, Position},
+    cases::{Alongside, Cases, Position, Resting},
     lifecycle::{Case, Stage},
+    notices,
     requests::Incoming,
 };
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
     clock::{Clock, later},
     epoch::LiveEpochs,
     filling::RETRY,
+    hotline::open_orders::OpenOrders,
     policy::Policy,
     policy_in_force::PolicyInForce,
 };
@@ -58,6 +60,8 @@ pub struct Parts {
 pub struct Desk {
     pub(super) parts: Parts,
     position: Position,
+    /// The work orders that the store has.
+    taken: OpenOrders,
     retry_at: Option<Timestamp>,
 }
 
@@ -74,6 +78,12 @@ pub enum DeskError {
 
 type Result<T> = std::result::Result<T, DeskError>;
 
+/// What comes of looking at a case.
+enum Settled {
+    Changes(Change),
+    Rests(Resting),
+}
+
 impl Desk {
     /// Goes on where the store has come to, and says so in the log.
     ///
@@ -83,7 +93,7 @@ impl Desk {
         let position = parts.cases.position().await?;
         let act = Act::CasesFollowed { after: position.entries };
         parts.recorder.record(&Actor::Gateway, act).await?;
-        Ok(Self { parts, position, retry_at: None })
+        Ok(Self { parts, position, taken: OpenOrders::default(), retry_at: None })
     }
 
     /// Works until nobody can tell of alerts any more.
@@ -91,37 +101,64 @@ impl Desk {
         mut self,
         mut revision: watch::Receiver<u64>,
         mut incoming: Incoming,
+        mut orders: watch::Receiver<OpenOrders>,
         epochs: Arc<LiveEpochs>,
     ) {
         let mut policies = self.parts.policy.subscribe();
         loop {
-            let went_on = self.go_on().await;
+            let open = orders.borrow_and_update().clone();
+            let went_on = self.go_on(&open).await;
             self.tell(went_on, &epochs);
             let (wake, clock) = (self.next_wake().await, self.parts.clock.clone());
             tokio::select! {
                 Some(request) = incoming.0.recv() => self.answer(request).await,
                 changed = revision.changed() => if changed.is_err() { return },
+                Ok(()) = orders.changed() => {}
                 () = policies.changed() => {}
                 () = clock.reach(wake) => {}
             }
         }
     }
 
-    /// Follows alerts as far as they have come, and lets what is due by now come about.
+    /// Follows alerts and work orders as far as they have come, and lets what is due by now come about.
     ///
     /// # Errors
     /// [`DeskError`]; what was not written comes again.
-    pub async fn go_on(&mut self) -> Result<()> {
+    async fn go_on(&mut self, open: &OpenOrders) -> Result<()> {
         let now = self.parts.clock.now();
         if self.retry_at.is_some_and(|at| now < at) {
             return Ok(());
         }
+        self.follow_alerts().await?;
+        self.take_orders(open).await?;
+        self.let_pass(now).await
+    }
+
+    async fn follow_alerts(&mut self) -> Result<()> {
         loop {
             let alerts = self.parts.alerts.changed(self.position.revision, BATCH).await?;
-            let Some(last) = alerts.last() else { break };
+            let Some(last) = alerts.last() else { return Ok(()) };
             let revision = last.revision;
             self.settle_all(&alerts, revision).await?;
         }
+    }
+
+    /// Work orders that came since the last time.
+    async fn take_orders(&mut self, open: &OpenOrders) -> Result<()> {
+        if Arc::ptr_eq(open, &self.taken) {
+            return Ok(());
+        }
+        let policy = self.parts.policy.current();
+        for order in open.difference(&self.taken.clone()) {
+            if self.parts.cases.put_order(order).await? {
+                self.settle_person(order.subject, &policy).await?;
+            }
+        }
+        self.taken = open.clone();
+        Ok(())
+    }
+
+    async fn let_pass(&mut self, now: Timestamp) -> Result<()> {
         loop {
             let due = self.parts.cases.due(now, BATCH).await?;
             if due.is_empty() {
@@ -131,7 +168,7 @@ impl Desk {
             for id in due {
                 match self.parts.alerts.own(&id).await? {
                     Some(alert) => alerts.push(alert),
-                    None => self.parts.cases.rest(&[(id, None)], self.position).await?,
+                    None => self.forget(id).await?,
                 }
             }
             self.settle_all(&alerts, self.position.revision).await?;
@@ -172,10 +209,9 @@ impl Desk {
             if people.contains(&alert.subject) {
                 continue;
             }
-            let (change, wake_at) = self.settled(alert, &policy).await?;
-            match change {
-                Some(change) => changes.push(change),
-                None => resting.push((id(alert), wake_at)),
+            match self.settled(alert, &policy).await? {
+                Settled::Changes(change) => changes.push(change),
+                Settled::Rests(case) => resting.push(case),
             }
             people.push(alert.subject);
         }
@@ -201,10 +237,10 @@ impl Desk {
         for _ in 0..MANY {
             let mut changed = false;
             for alert in self.parts.alerts.of(&subject).await? {
-                let (change, _) = self.settled(&alert, policy).await?;
-                changed |= change.is_some();
-                let changes = change.into_iter().collect();
-                self.commit(&Actor::Gateway, changes, revision, None).await?;
+                if let Settled::Changes(change) = self.settled(&alert, policy).await? {
+                    changed = true;
+                    self.commit(&Actor::Gateway, vec![change], revision, None).await?;
+                }
             }
             if !changed {
                 break;
@@ -213,12 +249,8 @@ impl Desk {
         Ok(())
     }
 
-    /// What the gateway does by itself in one case now, and when it looks again.
-    async fn settled(
-        &self,
-        alert: &Alert,
-        policy: &Policy,
-    ) -> Result<(Option<Change>, Option<Timestamp>)> {
+    /// What the gateway does by itself in one case now.
+    async fn settled(&self, alert: &Alert, policy: &Policy) -> Result<Settled> {
         let around = self.around(alert, policy).await?;
         let mut case = self.parts.cases.get(&id(alert)).await?;
         let mut events = vec![];
@@ -238,10 +270,25 @@ impl Desk {
                 break;
             }
         }
-        let wake_at = case.as_ref().and_then(|case| around.wake_at(case));
-        let change = case.filter(|_| !events.is_empty());
-        let change = change.map(|case| Change { alert: id(alert), case, events, wake_at });
-        Ok((change, wake_at))
+        let (alert, wake_at) = (id(alert), case.as_ref().and_then(|case| around.wake_at(case)));
+        Ok(match case {
+            Some(case) if !events.is_empty() => {
+                Settled::Changes(Change { alert, case, events, wake_at })
+            }
+            Some(case) => {
+                let soon = around.due_soon(&case);
+                let notice = |at| notices::due_soon(alert.clone(), &case, at, around.now);
+                let due_soon = soon.map(notice);
+                Settled::Rests(Resting { alert, wake_at, due_soon })
+            }
+            None => Settled::Rests(Resting { alert, wake_at, due_soon: None }),
+        })
+    }
+
+    /// A case whose alert is not there is not looked at again.
+    async fn forget(&self, alert: AlertId) -> Result<()> {
+        let nothing = Resting { alert, wake_at: None, due_soon: None };
+        Ok(self.parts.cases.rest(&[nothing], self.position).await?)
     }
 
     async fn around<'a>(&self, alert: &'a Alert, policy: &'a Policy) -> Result<Surroundings<'a>> {

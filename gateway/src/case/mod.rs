@@ -13,6 +13,8 @@ pub mod case_service;
 pub mod cases;
 pub mod desk;
 pub mod lifecycle;
+mod notices;
+mod orders;
 mod refused;
 pub mod requests;
 pub mod step;

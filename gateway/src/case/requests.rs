@@ -2,11 +2,12 @@
 //!
 //! Answers come once what was asked for is logged and written, or refused.
 
-use proto::{alert_id::AlertId, case_event::CaseEvent, entry::Actor, subject::Subject};
 use std::sync::Arc;
+
+use proto::{alert_id::AlertId, case_event::CaseEvent, entry::Actor};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{by_itself::NewOrder, case_acts::Handled, cases::Alongside, step::Step};
+use super::{case_acts::Handled, cases::Alongside, step::Step};
 use crate::{authorise::Officer, refusal::Refusal};
 
 /// How many may wait.
@@ -22,7 +23,6 @@ pub struct Incoming(pub(super) mpsc::Receiver<Request>);
 pub(super) enum Request {
     Step { officer: Arc<Officer>, alert: AlertId, after: u64, step: Step, answer: Answer<Taken> },
     Event { by: Actor, alert: AlertId, event: CaseEvent, alongside: Along, answer: Answer<Taken> },
-    Order { subject: Subject, order: NewOrder, answer: Answer<()> },
 }
 
 type Along = Option<Box<dyn Alongside>>;
@@ -70,15 +70,6 @@ impl Requests {
         alongside: Option<Box<dyn Alongside>>,
     ) -> Result<Taken, Refusal> {
         self.ask(|answer| Request::Event { by, alert, event, alongside, answer }).await
-    }
-
-    /// A work order about a person: it joins an open case of theirs, or waits for one. The same order
-    /// again changes nothing.
-    ///
-    /// # Errors
-    /// [`Refusal`]; then it is to be told again.
-    pub async fn work_order(&self, subject: Subject, order: NewOrder) -> Result<(), Refusal> {
-        self.ask(|answer| Request::Order { subject, order, answer }).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, Refusal> {

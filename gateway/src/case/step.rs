@@ -12,6 +12,7 @@ use proto::{
 
 use super::{
     calendar::day,
+    case_acts::Handled,
     lifecycle::{Case, Stage},
     terms::Terms,
 };
@@ -58,8 +59,8 @@ pub enum NotTaken {
 }
 
 /// Whether an officer sees a case: it is in the own region, or it is theirs.
-pub fn sees(officer: &Officer, case: &Case) -> bool {
-    case.region.is_within(&officer.region) || has(officer, case)
+pub fn sees(officer: &Officer, handled: &Handled) -> bool {
+    handled.region().starts_with(&officer.region) || has(officer, &handled.case)
 }
 
 fn has(officer: &Officer, case: &Case) -> bool {
@@ -77,9 +78,10 @@ impl Step {
     ///
     /// # Errors
     /// [`NotTaken::NotTheirs`].
-    pub fn permitted(&self, officer: &Officer, case: &Case) -> Result<(), NotTaken> {
+    pub fn permitted(&self, officer: &Officer, handled: &Handled) -> Result<(), NotTaken> {
+        let (case, region) = (&handled.case, handled.region());
         let works = officer.roles.contains(&Role::Caseworker);
-        let supervises = tier(officer).is_some() && case.region.is_within(&officer.region);
+        let supervises = tier(officer).is_some() && region.starts_with(&officer.region);
         match self {
             Self::Acknowledge if works => Ok(()),
             Self::Acknowledge => Err(NotTaken::NotTheirs("only caseworkers take cases")),

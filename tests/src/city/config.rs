@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use super::{
     City,
-    catalogue::{Bands, Condition, Dataset, Flag, HOUSEHOLDS, MAX_MEMBERS, Rule, datasets},
+    catalogue::{
+        Bands, Condition, Dataset, Flag, HOUSEHOLDS, MAX_MEMBERS, ORDER_NUMBER, Rule, URGENCIES,
+        URGENCY, WORK_ORDERS, datasets,
+    },
 };
 
 /// The datasets whose secrets a household's row carries.
@@ -34,7 +37,7 @@ fn section(dataset: &Dataset, k_threshold: usize) -> String {
         line(&mut text, &format!("delimiter = \"{}\"", dataset.delimiter()));
     }
     if dataset.is_watch() {
-        line(&mut text, "region = { column = \"行政区划\" }");
+        line(&mut text, "region = { residence = \"行政区划\" }");
     }
     line(&mut text, &format!("k_threshold = {k_threshold}\n"));
     for flag in dataset.flags {
@@ -44,6 +47,11 @@ fn section(dataset: &Dataset, k_threshold: usize) -> String {
         line(&mut text, "[dataset.household]\ncolumn = \"户号\"");
         line(&mut text, &format!("max_members = {MAX_MEMBERS}"));
         line(&mut text, &format!("datasets = {HOUSEHOLD_DATASETS:?}\n"));
+    }
+    if dataset.id == WORK_ORDERS {
+        let map = URGENCIES.map(|(said, urgency)| format!("\"{said}\" = \"{urgency}\""));
+        line(&mut text, &format!("[dataset.work_order]\nnumber = \"{ORDER_NUMBER}\""));
+        line(&mut text, &format!("urgency = \"{URGENCY}\"\nmap = {{ {} }}\n", map.join(", ")));
     }
     text
 }
