@@ -11,6 +11,7 @@ use std::{
 };
 
 use proto::name::AgencyId;
+use tokio::sync::Notify;
 use tonic::transport::Channel;
 
 /// The connections of all agencies.
@@ -19,6 +20,7 @@ pub struct Connections {
     /// The last of an agency's connections is used.
     channels: Mutex<BTreeMap<AgencyId, Vec<(u64, Channel)>>>,
     made: AtomicU64,
+    arrived: Notify,
 }
 
 /// A connection that can be used; no longer, once this is dropped.
@@ -33,12 +35,26 @@ impl Connections {
     pub fn connect(self: &Arc<Self>, agency: &AgencyId, channel: Channel) -> Connection {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         self.lock().entry(agency.clone()).or_default().push((number, channel));
+        self.arrived.notify_waiters();
         Connection { connections: self.clone(), agency: agency.clone(), number }
     }
 
     /// The way to an agency's adapter, if it is connected.
     pub fn channel(&self, agency: &AgencyId) -> Option<Channel> {
         self.lock().get(agency)?.last().map(|(_, channel)| channel.clone())
+    }
+
+    /// The same, once it is.
+    pub async fn wait(&self, agency: &AgencyId) -> Channel {
+        loop {
+            // Listening before looking: nobody arrives in between unnoticed.
+            let mut arrival = std::pin::pin!(self.arrived.notified());
+            arrival.as_mut().enable();
+            if let Some(channel) = self.channel(agency) {
+                return channel;
+            }
+            arrival.await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Vec<(u64, Channel)>>> {
@@ -70,5 +86,12 @@ mod tests {
         assert!(connections.channel(&agency).is_some(), "the first is still there");
         drop(first);
         assert!(connections.channel(&agency).is_none());
+        let waiting = tokio::spawn({
+            let (connections, agency) = (connections.clone(), agency.clone());
+            async move { drop(connections.wait(&agency).await) }
+        });
+        tokio::task::yield_now().await;
+        let _third = connections.connect(&agency, channel());
+        waiting.await.expect("who waits gets the next");
     }
 }

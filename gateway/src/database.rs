@@ -12,7 +12,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{alerts, case::cases, hotline::returns, notify::outbox};
+use crate::{alerts, case::cases, disclosure::disclosures, hotline::returns, notify::outbox};
 
 /// The schemas in the order in which files get them.
 const SCHEMAS: &[(&str, &str)] = &[
@@ -20,6 +20,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("cases", cases::SCHEMA),
     ("outbox", outbox::SCHEMA),
     ("returned orders", returns::SCHEMA),
+    ("disclosures", disclosures::SCHEMA),
 ];
 
 /// Why the file cannot be used.

@@ -36,6 +36,7 @@ use crate::{
     clock::Clock,
     config::Config,
     database,
+    disclosure::{courier::Courier, disclosures::Disclosures},
     epoch::{Epoch, LiveEpochs},
     epoch_change::{self, EpochChange, Parts},
     epoch_run::{EpochRun, Federation},
@@ -70,6 +71,7 @@ pub struct Gateway {
     alerts: Alerts,
     cases: Cases,
     desk: Desk,
+    courier: Arc<Courier>,
     deliveries: Deliveries,
     pipeline: Pipeline,
 }
@@ -88,7 +90,7 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
-        let (epoch, alerts, cases, deliveries) =
+        let Stores { epoch, alerts, cases, deliveries, disclosures } =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
@@ -104,12 +106,15 @@ impl Gateway {
                 });
             }
         }
+        let connections = Arc::default();
+        let courier =
+            Courier::new(disclosures, recorder.clone(), clock.clone(), Arc::clone(&connections));
         let federation = Federation {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
-            connections: Arc::default(),
+            connections,
             routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
             recorder: recorder.clone(),
@@ -143,6 +148,7 @@ impl Gateway {
             alerts,
             cases,
             desk,
+            courier: Arc::new(courier),
             deliveries,
             pipeline,
         })
@@ -193,6 +199,7 @@ impl Gateway {
             alerts: self.alerts,
             cases: self.cases,
             requests,
+            courier: self.courier.clone(),
             deliveries: self.deliveries,
             recorder: recorder.clone(),
             policy: self.policy,
@@ -233,6 +240,7 @@ impl Gateway {
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
+        running.spawn(self.courier.run());
         tokio::select! {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
@@ -267,11 +275,20 @@ async fn keep_logging(recorder: &Recorder, tally: &Tally, epochs: &LiveEpochs) {
     tokio::join!(recorder.resume(), tally.keep_logging(recorder), witnessing);
 }
 
+/// What is on disk beside the log.
+struct Stores {
+    epoch: Epoch,
+    alerts: Alerts,
+    cases: Cases,
+    deliveries: Deliveries,
+    disclosures: Disclosures,
+}
+
 async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
     (recorder, now): (&Recorder, Timestamp),
-) -> anyhow::Result<(Epoch, Alerts, Cases, Deliveries)> {
+) -> anyhow::Result<Stores> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
@@ -280,12 +297,13 @@ async fn stores(
         .await
         .with_context(|| name("alerts.sqlite"))?;
     let (alerts, cases) = (Alerts::new(database.clone()), Cases::new(database.clone()));
+    let disclosures = Disclosures::new(database.clone());
     let deliveries = Deliveries::new(database);
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok((epoch, alerts, cases, deliveries))
+    Ok(Stores { epoch, alerts, cases, deliveries, disclosures })
 }
 
 /// The access log of this programme's gateway.

@@ -24,6 +24,7 @@ pub mod connections;
 pub mod data_line;
 pub mod database;
 pub mod description;
+pub mod disclosure;
 pub mod disk;
 pub mod dry_run;
 mod ended_epochs;

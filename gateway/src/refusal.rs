@@ -26,6 +26,8 @@ pub enum Refusal {
     NotPossible(String),
     /// The caller may not, although the role may.
     NotPermitted(&'static str),
+    /// A disclosure that must not go on; the caller's fault.
+    Disclosure(Reason, String),
     /// Try again.
     Busy(&'static str),
     /// Our disk.
@@ -97,6 +99,7 @@ impl From<Refusal> for Status {
             Refusal::OutOfDate(text) => Reason::OutOfDate.status(text),
             Refusal::NotPossible(text) => Reason::NotPossibleNow.status(text),
             Refusal::NotPermitted(text) => Reason::NotPermitted.status(text),
+            Refusal::Disclosure(reason, text) => reason.status(text),
             Refusal::Busy(text) => Reason::Busy.status(text),
             Refusal::Store(text) => {
                 tracing::error!(problem = text, "a call met a failing store");

@@ -8,7 +8,8 @@ use proto::{
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
-        case_service_server::CaseServiceServer, match_service_server::MatchServiceServer,
+        case_service_server::CaseServiceServer, disclosure_service_server::DisclosureServiceServer,
+        match_service_server::MatchServiceServer,
     },
 };
 use tokio::sync::{mpsc, watch};
@@ -21,6 +22,7 @@ use crate::{
     audit_service::Audit,
     case::{case_service::CaseDesk, cases::Cases, requests::Requests},
     clock::Clock,
+    disclosure::{courier::Courier, service::Disclosing},
     dry_run::Question,
     epoch::LiveEpochs,
     log_files,
@@ -38,6 +40,7 @@ pub(crate) struct StaffServices {
     pub(crate) cases: Cases,
     /// To the desk.
     pub(crate) requests: Requests,
+    pub(crate) courier: Arc<Courier>,
     pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
@@ -56,11 +59,12 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 4] = [
+pub(crate) const NAMES: [&str; 5] = [
     MatchServiceServer::<Matches>::NAME,
     CaseServiceServer::<CaseDesk>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
+    DisclosureServiceServer::<Disclosing>::NAME,
 ];
 
 impl StaffServices {
@@ -74,7 +78,8 @@ impl StaffServices {
             .add_service(matches.max_decoding_message_size(transport::MAX_MESSAGE))
             .add_service(CaseServiceServer::new(self.case_desk()))
             .add_service(AdminServiceServer::new(self.administration()))
-            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }));
+            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }))
+            .add_service(DisclosureServiceServer::new(self.disclosing()));
         let files = log_files::routes(self.recorder.clone()).merge(metrics::routes(self.metered()));
         Ok(services.into_axum_router().merge(files).into())
     }
@@ -100,6 +105,14 @@ impl StaffServices {
             recorder: self.recorder.clone(),
             policy: self.policy.clone(),
             clock: self.clock.clone(),
+        }
+    }
+
+    fn disclosing(&self) -> Disclosing {
+        Disclosing {
+            alerts: self.alerts.clone(),
+            epochs: self.epochs.clone(),
+            courier: self.courier.clone(),
         }
     }
 

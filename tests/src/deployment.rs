@@ -83,8 +83,15 @@ pub const DISTRICT_HEAD: Staff =
     Staff { id: "district-head", roles: &["supervisor"], region: "320104" };
 /// Approves disclosures.
 pub const APPROVER: Staff = Staff { id: "approver", roles: &["approver"], region: "3201" };
+/// Approves them, too.
+pub const SECOND_APPROVER: Staff = Staff { id: "sun-li", roles: &["approver"], region: "3201" };
+/// Looks after a city's cases and approves disclosures.
+pub const CITY_HEAD: Staff =
+    Staff { id: "city-head", roles: &["supervisor", "approver"], region: "" };
 /// Everybody.
-pub const STAFF: [Staff; 10] = [
+pub const STAFF: [Staff; 12] = [
+    SECOND_APPROVER,
+    CITY_HEAD,
     CITY_DESK,
     STREET_WORKER,
     ADMINISTRATOR,

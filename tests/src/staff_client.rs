@@ -9,7 +9,8 @@ use proto::{
     transport::{self, Target},
     wire::{
         self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
-        case_service_client::CaseServiceClient, match_service_client::MatchServiceClient,
+        case_service_client::CaseServiceClient, disclosure_service_client::DisclosureServiceClient,
+        match_service_client::MatchServiceClient,
     },
 };
 use tonic::transport::Channel;
@@ -25,6 +26,8 @@ pub struct StaffClient {
     pub cases: CaseServiceClient<Channel>,
     /// Agencies and datasets.
     pub admin: AdminServiceClient<Channel>,
+    /// Contact details.
+    pub disclosures: DisclosureServiceClient<Channel>,
     /// The access log, and receipts.
     pub audit: AuditServiceClient<Channel>,
 }
@@ -47,6 +50,7 @@ impl StaffClient {
             matches: MatchServiceClient::new(channel.clone()),
             cases: CaseServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
+            disclosures: DisclosureServiceClient::new(channel.clone()),
             audit: AuditServiceClient::new(channel),
         })
     }

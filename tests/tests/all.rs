@@ -11,6 +11,7 @@ mod cases;
 mod certificates;
 mod demo;
 mod descriptions;
+mod disclosure;
 mod epoch_crash;
 mod epochs;
 mod evaluation;

@@ -77,7 +77,22 @@ pub const NOBODY_TO_ASK: Phrase = (
 );
 
 /// What the people who get a refusal can do about it.
-const ADVICE: [(Reason, Phrase); 9] = [
+const ADVICE: [(Reason, Phrase); 12] = [
+    (
+        Reason::SelfApproved,
+        (
+            "须由他人批准：申请人本人、已批准过的人不能（再次）批准。",
+            "Somebody else must approve: {}.",
+        ),
+    ),
+    (Reason::Expired, ("申请已过期，请重新申请。", "Too late: {}.")),
+    (
+        Reason::NotAnOfficer,
+        (
+            "您的证书不能用于披露申请：{}；请向项目管理员索取由工作人员证书机构签发的证书。",
+            "Your certificate does not sign disclosures: {}; ask the programme's administrator for one of the officers' authority.",
+        ),
+    ),
     (
         Reason::NotPermitted,
         (

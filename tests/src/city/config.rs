@@ -14,6 +14,11 @@ use super::{
 pub const HOUSEHOLD_DATASETS: [&str; 3] =
     ["vehicle_registration", "social_insurance_payment", "real_estate_registration"];
 
+/// What every watch agency of the city discloses.
+const DISCLOSURE: &str = "[dataset.disclosure]\n\
+    columns = { name = \"姓名\", phone = \"联系电话\", address = \"住址\" }\n\
+    hours = \"00:00-24:00\"\nper_officer_per_day = 200\nemergency = true\n\n";
+
 impl City {
     /// The datasets of an agency, as `adapter.toml` describes them; paths begin with `data/`.
     pub fn dataset_toml(&self, agency: &str) -> String {
@@ -42,6 +47,9 @@ fn section(dataset: &Dataset, k_threshold: usize) -> String {
     line(&mut text, &format!("k_threshold = {k_threshold}\n"));
     for flag in dataset.flags {
         text.push_str(&flag_section(flag));
+    }
+    if dataset.is_watch() {
+        text.push_str(DISCLOSURE);
     }
     if dataset.id == HOUSEHOLDS {
         line(&mut text, "[dataset.household]\ncolumn = \"户号\"");
