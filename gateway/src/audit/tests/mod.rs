@@ -24,8 +24,9 @@ use super::{
     disk::Disk,
     log::{AppendError, OpenError},
     opening::{self, Opened},
+    queue::Request,
     sealing::Sealer,
-    writer::{Request, Writer},
+    writer::Writer,
 };
 use crate::clock::Clock;
 
