@@ -4,16 +4,9 @@
 //! evaluation: what was not committed was never told to anybody. Takes only changes that the access
 //! log has, and gives alerts out only sealed, for the log to open.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use proto::{alert_id::AlertId, name::RuleId, subject::Subject};
-use sqlx::{
-    QueryBuilder, Row, Sqlite, SqlitePool, Transaction,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
-};
+use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
 
 use crate::{
     alert::{Alert, State},
@@ -21,8 +14,9 @@ use crate::{
     audit::logged::{Logged, Unlogged},
 };
 
-const SCHEMA: [&str; 5] = [
-    "CREATE TABLE IF NOT EXISTS alert (
+/// The tables. A file from before files had a version has them already.
+pub(crate) const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS alert (
         id TEXT PRIMARY KEY,
         subject TEXT NOT NULL,
         epoch BIGINT NOT NULL,
@@ -38,18 +32,17 @@ const SCHEMA: [&str; 5] = [
         assist TEXT NOT NULL,
         revision BIGINT NOT NULL,
         findings TEXT NOT NULL,
-        UNIQUE (subject, rule, occurrence))",
-    "CREATE INDEX IF NOT EXISTS alert_revision ON alert (revision)",
-    "CREATE INDEX IF NOT EXISTS alert_due ON alert (due_at, id)",
-    "CREATE TABLE IF NOT EXISTS policy (
+        UNIQUE (subject, rule, occurrence));
+    CREATE INDEX IF NOT EXISTS alert_revision ON alert (revision);
+    CREATE INDEX IF NOT EXISTS alert_due ON alert (due_at, id);
+    CREATE TABLE IF NOT EXISTS policy (
         version TEXT NOT NULL,
         in_force_from INTEGER NOT NULL,
         content TEXT NOT NULL,
-        PRIMARY KEY (version, in_force_from))",
-    "CREATE TABLE IF NOT EXISTS epoch (
+        PRIMARY KEY (version, in_force_from));
+    CREATE TABLE IF NOT EXISTS epoch (
         number BIGINT PRIMARY KEY,
-        in_force_from BIGINT NOT NULL)",
-];
+        in_force_from BIGINT NOT NULL);";
 
 /// The store.
 #[derive(Clone)]
@@ -95,21 +88,9 @@ pub struct After {
 type Result<T> = std::result::Result<T, AlertsError>;
 
 impl Alerts {
-    /// Opens or makes the store.
-    ///
-    /// # Errors
-    /// [`AlertsError`].
-    pub async fn open(path: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        for statement in SCHEMA {
-            sqlx::query(statement).execute(&pool).await?;
-        }
-        Ok(Self(pool))
+    /// In the file that [`crate::database::open`] opened.
+    pub fn new(database: SqlitePool) -> Self {
+        Self(database)
     }
 
     /// The last alert of every subject and rule of an epoch.

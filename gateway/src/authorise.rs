@@ -44,6 +44,10 @@ pub enum Role {
     Security,
     /// Reads the access log, and nothing else.
     Auditor,
+    /// Looks after the cases of a region: assigns them, sends them elsewhere, decides returned ones.
+    Supervisor,
+    /// Approves what another officer asks to be disclosed.
+    Approver,
 }
 
 /// A registered member of staff.
@@ -62,10 +66,17 @@ pub struct Officer {
 #[derive(Debug, Clone)]
 pub struct Caller(pub Arc<Officer>);
 
-const STAFF: &[Role] =
-    &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Security, Role::Auditor];
-const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator];
-const ALERTS: &[Role] = &[Role::Caseworker];
+const STAFF: &[Role] = &[
+    Role::Caseworker,
+    Role::Analyst,
+    Role::Administrator,
+    Role::Security,
+    Role::Auditor,
+    Role::Supervisor,
+    Role::Approver,
+];
+const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Supervisor];
+const ALERTS: &[Role] = &[Role::Caseworker, Role::Supervisor];
 const RUNNING: &[Role] = &[Role::Administrator, Role::Security];
 const LOG: &[Role] = &[Role::Auditor];
 /// What runs the gateway, what watches over it and what reviews both are never in one hand.
@@ -83,6 +94,9 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.MatchService/GetAlert", ALERTS),
     ("/matching.v1.MatchService/WatchAlerts", ALERTS),
     ("/matching.v1.MatchService/EvaluateRule", &[Role::Analyst]),
+    ("/matching.v1.CaseService/ListCases", ALERTS),
+    ("/matching.v1.CaseService/GetCase", ALERTS),
+    ("/matching.v1.CaseService/Step", ALERTS),
     ("/matching.v1.AdminService/ListAgencies", RUNNING),
     ("/matching.v1.AdminService/ListDatasets", RUNNING),
     ("/matching.v1.AdminService/ListGrants", RUNNING),

@@ -10,23 +10,15 @@ use proto::{
     hex_bytes::HexBytes,
     quorum::{self, Quorum},
     transport,
-    wire::{
-        self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
-        match_service_server::MatchServiceServer,
-    },
 };
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
     task::JoinSet,
 };
-use tonic::service::Routes;
-use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    accepted_manifest,
-    admin_service::Administration,
-    agreement,
+    accepted_manifest, agreement,
     alerts::Alerts,
     audit::{
         log::AccessLog,
@@ -35,34 +27,27 @@ use crate::{
         tally::Tally,
         witnesses::{Witnesses, last_cosigned},
     },
-    audit_service::Audit,
     authorise::{AuthoriseLayer, Register},
     clock::Clock,
     config::Config,
+    database,
     epoch::{Epoch, LiveEpochs},
     epoch_change::{self, EpochChange, Parts},
     epoch_run::{EpochRun, Federation},
     filling::Filling,
-    log_files,
+    health,
     manifest_in_force::ManifestInForce,
-    match_service::Matches,
-    metrics::{self, Metered},
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
 };
 
-/// The service whose health says whether the stores take writes; reads go on without.
-pub const STORES: &str = "matching.v1.Stores";
-/// The service whose health says whether the quorum of witnesses keeps up with the log; the log goes on
-/// without.
-pub const WITNESSES: &str = "matching.v1.Witnesses";
 const QUESTIONS: usize = 16;
 const ORDERS: usize = 1;
 /// How long open calls may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
-const LOOK_AT_STORES: Duration = Duration::from_secs(1);
 
 /// A gateway that is ready to serve.
 pub struct Gateway {
@@ -171,67 +156,47 @@ impl Gateway {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
+        let (recorder, tally) = (self.recorder, self.tally);
+        let services = StaffServices {
+            alerts: self.alerts,
+            recorder: recorder.clone(),
+            policy: self.policy,
+            manifest: self.manifest.clone(),
+            epochs: epochs.clone(),
+            revision: self.pipeline.revision(),
+            questions,
+            clock: self.clock,
+            tally: tally.clone(),
+            stopping: stopping.clone(),
+        };
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let served = transport::server()
+            .layer(AuthoriseLayer(self.register, tally.clone()))
+            .add_routes(services.routes()?.add_service(health))
+            .serve_with_incoming_shutdown(
+                transport::incoming(listener, self.config.tls.server()),
+                stopped(stopping),
+            );
+        drop(services);
+        let mut server = std::pin::pin!(served);
         let change = EpochChange::new(Parts {
             federation: self.federation,
             data_dir: self.config.data_dir,
-            manifest: self.manifest.clone(),
+            manifest: self.manifest,
             live: epochs.clone(),
             orders,
             present: (self.present, self.pipeline.contents()),
         });
-        let (recorder, tally) = (self.recorder, self.tally);
-        let matches = Matches {
-            alerts: self.alerts,
-            recorder: recorder.clone(),
-            policy: self.policy.clone(),
-            epochs: epochs.clone(),
-            revision: self.pipeline.revision(),
-            questions,
-            clock: self.clock.clone(),
-            stopping: stopping.clone(),
-        };
-        let administration = Administration {
-            epochs: epochs.clone(),
-            policy: self.policy,
-            manifest: self.manifest,
-            clock: self.clock,
-            recorder: recorder.clone(),
-        };
-        let metered = Metered {
-            epochs: epochs.clone(),
-            policy: administration.policy.clone(),
-            clock: administration.clock.clone(),
-            alerts: matches.alerts.clone(),
-            recorder: recorder.clone(),
-            tally: tally.clone(),
-        };
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
-        let (reporter, health) = tonic_health::server::health_reporter();
-        let reporting = report_health(reporter, epochs.clone(), recorder.clone());
-        let quorum = || Quorum::of_manifest(&epochs.present().manifest);
-        let logging = async {
-            let witnessing = recorder.witnesses().collect(recorder.log(), quorum);
-            tokio::join!(recorder.resume(), tally.keep_logging(&recorder), witnessing);
-        };
-        let files = log_files::routes(recorder.clone()).merge(metrics::routes(metered));
-        let services = services(matches, administration, &recorder)?.add_service(health);
-        let server = transport::server()
-            .layer(AuthoriseLayer(self.register, tally.clone()))
-            .add_routes(services.into_axum_router().merge(files).into())
-            .serve_with_incoming_shutdown(
-                transport::incoming(listener, self.config.tls.server()),
-                stopped(stopping.clone()),
-            );
-        let mut server = std::pin::pin!(server);
         tokio::select! {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
             ended = &mut pipeline => ended.context("the pipeline failed")?,
-            Some(ended) = running.join_next() => ended.context("an epoch failed")??,
-            () = reporting => {}
-            () = logging => {}
+            Some(ended) = running.join_next() => ended.context("a task failed")??,
+            () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
+            () = keep_logging(&recorder, &tally, &epochs) => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;
                 stop.send_replace(true);
@@ -249,21 +214,11 @@ impl Gateway {
     }
 }
 
-/// What staff and auditors may call, and its description.
-fn services(
-    matches: Matches,
-    administration: Administration,
-    recorder: &Recorder,
-) -> anyhow::Result<Routes> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(wire::DESCRIPTOR)
-        .build_v1()?;
-    let matches =
-        MatchServiceServer::new(matches).max_decoding_message_size(transport::MAX_MESSAGE);
-    Ok(Routes::new(reflection)
-        .add_service(matches)
-        .add_service(AdminServiceServer::new(administration))
-        .add_service(AuditServiceServer::new(Audit { recorder: recorder.clone() })))
+/// What goes on beside everything else for as long as the log is open. Never returns.
+async fn keep_logging(recorder: &Recorder, tally: &Tally, epochs: &LiveEpochs) {
+    let quorum = || Quorum::of_manifest(&epochs.present().manifest);
+    let witnessing = recorder.witnesses().collect(recorder.log(), quorum);
+    tokio::join!(recorder.resume(), tally.keep_logging(recorder), witnessing);
 }
 
 async fn stores(
@@ -275,9 +230,10 @@ async fn stores(
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
     let name = |file: &str| format!("{} in data_dir {}", file, data_dir.display());
-    let alerts = Alerts::open(&data_dir.join("alerts.sqlite"))
+    let database = database::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
+    let alerts = Alerts::new(database);
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
@@ -316,28 +272,4 @@ async fn stopping_is_logged(recorder: &Recorder) {
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // A sender that is gone has stopped, too.
     let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-async fn report_health(reporter: HealthReporter, live: Arc<LiveEpochs>, recorder: Recorder) {
-    reporter.set_serving::<MatchServiceServer<Matches>>().await;
-    reporter.set_serving::<AdminServiceServer<Administration>>().await;
-    reporter.set_serving::<AuditServiceServer<Audit>>().await;
-    loop {
-        let live = live.live();
-        let next = live.next.map(|next| next.epoch);
-        let mut epochs = std::iter::once(live.present).chain(next);
-        let well = epochs.all(|epoch| epoch.status.read().stores.is_empty());
-        let health = if well && recorder.is_well() {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        reporter.set_service_status(STORES, health).await;
-        let health = match recorder.witnesses().is_well() {
-            true => ServingStatus::Serving,
-            false => ServingStatus::NotServing,
-        };
-        reporter.set_service_status(WITNESSES, health).await;
-        tokio::time::sleep(LOOK_AT_STORES).await;
-    }
 }

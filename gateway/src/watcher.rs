@@ -183,7 +183,9 @@ mod tests {
     impl Office {
         async fn with(number: u64) -> Self {
             let directory = tempfile::tempdir().expect("a directory");
-            let alerts = Alerts::open(&directory.path().join("alerts")).await.expect("opens");
+            let alerts = Alerts::new(
+                crate::database::open(&directory.path().join("alerts")).await.expect("opens"),
+            );
             let recorder = recorder(directory.path());
             let (revision, stop) = (watch::channel(number).0, watch::channel(false).0);
             let office = Self { _directory: directory, alerts, recorder, revision, stop };

@@ -40,7 +40,9 @@ struct Store {
 }
 
 async fn store(directory: &tempfile::TempDir) -> Store {
-    let alerts = Alerts::open(&directory.path().join("alerts.sqlite")).await.expect("opens");
+    let alerts = Alerts::new(
+        gateway::database::open(&directory.path().join("alerts.sqlite")).await.expect("opens"),
+    );
     Store { alerts, recorder: recorder(directory.path()) }
 }
 

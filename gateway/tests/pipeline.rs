@@ -47,7 +47,9 @@ async fn office(directory: tempfile::TempDir, policy: &str, at: Timestamp) -> Of
     let policy = PolicyInForce::read(&path, &scope().programme).expect("good");
     let policy = Arc::new(policy);
     let rows = Rows::open(&directory.path().join("rows.redb"), &scope()).expect("opens");
-    let alerts = Alerts::open(&directory.path().join("alerts.sqlite")).await.expect("opens");
+    let alerts = Alerts::new(
+        gateway::database::open(&directory.path().join("alerts.sqlite")).await.expect("opens"),
+    );
     let (clock, shown) = Clock::manual(at);
     let (arrivals, arriving) = mpsc::channel(4);
     let supply = Supply {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alert_id::AlertId,
+    case_event::CaseEvent,
     fault::Reason,
     hex_bytes::HexBytes,
     name::{AgencyId, DatasetId, RuleId},
@@ -90,6 +91,15 @@ pub enum Act {
         state: AlertState,
         revision: u64,
     },
+    /// An event of a case, the `number`th since it began.
+    CaseChanged { alert: AlertId, number: u64, event: CaseEvent },
+    /// Cases are followed from here on. Their events that entries from `after` up to this one told of,
+    /// `after` included, never came about.
+    CasesFollowed { after: u64 },
+    /// A page of cases is shown.
+    CasesListed { alerts: Vec<AlertId> },
+    /// One case is shown with its history.
+    CaseRead { alert: AlertId },
     /// A page of alerts is shown.
     AlertsListed { alerts: Vec<AlertId> },
     /// One alert is shown with its explanation.
@@ -162,7 +172,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 29] = [
+pub const WORDS: [&str; 33] = [
     "started",
     "stopping",
     "failed",
@@ -179,6 +189,10 @@ pub const WORDS: [&str; 29] = [
     "evaluations_relayed",
     "rules_run",
     "alert_changed",
+    "case_changed",
+    "cases_followed",
+    "cases_listed",
+    "case_read",
     "alerts_listed",
     "alert_read",
     "watch_opened",
@@ -214,6 +228,10 @@ impl Act {
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
             Self::RulesRun { .. } => "rules_run",
             Self::AlertChanged { .. } => "alert_changed",
+            Self::CaseChanged { .. } => "case_changed",
+            Self::CasesFollowed { .. } => "cases_followed",
+            Self::CasesListed { .. } => "cases_listed",
+            Self::CaseRead { .. } => "case_read",
             Self::AlertsListed { .. } => "alerts_listed",
             Self::AlertRead { .. } => "alert_read",
             Self::WatchOpened { .. } => "watch_opened",
@@ -233,7 +251,11 @@ impl Act {
     /// The agencies whose data or keys it touches.
     pub fn agencies(&self) -> Vec<&AgencyId> {
         match self {
-            Self::SyncAccepted { agency, .. } | Self::ReleaseUsed { agency, .. } => vec![agency],
+            Self::SyncAccepted { agency, .. }
+            | Self::ReleaseUsed { agency, .. }
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. } => {
+                vec![agency]
+            }
             Self::GrantsCarried { grantee, .. } => vec![grantee],
             Self::EvaluationsRelayed { requester, holder, .. } => vec![requester, holder],
             _ => vec![],
@@ -243,7 +265,10 @@ impl Act {
     /// The datasets that it touches.
     pub fn datasets(&self) -> &[DatasetId] {
         match self {
-            Self::SyncAccepted { dataset, .. } | Self::ReleaseUsed { dataset, .. } => {
+            Self::SyncAccepted { dataset, .. }
+            | Self::ReleaseUsed { dataset, .. }
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
+            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. } => {
                 std::slice::from_ref(dataset)
             }
             Self::GrantsCarried { datasets, .. } => datasets,
@@ -254,10 +279,13 @@ impl Act {
     /// The alerts that it changes or shows.
     pub fn alerts(&self) -> &[AlertId] {
         match self {
-            Self::AlertsListed { alerts } | Self::AlertsDelivered { alerts, .. } => alerts,
-            Self::AlertRead { alert } | Self::AlertChanged { alert, .. } => {
-                std::slice::from_ref(alert)
-            }
+            Self::AlertsListed { alerts }
+            | Self::AlertsDelivered { alerts, .. }
+            | Self::CasesListed { alerts } => alerts,
+            Self::AlertRead { alert }
+            | Self::AlertChanged { alert, .. }
+            | Self::CaseChanged { alert, .. }
+            | Self::CaseRead { alert } => std::slice::from_ref(alert),
             _ => &[],
         }
     }

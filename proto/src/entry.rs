@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use crate::{
         act::{AlertState, MethodName, WORDS},
+        case_event::{AssistanceKind, CaseEvent, Deadline, Outcome, ReturnReason, Tier, Urgency},
         fault::Reason,
         hex_bytes::HexBytes,
     };
@@ -171,6 +172,10 @@ mod tests {
                 state: AlertState::Open,
                 revision: 8,
             },
+            Act::CaseChanged { alert: alert(), number: 1, event: CaseEvent::Waiting {} },
+            Act::CasesFollowed { after: 12 },
+            Act::CasesListed { alerts: vec![alert()] },
+            Act::CaseRead { alert: alert() },
             Act::AlertsListed { alerts: vec![alert()] },
             Act::AlertRead { alert: alert() },
             Act::WatchOpened { after: 8 },
@@ -187,7 +192,47 @@ mod tests {
         ]
     }
 
-    const GOLDEN: &str = "ac77fce835e76577e81cee611f1f6df9075e21624bbca9d2adc03affc2cdd028";
+    /// One of every event of a case.
+    fn events() -> Vec<CaseEvent> {
+        let due_at = "2026-11-30T09:00:00Z".parse().expect("a time");
+        let (region, disclosure) = (name("320104002"), HexBytes([5; 16]));
+        vec![
+            CaseEvent::Opened { due_at },
+            CaseEvent::Waiting {},
+            CaseEvent::Suppressed { until: due_at },
+            CaseEvent::Routed { region, tier: Tier::Worker, due_at },
+            CaseEvent::Assigned { officer: name("li-na"), due_at },
+            CaseEvent::Acknowledged { due_at },
+            CaseEvent::Returned { reason: ReturnReason::MovedAway, tier: Tier::Street, due_at },
+            CaseEvent::Escalated { missed: Deadline::Visit, tier: Tier::District, due_at },
+            CaseEvent::HelpRequested {
+                agency: name("hotline"),
+                dataset: name("work_order"),
+                order: 12345,
+                urgency: Urgency::Emergency,
+            },
+            CaseEvent::JoinedTo { alert: name("AL-0123-ABCD-XYZ9") },
+            CaseEvent::OrderReturned {
+                dataset: name("work_order"),
+                order: 12345,
+                reason: ReturnReason::NotOurDuty,
+            },
+            CaseEvent::DisclosureAsked { disclosure },
+            CaseEvent::Disclosed { disclosure, emergency: false },
+            CaseEvent::Visited { on: jiff::civil::date(2026, 11, 27), due_at },
+            CaseEvent::ReliefFirst { kind: AssistanceKind::Money, papers_due_at: due_at },
+            CaseEvent::PapersCompleted {},
+            CaseEvent::AssistanceGiven { kind: AssistanceKind::TimeBank },
+            CaseEvent::OutcomeRecorded { outcome: Outcome::RigidExpenditure },
+            CaseEvent::Withdrawn {},
+            CaseEvent::Reopened { due_at },
+            CaseEvent::Closed { until: due_at },
+        ]
+    }
+
+    const GOLDEN_EVENTS: &str =
+        "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
+    const GOLDEN: &str = "c9dfac9b3c2c8cf3d1fee16c5c27e350fa219076809b9286cdea8dd900e8d285";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
@@ -203,6 +248,19 @@ mod tests {
             hash.update(&entry(Actor::Gateway, act).to_bytes());
         }
         assert_eq!(hash.finalize().to_hex().as_str(), GOLDEN);
+    }
+
+    #[test]
+    fn the_bytes_of_a_cases_events_never_change() {
+        let mut hash = blake3::Hasher::new();
+        for event in events() {
+            let act = Act::CaseChanged { alert: name("AL-0123-ABCD-XYZ9"), number: 7, event };
+            let entry = entry(Actor::Officer(name("li-na")), act);
+            let bytes = entry.to_bytes();
+            assert_eq!(Entry::parse(&bytes), Ok(entry));
+            hash.update(&bytes);
+        }
+        assert_eq!(hash.finalize().to_hex().as_str(), GOLDEN_EVENTS);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod act;
 pub mod alert_id;
+pub mod case_event;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod cursor;
@@ -32,6 +33,7 @@ pub mod name;
 pub mod note;
 pub mod person_secret;
 pub mod quorum;
+pub mod region_code;
 pub mod salt;
 pub mod schema;
 pub mod scope;

@@ -76,8 +76,30 @@ pub const ANALYST: Staff = Staff { id: "analyst", roles: &["analyst"], region: "
 pub const SECURITY: Staff = Staff { id: "security", roles: &["security"], region: "" };
 /// Reads the access log.
 pub const AUDITOR: Staff = Staff { id: "auditor", roles: &["auditor"], region: "" };
+/// Works in the same street.
+pub const SECOND_WORKER: Staff =
+    Staff { id: "wang-fang", roles: &["caseworker"], region: "320104002" };
+/// Looks after the same street's cases.
+pub const STREET_HEAD: Staff =
+    Staff { id: "street-head", roles: &["supervisor"], region: "320104002" };
+/// Looks after its district's.
+pub const DISTRICT_HEAD: Staff =
+    Staff { id: "district-head", roles: &["supervisor"], region: "320104" };
+/// Approves disclosures.
+pub const APPROVER: Staff = Staff { id: "approver", roles: &["approver"], region: "3201" };
 /// Everybody.
-pub const STAFF: [Staff; 6] = [CITY_DESK, STREET_WORKER, ADMINISTRATOR, ANALYST, SECURITY, AUDITOR];
+pub const STAFF: [Staff; 10] = [
+    CITY_DESK,
+    STREET_WORKER,
+    ADMINISTRATOR,
+    ANALYST,
+    SECURITY,
+    AUDITOR,
+    SECOND_WORKER,
+    STREET_HEAD,
+    DISTRICT_HEAD,
+    APPROVER,
+];
 
 #[derive(Deserialize)]
 struct PolicyIds {

@@ -1,6 +1,7 @@
 //! What the tests and the demo share: a synthetic city, its oracle, and a federation to run it in.
 
 pub mod city;
+pub mod ctl;
 pub mod deployment;
 mod epochs;
 pub mod generated;
@@ -8,8 +9,10 @@ pub mod log_reader;
 pub mod oracle;
 pub mod pki;
 pub mod process;
+pub mod running;
 pub mod shared_key;
 pub mod source_files;
 pub mod staff_client;
+pub mod stubs;
 pub mod tap;
 pub mod world;

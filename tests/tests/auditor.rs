@@ -10,20 +10,11 @@ use tests::{
 
 use crate::audit::settled;
 
-/// `gatewayctl` as the auditor runs it: exit code, standard output, standard error.
+/// `gatewayctl` in a world: exit code, standard output, standard error.
 async fn ctl(world: &World, staff: &Staff, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let config = world.deployment.ctl_config(staff, world.gateway_address()).expect("written");
-    let home = config.parent().expect("a directory");
-    let output = tokio::process::Command::new(binary("gatewayctl").expect("built"))
-        .args(["--lang", "en", "--config"])
-        .arg(&config)
-        .args(arguments)
-        .env("HOME", home)
-        .output()
-        .await
-        .expect("it runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    let said = tests::ctl::ctl(&world.deployment, staff, world.gateway_address(), arguments);
+    let said = said.await.expect("it runs");
+    (said.code, said.out, said.err)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,7 +80,9 @@ fn recorder(directory: &Path) -> Recorder {
 async fn victim() {
     let directory = env::var(STORE).expect("told by the test below");
     let directory = Path::new(&directory);
-    let alerts = Alerts::open(&directory.join("alerts.sqlite")).await.expect("opens");
+    let alerts = Alerts::new(
+        gateway::database::open(&directory.join("alerts.sqlite")).await.expect("opens"),
+    );
     let recorder = recorder(directory);
     let present = alerts.epoch().await.expect("read").expect("in force");
     io::stdout().write_all(b"begun\n").expect("somebody listens");
@@ -94,7 +96,7 @@ async fn victim() {
 async fn a_kill_at_any_instant_of_the_change_leaves_all_alerts_in_one_epoch_under_their_ids() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("alerts.sqlite");
-    let store = Alerts::open(&path).await.expect("opens");
+    let store = Alerts::new(gateway::database::open(&path).await.expect("opens"));
     let recorder = recorder(directory.path());
     let first = logged(&recorder, 1).await;
     store.change_epoch(&first, Timestamp::UNIX_EPOCH).await.expect("written");
@@ -115,7 +117,7 @@ async fn a_kill_at_any_instant_of_the_change_leaves_all_alerts_in_one_epoch_unde
         child.kill().expect("killed");
         child.wait().expect("ended");
 
-        let store = Alerts::open(&path).await.expect("opens again");
+        let store = Alerts::new(gateway::database::open(&path).await.expect("opens again"));
         let epoch = store.epoch().await.expect("read").expect("in force");
         let mut found = store.latest(epoch).await.expect("read");
         found.sort_by(|a, b| a.id.cmp(&b.id));

@@ -19,7 +19,7 @@ use crate::machines::Machines;
 
 async fn health(deployment: &Deployment, gateway: std::net::SocketAddr) -> ServingStatus {
     let channel = channel(deployment, &ADMINISTRATOR, gateway).await.expect("connected");
-    let request = HealthCheckRequest { service: gateway::gateway::STORES.into() };
+    let request = HealthCheckRequest { service: gateway::health::STORES.into() };
     let answer = HealthClient::new(channel).check(request).await.expect("answered");
     answer.into_inner().status()
 }

@@ -232,7 +232,7 @@ async fn health(world: &World) -> anyhow::Result<i32> {
     let (deployment, address) = (&world.deployment, world.gateway_address());
     let channel = channel(deployment, &ADMINISTRATOR, address).await?;
     let mut client = tonic_health::pb::health_client::HealthClient::new(channel);
-    let service = gateway::gateway::WITNESSES.to_owned();
+    let service = gateway::health::WITNESSES.to_owned();
     let request = tonic_health::pb::HealthCheckRequest { service };
     Ok(client.check(request).await?.into_inner().status)
 }

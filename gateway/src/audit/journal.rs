@@ -17,10 +17,8 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{
-    disk::{Disk, NewFile},
-    frame::{NewFrame, find_frame},
-};
+use super::frame::{NewFrame, find_frame};
+use crate::disk::{Disk, NewFile};
 
 /// A segment that is longer than this is followed by another one. Tests have many short ones.
 const SEGMENT: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };

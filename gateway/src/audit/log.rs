@@ -23,14 +23,16 @@ use proto::{
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    disk::{Disk, LocalDisk},
     opening::{self, Opened},
     queue::{Queue, Request},
     state::Shared,
     tile_files::TileFiles,
     writer::{self, Writer},
 };
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    disk::{Disk, LocalDisk},
+};
 
 pub use super::opening::OpenError;
 

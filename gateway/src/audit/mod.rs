@@ -4,9 +4,8 @@
 //! `recorder` writes entries, and what `logged` has may be shown or done only then; `tally` counts what
 //! is logged in numbers. `log` is the log itself. Below it are `queue` and `writer` (who waits for
 //! what), `journal` with its `frame`s (an entry is durable), `sealing` (tiles and the checkpoint over
-//! them) and `disk` (what is done to files).
+//! them).
 
-pub mod disk;
 mod frame;
 mod journal;
 pub mod log;

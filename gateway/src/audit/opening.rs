@@ -23,12 +23,12 @@ use proto::{
 };
 
 use super::{
-    disk::{Disk, replace},
     journal::{Journal, JournalError},
     sealing::{Places, Sealer},
     state::{Held, Shared, State},
     tile_files::TileFiles,
 };
+use crate::disk::{Disk, replace};
 
 /// A log that is ready to be written.
 pub(crate) struct Opened {

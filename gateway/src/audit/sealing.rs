@@ -26,11 +26,11 @@ use proto::{
 };
 
 use super::{
-    disk::{Disk, replace},
     journal::Journal,
     state::{Held, Shared},
     tile_files::TileFiles,
 };
+use crate::disk::{Disk, replace};
 
 /// Syncs that go on at the same time, where there are many.
 const TOGETHER: usize = 4;

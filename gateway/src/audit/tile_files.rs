@@ -7,7 +7,7 @@ use proto::{
     tiled_tree::TileSource,
 };
 
-use super::disk::{Disk, LocalDisk};
+use crate::disk::{Disk, LocalDisk};
 
 /// A directory with a log's tiles.
 #[derive(Clone)]

@@ -32,11 +32,11 @@ use tokio::{
 use tonic::transport::Channel;
 
 use super::{
-    disk::{LocalDisk, replace},
     log::AccessLog,
     witness_call::{Conversation, Failure},
     witnessed::WitnessedChanges,
 };
+use crate::disk::{LocalDisk, replace};
 
 /// How long a round waits for the slowest witness.
 const DEADLINE: Duration = Duration::from_secs(3);

@@ -70,6 +70,12 @@ pub const FORK: Phrase = (
     "!!! THE ACCESS LOG WAS REWRITTEN OR CUT !!!\nWhat the gateway shows now contradicts what you verified before: {}.\nBoth checkpoints are signed with the log's key; together they are the evidence. Copy both files now, rely on nothing that the gateway says, and tell all agencies and the other auditors at once.",
 );
 
+pub const UNCONFIRMED: Phrase = ("未确认，未做任何更改。", "Not confirmed: nothing was changed.");
+pub const NOBODY_TO_ASK: Phrase = (
+    "此操作不可撤销，需要确认，而这里没有终端可供询问；确定无误后请加 --yes 再执行。未做任何更改。",
+    "This cannot be undone and must be confirmed, and there is no terminal to ask at: if you are sure, add --yes. Nothing was changed.",
+);
+
 /// What the people who get a refusal can do about it.
 const ADVICE: [(Reason, Phrase); 7] = [
     (

@@ -1,8 +1,11 @@
 //! `alerts list` and `alerts show`: who should be visited, by when, and why.
 
-use proto::wire::{
-    Alert, AlertFilter, AlertState, Finding, GetAlertRequest, GetAlertResponse, ListAlertsRequest,
-    ListAlertsResponse, LogPlace, RulePart, Truth,
+use proto::{
+    alert_id::AlertId,
+    wire::{
+        Alert, AlertFilter, AlertState, Finding, GetAlertRequest, GetAlertResponse,
+        ListAlertsRequest, ListAlertsResponse, LogPlace, RulePart, Truth,
+    },
 };
 
 use crate::{
@@ -40,8 +43,9 @@ pub async fn list(
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn show(gateway: &mut Gateway, screen: &Screen, id: String) -> Result<String, Failure> {
-    let response = answer(gateway.staff.get_alert(asking(GetAlertRequest { id }))).await?;
+pub async fn show(gateway: &mut Gateway, screen: &Screen, id: AlertId) -> Result<String, Failure> {
+    let request = GetAlertRequest { id: id.into() };
+    let response = answer(gateway.staff.get_alert(asking(request))).await?;
     let Some(alert) = &response.alert else {
         return Err(Failure::Unforeseen("an answer without the alert".into()));
     };
@@ -244,6 +248,10 @@ mod tests {
         }
     }
 
+    fn id() -> AlertId {
+        "AL-0123-ABCD-XYZ9".parse().expect("an id")
+    }
+
     fn explained() -> GetAlertResponse {
         GetAlertResponse {
             alert: Some(Alert { due_at: at("2026-11-24T09:00:00Z"), ..fake::alert("a-1", 1) }),
@@ -263,7 +271,7 @@ mod tests {
     async fn an_alert_is_explained_part_by_part_on_whose_word_and_as_of_when() {
         let served = Fake { explained: Some(explained()), ..Fake::default() }.serve().await;
         let plain = screen(Form::Plain, Lang::En);
-        let text = show(&mut served.gateway().await, &plain, "a-1".into()).await.expect("shown");
+        let text = show(&mut served.gateway().await, &plain, id()).await.expect("shown");
         let place = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} in {text}"));
         assert!(place("When:") < place("cost") && place("cost") < place("Unless:"));
         assert!(place("aid") < place("Means:") && place("Means:") < place("cars"));
@@ -277,7 +285,7 @@ mod tests {
     async fn an_alert_of_somebody_else_is_not_found() {
         let served = Fake::default().serve().await;
         let plain = screen(Form::Plain, Lang::En);
-        let failure = show(&mut served.gateway().await, &plain, "a-9".into()).await;
+        let failure = show(&mut served.gateway().await, &plain, id()).await;
         assert_eq!(failure.expect_err("there is none").exit_code(), 1);
     }
 

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use proto::wire::{AlertFilter, AlertState};
+use proto::{
+    alert_id::AlertId,
+    wire::{AlertFilter, AlertState},
+};
 
 use crate::{
     audit::{Chosen, Export},
     failure::{EXIT_CODES, Failure},
     moment::{range_end, range_start, to_wire},
+    typed_id::alert_id,
     words::Lang,
 };
 
@@ -165,8 +169,9 @@ pub enum AlertsCommand {
     },
     /// One alert, and why it was raised / 一条预警及其依据
     Show {
-        /// The alert's id / 预警编号
-        id: String,
+        /// The alert's id, also without AL- / 预警编号，可省略 AL-
+        #[arg(value_parser = alert_id)]
+        id: AlertId,
     },
     /// Changes as they happen, until Ctrl-C / 持续显示变更
     Watch {

@@ -27,6 +27,8 @@ pub const CONFIGURATION: u8 = 3;
 pub const UNREACHABLE: u8 = 4;
 /// The access log, or an answer about it, is not what was signed: tell the agencies.
 pub const UNPROVEN: u8 = 5;
+/// What cannot be undone was not confirmed, and nothing was done.
+pub const UNCONFIRMED: u8 = 6;
 
 /// For `--help`.
 pub const EXIT_CODES: &str = "\
@@ -36,7 +38,8 @@ Exit codes / 退出码:
   2  usage / 命令行用法错误
   3  configuration or certificates / 配置或证书有误
   4  gateway unreachable / 无法连接网关
-  5  the access log or a receipt does not verify / 访问日志或凭证未通过核验";
+  5  the access log or a receipt does not verify / 访问日志或凭证未通过核验
+  6  not confirmed, nothing was done / 未经确认，未执行";
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -116,6 +119,11 @@ pub enum Failure {
         /// How many entries that is of.
         other_size: u64,
     },
+    /// What cannot be undone was not confirmed.
+    Unconfirmed {
+        /// Whether there was anybody to ask.
+        asked: bool,
+    },
 }
 
 impl Failure {
@@ -174,6 +182,7 @@ impl Failure {
             | Self::State { .. }
             | Self::CertificateRefused(_) => CONFIGURATION,
             Self::Unproven(_) | Self::Fork { .. } => UNPROVEN,
+            Self::Unconfirmed { .. } => UNCONFIRMED,
             Self::Unreachable(_) | Self::Closed(_) | Self::Deadline => UNREACHABLE,
             Self::Refused { .. } | Self::Unforeseen(_) | Self::Output(_) => REFUSED,
         }
@@ -188,6 +197,7 @@ impl Failure {
             Self::State { .. } => "STATE",
             Self::Unproven(_) => "UNPROVEN",
             Self::Fork { .. } => "FORK",
+            Self::Unconfirmed { .. } => "UNCONFIRMED",
             Self::CertificateFile { .. } | Self::Certificate(_) => "CERTIFICATE",
             Self::GatewayDistrusted(_) | Self::CertificateRefused(_) => "TLS_REFUSED",
             Self::Unreachable(_) | Self::Closed(_) => "UNREACHABLE",
@@ -247,6 +257,8 @@ impl Failure {
                 (advice::STATE, format!("{}: {problem}", path.display()))
             }
             Self::Unproven(problem) => (advice::UNPROVEN, harmless(problem)),
+            Self::Unconfirmed { asked: true } => (advice::UNCONFIRMED, String::new()),
+            Self::Unconfirmed { asked: false } => (advice::NOBODY_TO_ASK, String::new()),
             Self::Fork { kept, kept_size, other, other_size } => {
                 let (kept, other) = (kept.display(), other.display());
                 (advice::FORK, format!("{kept} ({kept_size}), {other} ({other_size})"))
@@ -299,102 +311,4 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(status: Status) -> (u8, String) {
-        let failure = Failure::from(status);
-        (failure.exit_code(), failure.tell(Lang::En))
-    }
-
-    #[test]
-    fn refusals_end_with_1_and_say_what_to_do() {
-        let (code, text) = told(Reason::NotPermitted.status("no: ask the administrator"));
-        assert_eq!(code, REFUSED);
-        assert_eq!(text, "Refused: no: ask the administrator.");
-        let chinese = Failure::from(Reason::NotFound.status("alert a-1")).tell(Lang::Zh);
-        assert!(chinese.starts_with("未找到") && chinese.contains("请核对编号"), "{chinese}");
-    }
-
-    #[test]
-    fn a_faulty_policy_is_shown_with_its_lines() {
-        let message = "policy.toml, line 3, column 8\n3 | when = \n  |        ^";
-        let (code, text) = told(Reason::InvalidPolicy.status(message));
-        assert_eq!(code, REFUSED);
-        assert!(text.ends_with(message), "{text}");
-    }
-
-    #[test]
-    fn what_is_not_proved_ends_with_5() {
-        assert_eq!(Failure::Unproven("an entry was left out".into()).exit_code(), UNPROVEN);
-        let (kept, other) = ("kept".into(), "other".into());
-        let fork = Failure::Fork { kept, kept_size: 9, other, other_size: 8 };
-        assert_eq!((fork.exit_code(), fork.reason()), (UNPROVEN, "FORK"));
-        assert!(fork.tell(Lang::En).starts_with("!!!"), "{}", fork.tell(Lang::En));
-    }
-
-    #[test]
-    fn a_gateway_that_does_not_answer_ends_with_4() {
-        assert_eq!(told(Status::deadline_exceeded("late")).0, UNREACHABLE);
-        assert_eq!(told(Status::cancelled("Timeout expired")).0, UNREACHABLE);
-        assert_eq!(told(Status::unavailable("gone")).0, UNREACHABLE);
-        assert_eq!(told(Reason::StoreUnavailable.status("disk full")).0, REFUSED);
-    }
-
-    #[test]
-    fn connection_problems_are_told_apart_by_who_can_mend_them() {
-        let cases = [
-            ("no connection to 127.0.0.1:1: Connection refused (os error 111)", UNREACHABLE),
-            ("TLS with g:7000: invalid peer certificate: UnknownIssuer", CONFIGURATION),
-            ("TLS with g:7000: tls handshake eof", UNREACHABLE),
-            ("TLS with g:7000: received fatal alert: CertificateExpired", CONFIGURATION),
-            ("received fatal alert: CertificateRevoked", CONFIGURATION),
-            (
-                "g:7000 is spiffe://a/agency/tax, and spiffe://a/gateway/g was expected",
-                CONFIGURATION,
-            ),
-        ];
-        for (problem, code) in cases {
-            let failure = Failure::of_connection(problem.into());
-            assert_eq!(failure.exit_code(), code, "{problem}");
-            assert!(failure.tell(Lang::Zh).contains(problem), "{problem}");
-        }
-    }
-
-    #[test]
-    fn the_watch_goes_on_after_outages_and_ends_on_refusals() {
-        for passing in [Reason::Busy, Reason::StoreUnavailable, Reason::Internal] {
-            assert!(Failure::from(passing.status("x")).may_pass());
-        }
-        for lasting in [Reason::NotPermitted, Reason::NotFound, Reason::InvalidArgument] {
-            assert!(!Failure::from(lasting.status("x")).may_pass());
-        }
-        assert!(Failure::Unreachable("x".into()).may_pass());
-        assert!(!Failure::CertificateRefused("x".into()).may_pass());
-    }
-
-    #[test]
-    fn every_failure_has_a_sentence_without_a_gap_in_both_languages() {
-        let failures = [
-            Failure::Usage("x".into()),
-            Failure::NoConfig { looked: vec!["ctl.toml".into()] },
-            Failure::Deadline,
-            Failure::Refused { reason: "NEW_REASON".into(), message: "x".into() },
-            Failure::Unforeseen("x".into()),
-            Failure::NoManifest,
-            Failure::Unproven("x".into()),
-            Failure::Fork {
-                kept: "kept".into(),
-                kept_size: 9,
-                other: "other".into(),
-                other_size: 8,
-            },
-        ];
-        for failure in failures {
-            for lang in [Lang::Zh, Lang::En] {
-                let text = failure.tell(lang);
-                assert!(!text.is_empty() && !text.contains("{}"), "{text}");
-            }
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ mod alerts;
 mod arguments;
 mod audit;
 mod config;
+mod confirm;
 mod connection;
 mod epochs;
 mod failure;
@@ -17,6 +18,7 @@ mod output;
 mod probe;
 mod resume;
 mod rules;
+mod typed_id;
 mod watch;
 mod words;
 

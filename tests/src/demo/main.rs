@@ -4,7 +4,6 @@
 mod report;
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::PathBuf,
     process::ExitCode,
@@ -22,7 +21,8 @@ use tests::{
     city::City,
     deployment::{ADMINISTRATOR, CITY_DESK, Deployment, STAFF},
     oracle::{self, Outcome},
-    process::{self, Process},
+    process,
+    running::Running,
     staff_client::{Alerts, StaffClient},
 };
 
@@ -103,15 +103,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         );
     }
     eprintln!("starting 18 adapters and the gateway ...");
-    let mut adapters = BTreeMap::new();
-    for agency in deployment.agencies() {
-        let process = Process::start("agency-adapter", &deployment.adapter_config(&agency)).await?;
-        adapters.insert(agency, process);
-    }
-    let addresses = adapters.iter().map(|(agency, p)| (agency.clone(), p.address)).collect();
-    let gateway = Process::start("gateway", &deployment.gateway_config(&addresses)?).await?;
-    let mut desk = StaffClient::connect(&deployment, &CITY_DESK, gateway.address).await?;
-    let mut admin = StaffClient::connect(&deployment, &ADMINISTRATOR, gateway.address).await?;
+    let running = Running::start(deployment).await?;
+    let mut desk = running.client(&CITY_DESK).await?;
+    let mut admin = running.client(&ADMINISTRATOR).await?;
 
     eprintln!("waiting until every dataset has arrived and the alerts have settled ...");
     let rows = arrive(&mut admin, started).await?;
@@ -123,7 +117,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         return Ok(result.is_exact());
     }
     for staff in STAFF {
-        deployment.ctl_config(&staff, gateway.address)?;
+        running.deployment.ctl_config(&staff, running.gateway.address)?;
     }
     report::how_to_go_on(&process::binary("gatewayctl")?, &dir)?;
     // Until Ctrl-C, which ends `main`'s select.

@@ -142,13 +142,14 @@ fn the_protocol_lists_every_label_every_refusal_every_reject_and_every_identifie
     }
 }
 
-const ROLES: [&str; 5] = ["caseworker", "analyst", "administrator", "security", "auditor"];
+const ROLES: [&str; 7] =
+    ["caseworker", "analyst", "administrator", "security", "auditor", "supervisor", "approver"];
 
 /// What `authorise.rs` says: for each call, whether each of [`ROLES`] may make it.
-fn calls_by_role() -> BTreeMap<String, [bool; 5]> {
+fn calls_by_role() -> BTreeMap<String, [bool; 7]> {
     let source = text("gateway/src/authorise.rs").replace("=\n    &[", "= &[");
     // Lists of roles that have a name.
-    let constants = source.lines().filter_map(|line| line.strip_prefix("const "));
+    let constants = source.split("\nconst ").filter_map(|text| text.split(';').next());
     let named: BTreeMap<&str, &str> =
         constants.filter_map(|constant| constant.split_once(": &[Role] = ")).collect();
     let rows = source.lines().filter_map(|line| line.trim().strip_prefix("(\"/"));
@@ -170,7 +171,7 @@ fn the_protocols_table_of_calls_and_roles_is_the_gateways() {
     let mut described = BTreeMap::new();
     for row in rows.take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let roles: [bool; 5] = std::array::from_fn(|role| cells[role + 1] != "-");
+        let roles: [bool; 7] = std::array::from_fn(|role| cells[role + 1] != "-");
         let calls = cells[0].rsplit(": ").next().unwrap_or_default();
         for call in calls.split(", ") {
             described.insert(call.trim_matches('`').to_owned(), roles);

@@ -5,11 +5,11 @@ use std::io::ErrorKind;
 
 use proto::{edge::Edge, merkle::Hash};
 
-use super::{
-    disk::{Fault, How, SimulatedDisk, Unsynced},
-    *,
+use super::*;
+use crate::{
+    audit::{journal::Journal, tile_files::TileFiles},
+    disk::simulated::{Fault, How, SimulatedDisk, Unsynced},
 };
-use crate::audit::{journal::Journal, tile_files::TileFiles};
 
 /// What callers were told and what readers saw before the machine died.
 #[derive(Default)]

@@ -4,8 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{disk::SimulatedDisk, *};
-use crate::audit::{log::AccessLog, log::Draft, tile_files::TileFiles};
+use super::*;
+use crate::{
+    audit::{log::AccessLog, log::Draft, tile_files::TileFiles},
+    disk::simulated::SimulatedDisk,
+};
 
 fn disk() -> Arc<SimulatedDisk> {
     Arc::new(SimulatedDisk::default())

@@ -2,7 +2,6 @@
 
 mod behaviour;
 mod crash;
-mod disk;
 mod killers;
 mod tampering;
 
@@ -21,14 +20,13 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::{
-    disk::Disk,
     log::{AppendError, OpenError},
     opening::{self, Opened},
     queue::Request,
     sealing::Sealer,
     writer::Writer,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, disk::Disk};
 
 /// Where the log is on a simulated disk.
 const DATA_DIR: &str = "/data";

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use proto::tile::{push_entry, split_entries};
 
-use super::{disk::SimulatedDisk, *};
+use super::*;
 use crate::audit::tile_files::TileFiles;
+use crate::disk::simulated::SimulatedDisk;
 
 const SIZE: u64 = 300;
 

@@ -13,6 +13,7 @@ use crate::{
     arguments::Keys,
     failure::Failure,
     moment::{range_end, range_start},
+    typed_id::alert_id,
 };
 
 /// Which entries, and whose keys prove them.
@@ -37,7 +38,7 @@ pub struct Chosen {
     #[arg(long, value_name = "ACTION", value_parser = PossibleValuesParser::new(WORDS))]
     pub action: Option<String>,
     /// Acts that changed or showed this alert / 预警编号
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = alert_id)]
     pub alert: Option<AlertId>,
     /// Acts about this rule / 规则编号
     #[arg(long, value_name = "ID")]

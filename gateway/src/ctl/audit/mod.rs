@@ -4,6 +4,7 @@
 //! keys in the federation manifest (`trust`) and against the last checkpoint that was kept (`kept`).
 
 mod answer;
+mod case_sentence;
 mod csv;
 mod filter;
 mod kept;

@@ -5,6 +5,7 @@ use proto::{
     entry::{Actor, Entry},
 };
 
+use super::case_sentence;
 use crate::{
     output::grouped,
     words::{Lang, Phrase},
@@ -47,6 +48,10 @@ pub fn what(act: &Act) -> Phrase {
         Act::EvaluationsRelayed { .. } => ("转交密钥运算", "evaluations carried"),
         Act::RulesRun { .. } => ("运行规则", "rules run"),
         Act::AlertChanged { .. } => ("预警变更", "alert changed"),
+        Act::CaseChanged { event, .. } => case_sentence::what(event),
+        Act::CasesFollowed { .. } => ("开始跟进办件", "cases followed"),
+        Act::CasesListed { .. } => ("查看办件列表", "cases listed"),
+        Act::CaseRead { .. } => ("查看办件", "case read"),
         Act::AlertsListed { .. } => ("查看预警列表", "alerts listed"),
         Act::AlertRead { .. } => ("查看预警", "alert read"),
         Act::WatchOpened { .. } => ("开始持续查看", "watch opened"),
@@ -124,10 +129,14 @@ fn about_alerts(act: &Act, lang: Lang) -> String {
         Act::AlertChanged { alert, rule, state, revision, .. } => {
             format!("{alert} {rule}: {} #{revision}", lang.say(word(*state)))
         }
-        Act::AlertsListed { alerts: shown } | Act::AlertsDelivered { alerts: shown, .. } => {
-            alerts(shown.len())
+        Act::AlertsListed { alerts: shown }
+        | Act::AlertsDelivered { alerts: shown, .. }
+        | Act::CasesListed { alerts: shown } => alerts(shown.len()),
+        Act::CaseChanged { alert, number, event } => {
+            format!("{alert} #{number} {}", case_sentence::about(event, lang)).trim_end().to_owned()
         }
-        Act::AlertRead { alert } => alert.to_string(),
+        Act::CasesFollowed { after } => format!("{} {}", lang.say(ENTRY), grouped(*after)),
+        Act::AlertRead { alert } | Act::CaseRead { alert } => alert.to_string(),
         Act::WatchOpened { after } => format!("#{after}"),
         Act::DryRun { rule, .. } => rule.as_ref().map_or_else(
             || lang.say(("策略之外的规则", "a rule that is not the policy's")).into(),

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use crate::audit::disk::{Disk, NewFile};
+use super::{Disk, NewFile, StoredFile};
 
 /// The disk.
 #[derive(Clone, Default)]
@@ -214,6 +214,15 @@ impl Disk for SimulatedDisk {
         }
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        let sim = self.lock();
+        sim.alive()?;
+        match sim.names.get(path) {
+            Some(Node::File(file)) => Ok(Box::new(Handle { disk: self.clone(), file: *file })),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     fn names(&self, directory: &Path) -> io::Result<Vec<String>> {
         let sim = self.lock();
         sim.alive()?;
@@ -314,6 +323,24 @@ impl Drop for Lock {
 struct Handle {
     disk: SimulatedDisk,
     file: usize,
+}
+
+impl StoredFile for Handle {
+    fn length(&self) -> io::Result<u64> {
+        let sim = self.disk.lock();
+        sim.alive()?;
+        Ok(sim.files[self.file].written.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let sim = self.disk.lock();
+        sim.alive()?;
+        let written = &sim.files[self.file].written;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let piece = written.get(from..).and_then(|rest| rest.get(..bytes.len()));
+        bytes.copy_from_slice(piece.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
 }
 
 impl NewFile for Handle {

@@ -1,17 +1,24 @@
-//! What the log does to files: a narrow layer, so that a test can fail or kill at every operation.
+//! What the access log and the store of sealed rows do to files: a narrow layer, so that a test can
+//! fail or kill at every operation.
 //!
-//! Owns no order of operations: that is what `journal` and `sealing` are about.
+//! Owns no order of operations: that is `audit`'s and `rows`' business.
 
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
+    os::unix::fs::FileExt,
     path::Path,
 };
+
+#[cfg(test)]
+pub(crate) mod simulated;
 
 /// The operations.
 pub trait Disk: Send + Sync {
     /// A file's bytes.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// A file for reading pieces of it, also after its name is gone.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn StoredFile>>;
     /// The names in a directory, sorted; none where there is no such directory.
     fn names(&self, directory: &Path) -> io::Result<Vec<String>>;
     /// An empty file in place of what is there.
@@ -38,6 +45,14 @@ pub trait NewFile: Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+/// A file being read.
+pub trait StoredFile: Send + Sync {
+    /// How many bytes it has.
+    fn length(&self) -> io::Result<u64>;
+    /// Fills `bytes` with what begins at `offset`.
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()>;
+}
+
 /// The machine's disk.
 #[derive(Debug, Clone, Copy)]
 pub struct LocalDisk;
@@ -45,6 +60,10 @@ pub struct LocalDisk;
 impl Disk for LocalDisk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn StoredFile>> {
+        Ok(Box::new(File::open(path)?))
     }
 
     fn names(&self, directory: &Path) -> io::Result<Vec<String>> {
@@ -106,6 +125,16 @@ impl NewFile for File {
 
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+impl StoredFile for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.read_exact_at(bytes, offset)
     }
 }
 
