@@ -101,6 +101,7 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.AdminService/ListDatasets", RUNNING),
     ("/matching.v1.AdminService/ListGrants", RUNNING),
     ("/matching.v1.AdminService/ListEpochs", RUNNING),
+    ("/matching.v1.AdminService/ListRefusals", &[Role::Security]),
     ("/matching.v1.AdminService/ReloadPolicy", &[Role::Administrator]),
     ("/matching.v1.AuditService/Search", LOG),
     ("/matching.v1.AuditService/Prove", LOG),

@@ -88,6 +88,7 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            tally: self.tally.clone(),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
     alert_id::AlertId,
     case_event::CaseEvent,
     fault::Reason,
+    group_fault::GroupFault,
     hex_bytes::HexBytes,
     name::{AgencyId, DatasetId, RuleId},
 };
@@ -69,6 +70,26 @@ pub enum Act {
         subjects: u64,
         deleted: u64,
     },
+    /// A group of sealed rows was not taken over.
+    SyncRefused {
+        agency: AgencyId,
+        dataset: DatasetId,
+        epoch: u32,
+        /// The cursor to which it leads.
+        log: HexBytes<16>,
+        version: u32,
+        fault: GroupFault,
+    },
+    /// A group of released subjects was not taken over.
+    ReleaseRefused {
+        agency: AgencyId,
+        dataset: DatasetId,
+        epoch: u32,
+        /// The cursor to which it leads.
+        log: HexBytes<16>,
+        version: u32,
+        fault: GroupFault,
+    },
     /// Salt grants are delivered to an agency.
     GrantsCarried { grantee: AgencyId, epoch: u32, datasets: Vec<DatasetId> },
     /// Batches of blinded elements were carried to a key holder since the last such entry.
@@ -120,6 +141,8 @@ pub enum Act {
     GrantsListed { count: u64 },
     /// The epochs are shown.
     EpochsListed { count: u64 },
+    /// The callers whose calls were refused are shown.
+    RefusalsListed { count: u64 },
     /// The entries from `first` up to `end`, exclusive, are shown.
     LogRead { first: u64, end: u64 },
     /// A proof of one entry is shown, and the entry.
@@ -172,7 +195,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 33] = [
+pub const WORDS: [&str; 36] = [
     "started",
     "stopping",
     "failed",
@@ -185,6 +208,8 @@ pub const WORDS: [&str; 33] = [
     "policy_refused",
     "sync_accepted",
     "release_used",
+    "sync_refused",
+    "release_refused",
     "grants_carried",
     "evaluations_relayed",
     "rules_run",
@@ -203,6 +228,7 @@ pub const WORDS: [&str; 33] = [
     "datasets_listed",
     "grants_listed",
     "epochs_listed",
+    "refusals_listed",
     "log_read",
     "receipt_given",
     "calls_refused",
@@ -224,6 +250,8 @@ impl Act {
             Self::PolicyRefused {} => "policy_refused",
             Self::SyncAccepted { .. } => "sync_accepted",
             Self::ReleaseUsed { .. } => "release_used",
+            Self::SyncRefused { .. } => "sync_refused",
+            Self::ReleaseRefused { .. } => "release_refused",
             Self::GrantsCarried { .. } => "grants_carried",
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
             Self::RulesRun { .. } => "rules_run",
@@ -242,6 +270,7 @@ impl Act {
             Self::DatasetsListed { .. } => "datasets_listed",
             Self::GrantsListed { .. } => "grants_listed",
             Self::EpochsListed { .. } => "epochs_listed",
+            Self::RefusalsListed { .. } => "refusals_listed",
             Self::LogRead { .. } => "log_read",
             Self::ReceiptGiven { .. } => "receipt_given",
             Self::CallsRefused { .. } => "calls_refused",
@@ -252,6 +281,8 @@ impl Act {
     pub fn agencies(&self) -> Vec<&AgencyId> {
         match self {
             Self::SyncAccepted { agency, .. }
+            | Self::SyncRefused { agency, .. }
+            | Self::ReleaseRefused { agency, .. }
             | Self::ReleaseUsed { agency, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. } => {
                 vec![agency]
@@ -267,6 +298,8 @@ impl Act {
         match self {
             Self::SyncAccepted { dataset, .. }
             | Self::ReleaseUsed { dataset, .. }
+            | Self::SyncRefused { dataset, .. }
+            | Self::ReleaseRefused { dataset, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
             | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. } => {
                 std::slice::from_ref(dataset)

@@ -107,6 +107,7 @@ mod tests {
         act::{AlertState, MethodName, WORDS},
         case_event::{AssistanceKind, CaseEvent, Deadline, Outcome, ReturnReason, Tier, Urgency},
         fault::Reason,
+        group_fault::GroupFault,
         hex_bytes::HexBytes,
     };
 
@@ -155,6 +156,22 @@ mod tests {
                 subjects: 9,
                 deleted: 1,
             },
+            Act::SyncRefused {
+                agency: name("tax"),
+                dataset: name("tax_declaration"),
+                epoch,
+                log,
+                version: 3,
+                fault: GroupFault::RowSize,
+            },
+            Act::ReleaseRefused {
+                agency: name("civil_affairs"),
+                dataset: name("dibao"),
+                epoch,
+                log,
+                version: 3,
+                fault: GroupFault::Future,
+            },
             Act::GrantsCarried { grantee: name("tax"), epoch, datasets: vec![name("base")] },
             Act::EvaluationsRelayed {
                 requester: name("tax"),
@@ -186,6 +203,7 @@ mod tests {
             Act::DatasetsListed { count: 32 },
             Act::GrantsListed { count: 90 },
             Act::EpochsListed { count: 2 },
+            Act::RefusalsListed { count: 3 },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
             Act::CallsRefused { method: Some(method()), reason: Reason::NotPermitted, count: 2 },
@@ -230,8 +248,7 @@ mod tests {
         ]
     }
 
-    const GOLDEN_EVENTS: &str =
-        "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
+    const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
     const GOLDEN: &str = "c9dfac9b3c2c8cf3d1fee16c5c27e350fa219076809b9286cdea8dd900e8d285";
 
     #[test]

@@ -17,6 +17,7 @@ mod epoch_life;
 pub mod evaluation;
 pub mod fault;
 pub mod group;
+pub mod group_fault;
 pub mod hex_bytes;
 pub mod household;
 pub mod identity;
@@ -46,6 +47,7 @@ pub mod tile;
 pub mod tiled_tree;
 pub mod tls;
 pub mod transport;
+pub mod verifier_key;
 pub mod wire;
 pub mod witness;
 

@@ -3889,6 +3889,44 @@ pub struct EpochDataset {
     pub problem: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRefusalsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRefusalsResponse {
+    /// The latest first. Of too many different ones the oldest are left out.
+    #[prost(message, repeated, tag = "1")]
+    pub refused: ::prost::alloc::vec::Vec<RefusedCalls>,
+}
+/// Calls of one caller that were refused for one reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusedCalls {
+    /// `Service/Method`; empty where it is not one of the protocol's.
+    #[prost(string, tag = "3")]
+    pub method: ::prost::alloc::string::String,
+    /// A reason of PROTOCOL.md section 12.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub count: u64,
+    #[prost(message, optional, tag = "6")]
+    pub first_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "7")]
+    pub last_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who, by the certificate; neither where it names nobody of the programme.
+    #[prost(oneof = "refused_calls::Caller", tags = "1, 2")]
+    pub caller: ::core::option::Option<refused_calls::Caller>,
+}
+/// Nested message and enum types in `RefusedCalls`.
+pub mod refused_calls {
+    /// Who, by the certificate; neither where it names nobody of the programme.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Caller {
+        #[prost(string, tag = "1")]
+        Officer(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Agency(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadPolicyRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadPolicyResponse {
@@ -4160,6 +4198,31 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("matching.v1.AdminService", "ListEpochs"));
             self.inner.unary(req, path, codec).await
         }
+        /// Whose calls were refused since the gateway started; what was before is in the access log.
+        pub async fn list_refusals(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRefusalsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRefusalsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AdminService/ListRefusals",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ListRefusals"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
         pub async fn reload_policy(
             &mut self,
@@ -4227,6 +4290,14 @@ pub mod admin_service_server {
             request: tonic::Request<super::ListEpochsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListEpochsResponse>,
+            tonic::Status,
+        >;
+        /// Whose calls were refused since the gateway started; what was before is in the access log.
+        async fn list_refusals(
+            &self,
+            request: tonic::Request<super::ListRefusalsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRefusalsResponse>,
             tonic::Status,
         >;
         /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
@@ -4494,6 +4565,51 @@ pub mod admin_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/matching.v1.AdminService/ListRefusals" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRefusalsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListRefusalsRequest>
+                    for ListRefusalsSvc<T> {
+                        type Response = super::ListRefusalsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRefusalsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_refusals(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRefusalsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/matching.v1.AdminService/ReloadPolicy" => {
                     #[allow(non_camel_case_types)]
                     struct ReloadPolicySvc<T: AdminService>(pub Arc<T>);
@@ -4576,1157 +4692,6 @@ pub mod admin_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "matching.v1.AdminService";
     impl<T> tonic::server::NamedService for AdminServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Case {
-    /// The alert's id is the case's.
-    #[prost(string, tag = "1")]
-    pub alert: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub situation: ::prost::alloc::string::String,
-    /// The pseudonym: the same person's cases share it.
-    #[prost(string, tag = "4")]
-    pub subject: ::prost::alloc::string::String,
-    /// What detection says of the alert now.
-    #[prost(enumeration = "AlertState", tag = "5")]
-    pub alert_state: i32,
-    #[prost(message, optional, tag = "6")]
-    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(enumeration = "CaseStage", tag = "7")]
-    pub stage: i32,
-    #[prost(enumeration = "CaseTier", tag = "8")]
-    pub tier: i32,
-    /// Who has it: a region's code of up to 12 digits; empty where no region is known.
-    #[prost(string, tag = "9")]
-    pub region: ::prost::alloc::string::String,
-    /// The officer who is to take it or has taken it; empty for anybody of the region.
-    #[prost(string, tag = "10")]
-    pub officer: ::prost::alloc::string::String,
-    /// The number of its last event: what a step is based on.
-    #[prost(uint64, tag = "11")]
-    pub number: u64,
-    #[prost(message, optional, tag = "12")]
-    pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// The next deadline, and what is due then; absent where nothing is.
-    #[prost(message, optional, tag = "13")]
-    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(enumeration = "CaseDeadline", tag = "14")]
-    pub due: i32,
-    #[prost(bool, tag = "15")]
-    pub overdue: bool,
-    /// Relief given before the papers; unspecified where there was none.
-    #[prost(enumeration = "AssistanceKind", tag = "16")]
-    pub relief_first: i32,
-    /// When the papers are due; absent once they are complete.
-    #[prost(message, optional, tag = "17")]
-    pub papers_due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, repeated, tag = "18")]
-    pub assistance: ::prost::alloc::vec::Vec<GivenAssistance>,
-    #[prost(message, repeated, tag = "19")]
-    pub orders: ::prost::alloc::vec::Vec<WorkOrder>,
-    /// The highest of the orders that were not returned.
-    #[prost(enumeration = "Urgency", tag = "20")]
-    pub urgency: i32,
-    /// As in 2026-11-27; empty before a visit.
-    #[prost(string, tag = "21")]
-    pub visited_on: ::prost::alloc::string::String,
-    #[prost(enumeration = "CaseOutcome", tag = "22")]
-    pub outcome: i32,
-    /// How often it was returned.
-    #[prost(uint32, tag = "23")]
-    pub returns: u32,
-    /// The facts no longer hold; somebody had been there already.
-    #[prost(bool, tag = "24")]
-    pub facts_gone: bool,
-    /// Contact details were disclosed, and whether without an approval before.
-    #[prost(bool, tag = "25")]
-    pub disclosed: bool,
-    #[prost(bool, tag = "26")]
-    pub disclosed_in_emergency: bool,
-    /// Of a suppressed case when it is opened; of a closed one until when none is raised.
-    #[prost(message, optional, tag = "27")]
-    pub until: ::core::option::Option<::prost_types::Timestamp>,
-    /// Of a joined case.
-    #[prost(string, tag = "28")]
-    pub joined_to: ::prost::alloc::string::String,
-    /// What the rule proposes.
-    #[prost(string, repeated, tag = "29")]
-    pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GivenAssistance {
-    #[prost(enumeration = "AssistanceKind", tag = "1")]
-    pub kind: i32,
-    #[prost(message, optional, tag = "2")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// A request for help that came from another agency.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WorkOrder {
-    #[prost(string, tag = "1")]
-    pub agency: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "3")]
-    pub order: u64,
-    #[prost(enumeration = "Urgency", tag = "4")]
-    pub urgency: i32,
-    /// Why it went back; unspecified while it is here.
-    #[prost(enumeration = "ReturnReason", tag = "5")]
-    pub returned: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CaseFilter {
-    /// Longest-prefix match, e.g. "320104" for a district.
-    #[prost(string, tag = "1")]
-    pub region_prefix: ::prost::alloc::string::String,
-    /// Empty means every stage but closed, joined and withdrawn.
-    #[prost(enumeration = "CaseStage", repeated, tag = "2")]
-    pub stages: ::prost::alloc::vec::Vec<i32>,
-    #[prost(string, tag = "3")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub situation: ::prost::alloc::string::String,
-    /// Only those that the caller is to take or has taken.
-    #[prost(bool, tag = "5")]
-    pub mine: bool,
-    /// Only those past a deadline.
-    #[prost(bool, tag = "6")]
-    pub overdue: bool,
-    /// Only those that this tier or one above looks to.
-    #[prost(enumeration = "CaseTier", tag = "7")]
-    pub tier: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListCasesRequest {
-    #[prost(message, optional, tag = "1")]
-    pub filter: ::core::option::Option<CaseFilter>,
-    /// How many people, 1 to 200; 0 means 50.
-    #[prost(uint32, tag = "2")]
-    pub page_size: u32,
-    #[prost(string, tag = "3")]
-    pub page_token: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListCasesResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub people: ::prost::alloc::vec::Vec<PersonCases>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-    /// The entry that says that these cases were shown.
-    #[prost(message, optional, tag = "3")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-/// The cases of one person.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct PersonCases {
-    #[prost(string, tag = "1")]
-    pub subject: ::prost::alloc::string::String,
-    /// The most pressing first.
-    #[prost(message, repeated, tag = "2")]
-    pub cases: ::prost::alloc::vec::Vec<Case>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetCaseRequest {
-    #[prost(string, tag = "1")]
-    pub alert: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetCaseResponse {
-    #[prost(message, optional, tag = "1")]
-    pub case: ::core::option::Option<Case>,
-    #[prost(message, repeated, tag = "2")]
-    pub history: ::prost::alloc::vec::Vec<CaseEvent>,
-    #[prost(message, optional, tag = "3")]
-    pub rule_label: ::core::option::Option<Label>,
-    #[prost(message, optional, tag = "4")]
-    pub situation_label: ::core::option::Option<Label>,
-    #[prost(message, repeated, tag = "5")]
-    pub assist: ::prost::alloc::vec::Vec<Measure>,
-    /// The other cases of the same person that the caller may see.
-    #[prost(string, repeated, tag = "6")]
-    pub others: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The entry that says that this case was shown.
-    #[prost(message, optional, tag = "7")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-/// An event of a case. Fields that the kind does not have are empty; section 19.2 says which it has.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CaseEvent {
-    #[prost(uint64, tag = "1")]
-    pub number: u64,
-    #[prost(message, optional, tag = "2")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whose act it was; both empty for the gateway's own.
-    #[prost(string, tag = "3")]
-    pub officer: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub agency: ::prost::alloc::string::String,
-    #[prost(enumeration = "CaseEventKind", tag = "5")]
-    pub kind: i32,
-    /// The deadline that it sets; of a suppressed or closed case until when.
-    #[prost(message, optional, tag = "6")]
-    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(string, tag = "7")]
-    pub region: ::prost::alloc::string::String,
-    #[prost(enumeration = "CaseTier", tag = "8")]
-    pub tier: i32,
-    #[prost(string, tag = "9")]
-    pub assigned: ::prost::alloc::string::String,
-    #[prost(enumeration = "ReturnReason", tag = "10")]
-    pub reason: i32,
-    #[prost(enumeration = "CaseDeadline", tag = "11")]
-    pub missed: i32,
-    #[prost(string, tag = "12")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "13")]
-    pub order: u64,
-    #[prost(enumeration = "Urgency", tag = "14")]
-    pub urgency: i32,
-    #[prost(string, tag = "15")]
-    pub joined_to: ::prost::alloc::string::String,
-    /// 16 bytes in hex.
-    #[prost(string, tag = "16")]
-    pub disclosure: ::prost::alloc::string::String,
-    #[prost(bool, tag = "17")]
-    pub emergency: bool,
-    #[prost(string, tag = "18")]
-    pub visited_on: ::prost::alloc::string::String,
-    #[prost(enumeration = "AssistanceKind", tag = "19")]
-    pub assistance: i32,
-    #[prost(enumeration = "CaseOutcome", tag = "20")]
-    pub outcome: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StepRequest {
-    #[prost(string, tag = "1")]
-    pub alert: ::prost::alloc::string::String,
-    /// The number of the last event that the caller saw; if there was another one meanwhile, the step is
-    /// refused (OUT_OF_DATE) and the refusal says what it was, and whose.
-    #[prost(uint64, tag = "2")]
-    pub after: u64,
-    #[prost(
-        oneof = "step_request::Step",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
-    )]
-    pub step: ::core::option::Option<step_request::Step>,
-}
-/// Nested message and enum types in `StepRequest`.
-pub mod step_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Step {
-        #[prost(message, tag = "3")]
-        Acknowledge(super::Acknowledge),
-        #[prost(message, tag = "4")]
-        ReturnCase(super::ReturnCase),
-        #[prost(message, tag = "5")]
-        Visit(super::RecordVisit),
-        #[prost(message, tag = "6")]
-        ReliefFirst(super::GiveReliefFirst),
-        #[prost(message, tag = "7")]
-        Papers(super::CompletePapers),
-        #[prost(message, tag = "8")]
-        Assistance(super::GiveAssistance),
-        #[prost(message, tag = "9")]
-        Outcome(super::RecordOutcome),
-        #[prost(message, tag = "10")]
-        Close(super::Close),
-        #[prost(message, tag = "11")]
-        ReturnOrder(super::ReturnOrder),
-        /// A supervisor's:
-        #[prost(message, tag = "12")]
-        Assign(super::Assign),
-        #[prost(message, tag = "13")]
-        Reroute(super::Reroute),
-        #[prost(message, tag = "14")]
-        Reopen(super::Reopen),
-    }
-}
-/// The caller takes the case.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Acknowledge {}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReturnCase {
-    #[prost(enumeration = "ReturnReason", tag = "1")]
-    pub reason: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RecordVisit {
-    /// As in 2026-11-27, not after today; empty means today.
-    #[prost(string, tag = "1")]
-    pub on: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GiveReliefFirst {
-    #[prost(enumeration = "AssistanceKind", tag = "1")]
-    pub kind: i32,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CompletePapers {}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GiveAssistance {
-    #[prost(enumeration = "AssistanceKind", tag = "1")]
-    pub kind: i32,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RecordOutcome {
-    #[prost(enumeration = "CaseOutcome", tag = "1")]
-    pub outcome: i32,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Close {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReturnOrder {
-    #[prost(string, tag = "1")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub order: u64,
-    #[prost(enumeration = "ReturnReason", tag = "3")]
-    pub reason: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Assign {
-    #[prost(string, tag = "1")]
-    pub officer: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Reroute {
-    /// Up to 12 digits.
-    #[prost(string, tag = "1")]
-    pub region: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Reopen {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StepResponse {
-    /// As it is now.
-    #[prost(message, optional, tag = "1")]
-    pub case: ::core::option::Option<Case>,
-    /// The entry of the step.
-    #[prost(message, optional, tag = "2")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseStage {
-    Unspecified = 0,
-    /// Something unknown decides whether anybody should be visited.
-    Pending = 1,
-    /// Another case of the same person and rule was closed a short time ago.
-    Suppressed = 2,
-    /// Not given to a region yet.
-    New = 3,
-    Routed = 4,
-    /// An officer has taken it.
-    Acknowledged = 5,
-    Visited = 6,
-    /// What came of the visit is recorded.
-    Decided = 7,
-    Closed = 8,
-    /// Not for who had it: a supervisor decides.
-    Returned = 9,
-    /// It goes on in another case of the same person.
-    Joined = 10,
-    /// The facts changed before anybody was visited.
-    Withdrawn = 11,
-}
-impl CaseStage {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_STAGE_UNSPECIFIED",
-            Self::Pending => "CASE_STAGE_PENDING",
-            Self::Suppressed => "CASE_STAGE_SUPPRESSED",
-            Self::New => "CASE_STAGE_NEW",
-            Self::Routed => "CASE_STAGE_ROUTED",
-            Self::Acknowledged => "CASE_STAGE_ACKNOWLEDGED",
-            Self::Visited => "CASE_STAGE_VISITED",
-            Self::Decided => "CASE_STAGE_DECIDED",
-            Self::Closed => "CASE_STAGE_CLOSED",
-            Self::Returned => "CASE_STAGE_RETURNED",
-            Self::Joined => "CASE_STAGE_JOINED",
-            Self::Withdrawn => "CASE_STAGE_WITHDRAWN",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_STAGE_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_STAGE_PENDING" => Some(Self::Pending),
-            "CASE_STAGE_SUPPRESSED" => Some(Self::Suppressed),
-            "CASE_STAGE_NEW" => Some(Self::New),
-            "CASE_STAGE_ROUTED" => Some(Self::Routed),
-            "CASE_STAGE_ACKNOWLEDGED" => Some(Self::Acknowledged),
-            "CASE_STAGE_VISITED" => Some(Self::Visited),
-            "CASE_STAGE_DECIDED" => Some(Self::Decided),
-            "CASE_STAGE_CLOSED" => Some(Self::Closed),
-            "CASE_STAGE_RETURNED" => Some(Self::Returned),
-            "CASE_STAGE_JOINED" => Some(Self::Joined),
-            "CASE_STAGE_WITHDRAWN" => Some(Self::Withdrawn),
-            _ => None,
-        }
-    }
-}
-/// Who looks to a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseTier {
-    Unspecified = 0,
-    Worker = 1,
-    Street = 2,
-    District = 3,
-}
-impl CaseTier {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_TIER_UNSPECIFIED",
-            Self::Worker => "CASE_TIER_WORKER",
-            Self::Street => "CASE_TIER_STREET",
-            Self::District => "CASE_TIER_DISTRICT",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_TIER_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_TIER_WORKER" => Some(Self::Worker),
-            "CASE_TIER_STREET" => Some(Self::Street),
-            "CASE_TIER_DISTRICT" => Some(Self::District),
-            _ => None,
-        }
-    }
-}
-/// What is due at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseDeadline {
-    /// Nothing.
-    Unspecified = 0,
-    Acknowledge = 1,
-    Visit = 2,
-    Decide = 3,
-    Papers = 4,
-}
-impl CaseDeadline {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_DEADLINE_UNSPECIFIED",
-            Self::Acknowledge => "CASE_DEADLINE_ACKNOWLEDGE",
-            Self::Visit => "CASE_DEADLINE_VISIT",
-            Self::Decide => "CASE_DEADLINE_DECIDE",
-            Self::Papers => "CASE_DEADLINE_PAPERS",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_DEADLINE_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_DEADLINE_ACKNOWLEDGE" => Some(Self::Acknowledge),
-            "CASE_DEADLINE_VISIT" => Some(Self::Visit),
-            "CASE_DEADLINE_DECIDE" => Some(Self::Decide),
-            "CASE_DEADLINE_PAPERS" => Some(Self::Papers),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ReturnReason {
-    Unspecified = 0,
-    WrongRegion = 1,
-    MovedAway = 2,
-    NotOurDuty = 3,
-    Duplicate = 4,
-    Unreachable = 5,
-}
-impl ReturnReason {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "RETURN_REASON_UNSPECIFIED",
-            Self::WrongRegion => "RETURN_REASON_WRONG_REGION",
-            Self::MovedAway => "RETURN_REASON_MOVED_AWAY",
-            Self::NotOurDuty => "RETURN_REASON_NOT_OUR_DUTY",
-            Self::Duplicate => "RETURN_REASON_DUPLICATE",
-            Self::Unreachable => "RETURN_REASON_UNREACHABLE",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "RETURN_REASON_UNSPECIFIED" => Some(Self::Unspecified),
-            "RETURN_REASON_WRONG_REGION" => Some(Self::WrongRegion),
-            "RETURN_REASON_MOVED_AWAY" => Some(Self::MovedAway),
-            "RETURN_REASON_NOT_OUR_DUTY" => Some(Self::NotOurDuty),
-            "RETURN_REASON_DUPLICATE" => Some(Self::Duplicate),
-            "RETURN_REASON_UNREACHABLE" => Some(Self::Unreachable),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseOutcome {
-    Unspecified = 0,
-    Dibao = 1,
-    Marginal = 2,
-    RigidExpenditure = 3,
-    TemporaryRelief = 4,
-    Referral = 5,
-    OtherHelp = 6,
-    NoNeed = 7,
-    NotFound = 8,
-}
-impl CaseOutcome {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_OUTCOME_UNSPECIFIED",
-            Self::Dibao => "CASE_OUTCOME_DIBAO",
-            Self::Marginal => "CASE_OUTCOME_MARGINAL",
-            Self::RigidExpenditure => "CASE_OUTCOME_RIGID_EXPENDITURE",
-            Self::TemporaryRelief => "CASE_OUTCOME_TEMPORARY_RELIEF",
-            Self::Referral => "CASE_OUTCOME_REFERRAL",
-            Self::OtherHelp => "CASE_OUTCOME_OTHER_HELP",
-            Self::NoNeed => "CASE_OUTCOME_NO_NEED",
-            Self::NotFound => "CASE_OUTCOME_NOT_FOUND",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_OUTCOME_DIBAO" => Some(Self::Dibao),
-            "CASE_OUTCOME_MARGINAL" => Some(Self::Marginal),
-            "CASE_OUTCOME_RIGID_EXPENDITURE" => Some(Self::RigidExpenditure),
-            "CASE_OUTCOME_TEMPORARY_RELIEF" => Some(Self::TemporaryRelief),
-            "CASE_OUTCOME_REFERRAL" => Some(Self::Referral),
-            "CASE_OUTCOME_OTHER_HELP" => Some(Self::OtherHelp),
-            "CASE_OUTCOME_NO_NEED" => Some(Self::NoNeed),
-            "CASE_OUTCOME_NOT_FOUND" => Some(Self::NotFound),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum AssistanceKind {
-    Unspecified = 0,
-    Money = 1,
-    Goods = 2,
-    Service = 3,
-    TimeBank = 4,
-}
-impl AssistanceKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "ASSISTANCE_KIND_UNSPECIFIED",
-            Self::Money => "ASSISTANCE_KIND_MONEY",
-            Self::Goods => "ASSISTANCE_KIND_GOODS",
-            Self::Service => "ASSISTANCE_KIND_SERVICE",
-            Self::TimeBank => "ASSISTANCE_KIND_TIME_BANK",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "ASSISTANCE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "ASSISTANCE_KIND_MONEY" => Some(Self::Money),
-            "ASSISTANCE_KIND_GOODS" => Some(Self::Goods),
-            "ASSISTANCE_KIND_SERVICE" => Some(Self::Service),
-            "ASSISTANCE_KIND_TIME_BANK" => Some(Self::TimeBank),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Urgency {
-    /// No work order.
-    Unspecified = 0,
-    Routine = 1,
-    Urgent = 2,
-    Emergency = 3,
-}
-impl Urgency {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "URGENCY_UNSPECIFIED",
-            Self::Routine => "URGENCY_ROUTINE",
-            Self::Urgent => "URGENCY_URGENT",
-            Self::Emergency => "URGENCY_EMERGENCY",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "URGENCY_UNSPECIFIED" => Some(Self::Unspecified),
-            "URGENCY_ROUTINE" => Some(Self::Routine),
-            "URGENCY_URGENT" => Some(Self::Urgent),
-            "URGENCY_EMERGENCY" => Some(Self::Emergency),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseEventKind {
-    Unspecified = 0,
-    Opened = 1,
-    Waiting = 2,
-    Suppressed = 3,
-    Routed = 4,
-    Assigned = 5,
-    Acknowledged = 6,
-    Returned = 7,
-    Escalated = 8,
-    HelpRequested = 9,
-    JoinedTo = 10,
-    OrderReturned = 11,
-    DisclosureAsked = 12,
-    Disclosed = 13,
-    Visited = 14,
-    ReliefFirst = 15,
-    PapersCompleted = 16,
-    AssistanceGiven = 17,
-    OutcomeRecorded = 18,
-    Withdrawn = 19,
-    Reopened = 20,
-    Closed = 21,
-}
-impl CaseEventKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_EVENT_KIND_UNSPECIFIED",
-            Self::Opened => "CASE_EVENT_KIND_OPENED",
-            Self::Waiting => "CASE_EVENT_KIND_WAITING",
-            Self::Suppressed => "CASE_EVENT_KIND_SUPPRESSED",
-            Self::Routed => "CASE_EVENT_KIND_ROUTED",
-            Self::Assigned => "CASE_EVENT_KIND_ASSIGNED",
-            Self::Acknowledged => "CASE_EVENT_KIND_ACKNOWLEDGED",
-            Self::Returned => "CASE_EVENT_KIND_RETURNED",
-            Self::Escalated => "CASE_EVENT_KIND_ESCALATED",
-            Self::HelpRequested => "CASE_EVENT_KIND_HELP_REQUESTED",
-            Self::JoinedTo => "CASE_EVENT_KIND_JOINED_TO",
-            Self::OrderReturned => "CASE_EVENT_KIND_ORDER_RETURNED",
-            Self::DisclosureAsked => "CASE_EVENT_KIND_DISCLOSURE_ASKED",
-            Self::Disclosed => "CASE_EVENT_KIND_DISCLOSED",
-            Self::Visited => "CASE_EVENT_KIND_VISITED",
-            Self::ReliefFirst => "CASE_EVENT_KIND_RELIEF_FIRST",
-            Self::PapersCompleted => "CASE_EVENT_KIND_PAPERS_COMPLETED",
-            Self::AssistanceGiven => "CASE_EVENT_KIND_ASSISTANCE_GIVEN",
-            Self::OutcomeRecorded => "CASE_EVENT_KIND_OUTCOME_RECORDED",
-            Self::Withdrawn => "CASE_EVENT_KIND_WITHDRAWN",
-            Self::Reopened => "CASE_EVENT_KIND_REOPENED",
-            Self::Closed => "CASE_EVENT_KIND_CLOSED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_EVENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_EVENT_KIND_OPENED" => Some(Self::Opened),
-            "CASE_EVENT_KIND_WAITING" => Some(Self::Waiting),
-            "CASE_EVENT_KIND_SUPPRESSED" => Some(Self::Suppressed),
-            "CASE_EVENT_KIND_ROUTED" => Some(Self::Routed),
-            "CASE_EVENT_KIND_ASSIGNED" => Some(Self::Assigned),
-            "CASE_EVENT_KIND_ACKNOWLEDGED" => Some(Self::Acknowledged),
-            "CASE_EVENT_KIND_RETURNED" => Some(Self::Returned),
-            "CASE_EVENT_KIND_ESCALATED" => Some(Self::Escalated),
-            "CASE_EVENT_KIND_HELP_REQUESTED" => Some(Self::HelpRequested),
-            "CASE_EVENT_KIND_JOINED_TO" => Some(Self::JoinedTo),
-            "CASE_EVENT_KIND_ORDER_RETURNED" => Some(Self::OrderReturned),
-            "CASE_EVENT_KIND_DISCLOSURE_ASKED" => Some(Self::DisclosureAsked),
-            "CASE_EVENT_KIND_DISCLOSED" => Some(Self::Disclosed),
-            "CASE_EVENT_KIND_VISITED" => Some(Self::Visited),
-            "CASE_EVENT_KIND_RELIEF_FIRST" => Some(Self::ReliefFirst),
-            "CASE_EVENT_KIND_PAPERS_COMPLETED" => Some(Self::PapersCompleted),
-            "CASE_EVENT_KIND_ASSISTANCE_GIVEN" => Some(Self::AssistanceGiven),
-            "CASE_EVENT_KIND_OUTCOME_RECORDED" => Some(Self::OutcomeRecorded),
-            "CASE_EVENT_KIND_WITHDRAWN" => Some(Self::Withdrawn),
-            "CASE_EVENT_KIND_REOPENED" => Some(Self::Reopened),
-            "CASE_EVENT_KIND_CLOSED" => Some(Self::Closed),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod case_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct CaseServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl CaseServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> CaseServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> CaseServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            CaseServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
-        pub async fn list_cases(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListCasesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCasesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.CaseService/ListCases",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.CaseService", "ListCases"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// One case with everything that happened to it.
-        pub async fn get_case(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetCaseRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCaseResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.CaseService/GetCase",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.CaseService", "GetCase"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// What the caller does in a case. One step, one event.
-        pub async fn step(
-            &mut self,
-            request: impl tonic::IntoRequest<super::StepRequest>,
-        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.CaseService/Step",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.CaseService", "Step"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod case_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with CaseServiceServer.
-    #[async_trait]
-    pub trait CaseService: std::marker::Send + std::marker::Sync + 'static {
-        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
-        async fn list_cases(
-            &self,
-            request: tonic::Request<super::ListCasesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCasesResponse>,
-            tonic::Status,
-        >;
-        /// One case with everything that happened to it.
-        async fn get_case(
-            &self,
-            request: tonic::Request<super::GetCaseRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetCaseResponse>, tonic::Status>;
-        /// What the caller does in a case. One step, one event.
-        async fn step(
-            &self,
-            request: tonic::Request<super::StepRequest>,
-        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status>;
-    }
-    #[derive(Debug)]
-    pub struct CaseServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> CaseServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for CaseServiceServer<T>
-    where
-        T: CaseService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.CaseService/ListCases" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListCasesSvc<T: CaseService>(pub Arc<T>);
-                    impl<
-                        T: CaseService,
-                    > tonic::server::UnaryService<super::ListCasesRequest>
-                    for ListCasesSvc<T> {
-                        type Response = super::ListCasesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListCasesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CaseService>::list_cases(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListCasesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.CaseService/GetCase" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetCaseSvc<T: CaseService>(pub Arc<T>);
-                    impl<
-                        T: CaseService,
-                    > tonic::server::UnaryService<super::GetCaseRequest>
-                    for GetCaseSvc<T> {
-                        type Response = super::GetCaseResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetCaseRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CaseService>::get_case(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetCaseSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.CaseService/Step" => {
-                    #[allow(non_camel_case_types)]
-                    struct StepSvc<T: CaseService>(pub Arc<T>);
-                    impl<T: CaseService> tonic::server::UnaryService<super::StepRequest>
-                    for StepSvc<T> {
-                        type Response = super::StepResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StepRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CaseService>::step(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = StepSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for CaseServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.CaseService";
-    impl<T> tonic::server::NamedService for CaseServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

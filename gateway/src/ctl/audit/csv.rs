@@ -21,10 +21,13 @@ fn row(found: &Found) -> String {
         Actor::Unknown => ("unknown", ""),
     };
     let (method, reason) = match act {
-        Act::CallsRefused { method, reason, .. } => {
-            (method.as_ref().map_or("", |method| method.as_str()), reason.as_str())
+        Act::SyncRefused { fault, .. } | Act::ReleaseRefused { fault, .. } => {
+            ("", fault.to_string())
         }
-        _ => ("", ""),
+        Act::CallsRefused { method, reason, .. } => {
+            (method.as_ref().map_or("", |method| method.as_str()), reason.as_str().to_owned())
+        }
+        _ => ("", String::new()),
     };
     let words = |words: Vec<&str>| words.join(" ");
     let cells = [
@@ -38,7 +41,7 @@ fn row(found: &Found) -> String {
         words(act.alerts().iter().map(|id| id.as_str()).collect()),
         act.rule().map(ToString::to_string).unwrap_or_default(),
         method.into(),
-        reason.into(),
+        reason,
         count(act).map(|count| count.to_string()).unwrap_or_default(),
     ];
     format!("{}\r\n", cells.join(","))
@@ -56,6 +59,7 @@ fn count(act: &Act) -> Option<u64> {
         | Act::DatasetsListed { count }
         | Act::GrantsListed { count }
         | Act::EpochsListed { count }
+        | Act::RefusalsListed { count }
         | Act::CallsRefused { count, .. } => Some(*count),
         Act::LogRead { first, end } => Some(end.saturating_sub(*first)),
         Act::AlertsListed { alerts } | Act::AlertsDelivered { alerts, .. } => {

@@ -44,6 +44,7 @@ pub fn what(act: &Act) -> Phrase {
         Act::PolicyRefused {} => ("策略被拒绝", "policy refused"),
         Act::SyncAccepted { .. } => ("接收数据", "data taken over"),
         Act::ReleaseUsed { .. } => ("使用释放的密钥", "release used"),
+        Act::SyncRefused { .. } | Act::ReleaseRefused { .. } => ("拒收数据", "data refused"),
         Act::GrantsCarried { .. } => ("转交授权", "grants carried"),
         Act::EvaluationsRelayed { .. } => ("转交密钥运算", "evaluations carried"),
         Act::RulesRun { .. } => ("运行规则", "rules run"),
@@ -62,6 +63,7 @@ pub fn what(act: &Act) -> Phrase {
         Act::DatasetsListed { .. } => ("查看数据集", "datasets listed"),
         Act::GrantsListed { .. } => ("查看授权", "grants listed"),
         Act::EpochsListed { .. } => ("查看密钥周期", "epochs listed"),
+        Act::RefusalsListed { .. } => ("查看被拒请求", "refused calls listed"),
         Act::LogRead { .. } => ("查阅日志", "log read"),
         Act::ReceiptGiven { .. } => ("出具凭证", "receipt given"),
         Act::CallsRefused { .. } => ("拒绝请求", "calls refused"),
@@ -93,6 +95,10 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         Act::ReleaseUsed { agency, dataset, subjects, version, .. } => {
             format!("{agency} {dataset} #{version}: {}", grouped(*subjects))
         }
+        Act::SyncRefused { agency, dataset, version, fault, .. }
+        | Act::ReleaseRefused { agency, dataset, version, fault, .. } => {
+            format!("{agency} {dataset} #{version}: {fault}")
+        }
         Act::GrantsCarried { grantee, datasets, .. } => {
             let datasets: Vec<&str> = datasets.iter().map(|dataset| dataset.as_str()).collect();
             format!("{grantee}: {}", datasets.join(" "))
@@ -111,7 +117,8 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         | Act::AgenciesListed { count }
         | Act::DatasetsListed { count }
         | Act::GrantsListed { count }
-        | Act::EpochsListed { count } => grouped(*count),
+        | Act::EpochsListed { count }
+        | Act::RefusalsListed { count } => grouped(*count),
         Act::ReceiptGiven { index } => format!("{} {}", lang.say(ENTRY), grouped(*index)),
         Act::CallsRefused { method, reason, count } => {
             let method = method.as_ref().map_or("?", |method| method.as_str());
