@@ -4,6 +4,7 @@ pub mod city;
 pub mod ctl;
 pub mod deployment;
 mod epochs;
+pub mod fault_proxy;
 pub mod generated;
 pub mod log_reader;
 pub mod oracle;
