@@ -78,6 +78,12 @@ pub enum Command {
     /// What only a key holder does: the key ceremony, share keys, usage. 密钥持有方
     #[command(subcommand)]
     KeyHolder(KeyHolderCommand),
+    /// What was disclosed to officers, from this agency's own journal. 披露记录
+    Disclosure {
+        /// What to do.
+        #[command(subcommand)]
+        command: DisclosureCommand,
+    },
     /// Print the block for the federation manifest again. 显示公钥
     PublicKeys,
     /// This adapter as a witness of the gateway's log. 日志见证
@@ -91,6 +97,13 @@ pub enum Command {
         /// Which.
         shell: clap_complete::Shell,
     },
+}
+
+/// What to do with disclosures.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum DisclosureCommand {
+    /// Every disclosure: when, to whom, for which alert, approved by whom. 列出披露记录
+    List,
 }
 
 /// What to do with the witness.

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use jiff::{Timestamp, civil::Date, tz::Offset};
+use jiff::{
+    Timestamp,
+    civil::{Date, Time},
+    tz::Offset,
+};
 
 /// Dates in the agencies' files are civil dates of China, wherever the computer's clock is set to.
 const CHINA: Offset = Offset::constant(8);
@@ -38,7 +42,12 @@ impl Clock {
 
     /// The present civil day in China (UTC+8).
     pub fn today(&self) -> Date {
-        CHINA.to_datetime(self.now()).date()
+        day_in_china(self.now())
+    }
+
+    /// The present time of the day in China.
+    pub fn time_of_day(&self) -> Time {
+        CHINA.to_datetime(self.now()).time()
     }
 
     /// Sets a manual clock; the computer's is left alone.
@@ -47,6 +56,11 @@ impl Clock {
             *now.lock().expect("nobody panics holding the lock") = to;
         }
     }
+}
+
+/// The civil day in China of a moment.
+pub fn day_in_china(moment: Timestamp) -> Date {
+    CHINA.to_datetime(moment).date()
 }
 
 /// The wire's form of a moment.

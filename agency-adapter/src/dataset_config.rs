@@ -18,6 +18,7 @@ use serde::Deserialize;
 use crate::{
     condition::ConditionConfig,
     csv_source::{CERTIFICATE_KIND, CERTIFICATE_LEVEL, Column},
+    disclosure::policy::DisclosurePolicy,
     flag_rule::FlagRule,
     identifier::IdentifierType,
 };
@@ -49,6 +50,8 @@ pub struct DatasetConfig {
     pub flags: Vec<FlagConfig>,
     /// In the dataset that says who lives together.
     pub household: Option<HouseholdConfig>,
+    /// What of a watch dataset's people may be disclosed to officers; nothing without it.
+    pub disclosure: Option<DisclosurePolicy>,
 }
 
 /// What a file's bytes mean.
@@ -257,6 +260,10 @@ impl DatasetConfig {
         if self.kind == DatasetKind::CrossCheck && self.region.is_some() {
             return Err("only watch datasets have regions; remove `region`".into());
         }
+        if self.kind == DatasetKind::CrossCheck && self.disclosure.is_some() {
+            return Err("only watch datasets have subjects to disclose; remove `disclosure`".into());
+        }
+        self.disclosure.as_ref().map_or(Ok(()), DisclosurePolicy::check)?;
         let identifier = &self.identifier;
         let countries = [&identifier.country, &identifier.country_column];
         let countries = countries.into_iter().flatten().count();

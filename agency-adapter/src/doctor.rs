@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dataset_config::DatasetConfig,
+    disclosure::check::check_disclosure,
     evaluation_progress::check_roots,
     key_holder::check::check_key_holder,
     keys::Keys,
@@ -76,6 +77,7 @@ pub fn examine(path: &Path, clock: &Clock, lang: Lang, progress: Progress<'_>) -
             for agency in &agencies {
                 checks.extend(check_salts(&config, agency, lang));
             }
+            checks.extend(check_disclosure(&config, signed.manifest(), lang));
             let witness = agencies.first();
             checks.extend(witness.map(|agency| check_witness(&config, agency, (clock, lang))));
         }

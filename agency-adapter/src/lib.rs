@@ -23,6 +23,7 @@ pub mod dataset_config;
 pub mod dataset_state;
 mod decoded_text;
 pub mod derive;
+pub mod disclosure;
 pub mod doctor;
 pub mod ended_epochs;
 pub mod epochs;

@@ -11,7 +11,7 @@ use proto::schema::{DatasetKind, DatasetSchema, FlagValue};
 use crate::{
     clean_text::CleanText,
     csv_source::{Column, CsvSource, Row},
-    dataset_config::DatasetConfig,
+    dataset_config::{DatasetConfig, IdentifierConfig},
     flag_rule::{FlagRule, Tally},
     households::Households,
     identifier::{self, Canonical, IdentifierType},
@@ -148,15 +148,8 @@ impl<'a> Loading<'a> {
         let text = CleanText::new(row.text(self.places.identifier))?;
         self.ids += 1;
         self.ids_ending_in_000 += u64::from(text.ends_as_if_rounded());
-        let identifier = &self.dataset.identifier;
-        if identifier.kind != IdentifierType::Passport {
-            return identifier::canonicalise_clean(identifier.kind, text, self.today);
-        }
-        let country = match self.places.country {
-            Some(column) => row.text(column),
-            None => identifier.country.as_deref().unwrap_or_default(),
-        };
-        identifier::passport(country, &text)
+        let country = self.places.country.map(|column| row.text(column));
+        canonical(&self.dataset.identifier, country, text, self.today)
     }
 
     fn tally(&mut self, number: u64, row: &Row<'_>) {
@@ -244,6 +237,21 @@ impl<'a> Loading<'a> {
         };
         Load { schema, persons, report }
     }
+}
+
+/// The identifier that a cell's text is, of a column's type; `country` is the text of the column with
+/// each passport's country, where there is one.
+pub(crate) fn canonical(
+    column: &IdentifierConfig,
+    country: Option<&str>,
+    text: CleanText,
+    today: Date,
+) -> Result<Canonical, Reject> {
+    if column.kind != IdentifierType::Passport {
+        return identifier::canonicalise_clean(column.kind, text, today);
+    }
+    let country = country.or(column.country.as_deref()).unwrap_or_default();
+    identifier::passport(country, &text)
 }
 
 /// Gives each person the members of their household; returns how many lists are not complete.

@@ -10,9 +10,10 @@ use std::{
 use agency_adapter::{
     agency::Agency,
     check,
-    cli::{Arguments, Command, WitnessCommand},
+    cli::{Arguments, Command, DisclosureCommand, WitnessCommand},
     clock::Clock,
     config::Config,
+    disclosure::listing::Listing,
     doctor,
     key_holder::commands,
     keys::PublicKeys,
@@ -137,6 +138,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 print(check::table(&checks, lang).trim_end())?;
             }
             Ok(exit(!check::any_failure(&checks)))
+        }
+        Command::Disclosure { command: DisclosureCommand::List } => {
+            let listing = Listing::read(&config()?)?;
+            match arguments.json {
+                true => print(&listing.json().to_string())?,
+                false => print(&listing.text(lang))?,
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Command::Witness { command } => witness(arguments, *command, &config()?, lang),
         Command::Serve => serve(config()?),

@@ -116,6 +116,11 @@ impl Publication {
         self.agency.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How people are recognised in this run, whatever the epoch.
+    pub(crate) fn link_key(&self) -> &LinkKey {
+        &self.key
+    }
+
     /// The version log.
     pub fn store(&self) -> &VersionLog {
         &self.store

@@ -4,10 +4,11 @@ use proto::{fault::Reason, name::DatasetId, scope::ScopeError};
 use tonic::Status;
 
 use crate::{
+    disclosure::refused::Refused,
     key_holder::{account::AccountError, holder::Refusal},
     resume::FromTheFuture,
     version_log::StoreError,
-    witness::{acts::ActsError, cosigning::Refused, gate::Stopped},
+    witness::{acts::ActsError, cosigning, gate::Stopped},
 };
 
 /// The caller is not the programme's gateway.
@@ -57,7 +58,8 @@ pub fn stopped(stopped: &Stopped) -> Status {
 }
 
 /// The witness does not cosign, or take in what it is shown.
-pub fn witness(refused: &Refused) -> Status {
+pub fn witness(refused: &cosigning::Refused) -> Status {
+    use cosigning::Refused;
     match refused {
         Refused::Stopped(reason) => stopped(reason),
         Refused::Fault(fault) => {
@@ -80,8 +82,9 @@ pub fn acts(error: &ActsError) -> Status {
 }
 
 /// As many requests as can be at work are at work.
-pub fn busy() -> Status {
-    Reason::Busy.status("the key holder has as many batches as it can take: try again later")
+pub fn busy(what: &str) -> Status {
+    Reason::Busy
+        .status(format!("the adapter has as many {what} at work as it can take: try again later"))
 }
 
 /// A batch that is not evaluated. What only this agency's staff may know goes to the log.
@@ -109,6 +112,23 @@ pub fn evaluation(refused: &Refusal) -> Status {
     };
     tracing::warn!(problem = %refused, "an evaluation request was refused");
     reason.status(refused.to_string())
+}
+
+/// Nothing is disclosed. What only this agency's staff may know goes to the log.
+pub fn disclosure(refused: &Refused) -> Status {
+    let text = match refused {
+        Refused::Journal(_) => {
+            "the agency's journal failed: its IT department finds why in its log".into()
+        }
+        Refused::Source(_) | Refused::TooLong => {
+            "the agency's source cannot be read now: its IT department finds why in its log".into()
+        }
+        Refused::Authority(_) => {
+            "the agency cannot check officers' certificates: its IT department runs `doctor`".into()
+        }
+        told => told.to_string(),
+    };
+    refused.reason().status(text)
 }
 
 /// A defect of ours.

@@ -8,6 +8,7 @@ use proto::{
     transport,
     wire::{
         self, adapter_service_server::AdapterServiceServer,
+        discloser_service_server::DiscloserServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
         requester_service_server::RequesterServiceServer,
         witness_service_server::WitnessServiceServer,
@@ -29,6 +30,7 @@ use crate::{
     agency::{Agency, AgencyError},
     clock::Clock,
     config::{Config, ConfigError},
+    disclosure::{discloser::Discloser, journal::JournalError, service::Disclosing},
     epochs::{Epochs, EpochsError},
     evaluating::Evaluations,
     key_holder::{holder::KeyHolder, service::Holder},
@@ -82,6 +84,9 @@ pub enum ServeError {
     /// The witness's files.
     #[error(transparent)]
     Witness(#[from] WitnessFault),
+    /// The journal of disclosures.
+    #[error(transparent)]
+    Disclosures(#[from] JournalError),
     /// The sockets.
     #[error("serving failed: {0}")]
     Transport(String),
@@ -117,13 +122,14 @@ pub async fn serve(
         holds.then(|| Arc::new(KeyHolder::new(&config.state_dir, &config.agency, clock.clone())));
     let (granted, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let witness = Arc::new(Witness::open(&config.state_dir, clock.clone(), stop.clone())?);
+    let discloser = Arc::new(Discloser::open(config.clone(), clock.clone())?);
     let epochs = Arc::new(Epochs::open(config.clone(), clock)?);
     let (tls_sender, tls) = watch::channel(tls);
     let evaluations = Evaluations::new(&config.state_dir, witness.clone(), stop.clone())?;
     tokio::spawn(complain(witness.clone(), stop.clone()));
     let requests = Requests { carrier: evaluations.carrier(), witness: witness.clone() };
     let adapter = Adapter { epochs: epochs.clone(), granted: granted.clone(), witness };
-    let routes = routes(adapter, key_holder.clone(), requests).await?;
+    let routes = routes(adapter, key_holder.clone(), (requests, discloser)).await?;
     let reloads = Reloads {
         config,
         epochs: epochs.clone(),
@@ -177,7 +183,7 @@ async fn listen(
 async fn routes(
     adapter: Adapter,
     key_holder: Option<Arc<KeyHolder>>,
-    requests: Requests,
+    (requests, discloser): (Requests, Arc<Discloser>),
 ) -> Result<Routes, ServeError> {
     let epochs = adapter.epochs.clone();
     let gateway_only = move |request: Request<()>| {
@@ -192,10 +198,14 @@ async fn routes(
     let (epochs, witness) = (adapter.epochs.clone(), adapter.witness.clone());
     let holder =
         key_holder.map(|key_holder| Holder::new(epochs.clone(), key_holder, witness.clone()));
+    let disclosing = Disclosing::new(epochs.clone(), discloser, witness.clone());
+    let disclosing =
+        DiscloserServiceServer::new(disclosing).max_decoding_message_size(LARGEST_REQUEST);
     let witnessing = WitnessServiceServer::new(Witnessing { epochs, witness });
     let service = AdapterServiceServer::new(adapter).max_decoding_message_size(LARGEST_REQUEST);
     let mut routes =
         Routes::new(service).add_service(witnessing.max_decoding_message_size(LARGEST_SHOWING));
+    routes = routes.add_service(disclosing);
     if let Some(holder) = holder {
         let holder = KeyHolderServiceServer::new(holder);
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
@@ -242,12 +252,14 @@ mod tests {
         let witness = Arc::new(witness);
         let requests = Requests { carrier: Arc::default(), witness: witness.clone() };
         let adapter = Adapter { epochs: Arc::new(epochs), granted, witness };
-        let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock);
-        let routes = routes(adapter, Some(Arc::new(key_holder)), requests).await;
+        let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock.clone());
+        let discloser = Arc::new(Discloser::open(config, clock).expect("opened"));
+        let routes = routes(adapter, Some(Arc::new(key_holder)), (requests, discloser)).await;
         let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
+            "/matching.v1.DiscloserService/Disclose",
             "/matching.v1.KeyHolderService/Evaluate",
             "/matching.v1.RequesterService/Evaluations",
             "/matching.v1.WitnessService/AddCheckpoint",
@@ -280,7 +292,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 7], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 8], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

@@ -16,6 +16,7 @@ use proto::{
 };
 
 use crate::{
+    bitset::Bitset,
     catalogue::{Catalogue, DatasetNumber},
     data_line::{DataLine, OpenedHousehold},
     facts::{DatasetFacts, Facts, HouseholdFacts},
@@ -24,6 +25,7 @@ use crate::{
     region,
     rows::{Changed, RowReader, Rows, RowsError},
     sync::VerifiedRelease,
+    touched::Touched,
     watch_list::{Taken, WatchList},
 };
 
@@ -33,7 +35,7 @@ pub struct Base {
     subjects: Numbers<Subject>,
     sources: Vec<Source>,
     households: Households,
-    households_changed: bool,
+    touched: Touched,
     /// Lines whose rows could not be read when they should have been, or not yet.
     unread: BTreeSet<DatasetNumber>,
 }
@@ -61,7 +63,7 @@ impl Base {
             subjects: Numbers::default(),
             sources,
             households: Households::default(),
-            households_changed: true,
+            touched: Touched::default(),
             unread,
         }
     }
@@ -137,6 +139,20 @@ impl Base {
         self.watch_lists().any(|(_, list)| list.lists(subject))
     }
 
+    /// Subjects whom no category lists.
+    pub fn unlisted(&self) -> Bitset {
+        let mut unlisted = Bitset::filled(self.subjects.len(), true);
+        for listed in self.watch_lists().filter_map(|(_, list)| list.columns.listed()) {
+            unlisted.and_not_with(listed);
+        }
+        unlisted
+    }
+
+    /// Subjects of whom, or of whose household, anything was learnt since this was last asked.
+    pub fn take_touched(&mut self) -> Bitset {
+        self.touched.take(&self.households)
+    }
+
     /// When a dataset's source was last read, as far as something was received.
     pub fn as_of(&self, number: DatasetNumber) -> Option<Timestamp> {
         match &self.sources[number] {
@@ -166,6 +182,7 @@ impl Base {
         }
         // All that needs no store comes first, so that none of it is left half done.
         let concerned: Vec<u32> = listed.iter().map(|&(number, _)| number).chain(gone).collect();
+        self.touched.subjects(&concerned);
         let mut result = Ok(());
         for dataset in before {
             result = result.and(self.withdraw_uncovered(&dataset, &concerned, rows));
@@ -206,6 +223,8 @@ impl Base {
         let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
         let subjects = line.subjects.concerned(changed);
         let members = line.members.concerned(changed);
+        self.touched.subjects(&subjects);
+        self.touched.members(&members);
         line.reopen_members(&members, &reader)?;
         let households = line.reopen_subjects(&subjects, &reader)?;
         line.as_of = reader.as_of();
@@ -222,34 +241,6 @@ impl Base {
         })
     }
 
-    /// When the next dataset goes stale if nothing arrives.
-    pub fn next_stale(&self, now: Timestamp) -> Option<Timestamp> {
-        let fresh = (0..self.sources.len()).filter(|&number| self.is_fresh(number, now));
-        fresh.filter_map(|number| self.stale_at(number)).min()
-    }
-
-    /// Whether every category's list counts now, so that whoever is in none is not in the base.
-    pub fn knows_everybody(&self, now: Timestamp) -> bool {
-        self.watch_lists().all(|(number, _)| self.is_fresh(number, now))
-    }
-
-    /// Whether a dataset's answers count now.
-    pub fn is_fresh(&self, number: DatasetNumber, now: Timestamp) -> bool {
-        self.stale_at(number).is_some_and(|at| now < at)
-    }
-
-    fn stale_at(&self, number: DatasetNumber) -> Option<Timestamp> {
-        let within = self.catalogue.datasets[number].fresh_within;
-        self.as_of(number).map(|as_of| crate::clock::later(as_of, within))
-    }
-
-    /// Lays households out for rules, where they changed. Comes before [`Base::facts`].
-    pub fn lay_out(&mut self) {
-        if std::mem::take(&mut self.households_changed) {
-            self.households.lay_out(self.subjects.len());
-        }
-    }
-
     /// Everything rules may read, as of now.
     pub fn facts(&self, now: Timestamp) -> Facts<'_> {
         let fresh: Vec<bool> = (0..self.sources.len()).map(|n| self.is_fresh(n, now)).collect();
@@ -260,11 +251,9 @@ impl Base {
             },
             fresh,
         });
-        let layout = self.households.layout();
         let household = self.catalogue.household().map(|number| HouseholdFacts {
-            offsets: &layout.offsets,
-            members: &layout.members,
-            complete: &layout.complete,
+            members: self.households.members(),
+            complete: self.households.complete(),
             columns: self.member_columns(),
             fresh: fresh[number],
         });
@@ -286,8 +275,7 @@ impl Base {
                 Source::Line(line) => line.subjects.grow(self.subjects.len()),
             }
         }
-        let laid_out = self.households.layout().offsets.len();
-        self.households_changed |= laid_out != self.subjects.len() + 1;
+        self.touched.met(self.subjects.len());
     }
 
     fn line(&mut self, dataset: &DatasetId) -> Option<(DatasetNumber, &mut DataLine)> {
@@ -344,9 +332,9 @@ impl Base {
         if households.is_empty() {
             return Ok(());
         }
-        self.households_changed = true;
         let (mut entries, mut gone) = (vec![], BTreeSet::new());
         for (subject, household) in households {
+            self.touched.subjects(&[subject]);
             let (named, unnamed) = self.households.replace(subject, household);
             for (number, _) in &named {
                 gone.remove(number);
@@ -387,6 +375,7 @@ impl Base {
             return Ok(());
         }
         let was_read = self.unread.insert(number);
+        self.touched.members(members);
         let reader = rows.reader(&self.catalogue.datasets[number].schema)?;
         let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
         line.reopen_members(members, &reader)?;

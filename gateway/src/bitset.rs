@@ -126,6 +126,20 @@ impl Bitset {
         })
     }
 
+    /// The set as words, 64 numbers each, the lowest number in the lowest bit.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// Replaces words from the `first` on, as far as there are so many.
+    pub(crate) fn put_words(&mut self, first: usize, words: &[u64]) {
+        if let Some(mine) = self.words.get_mut(first..) {
+            let count = mine.len().min(words.len());
+            mine[..count].copy_from_slice(&words[..count]);
+            self.clear_tail();
+        }
+    }
+
     fn combine(&mut self, other: &Self, with: impl Fn(u64, u64) -> u64) {
         assert_eq!(self.len, other.len, "sets about the same people have the same room");
         for (mine, theirs) in self.words.iter_mut().zip(&other.words) {

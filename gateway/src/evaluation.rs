@@ -1,112 +1,145 @@
-//! One evaluation: all rules over the base as it is now, and the alerts that must change by it.
+//! One evaluation: what the rules come to now, and the alerts that must change by it.
 //!
-//! Changes nothing itself. Writing and telling is `pipeline`'s business.
+//! Looks at the subjects of whom something changed since the last one: their facts, what a rule came to,
+//! a time that was waited for. Changes nothing itself; writing and telling is `pipeline`'s business.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use proto::subject::Subject;
 
 use crate::{
     alert::{Alert, DatedFinding, Moment, State},
     base::Base,
+    bitset::Bitset,
     clock::later,
     explanation::{Finding, explain},
     facts::Facts,
     ledger::Ledger,
-    outcomes::{self, Outcome, Outcomes},
+    outcomes::Outcome,
     policy::Policy,
     region,
     rule::Rule,
+    standing::{Moved, Stand, Standing, number},
+    waits::UNKNOWN_FOR,
 };
 
-/// An unknown that lasts less than this is not told to anybody: data and grants arrive one after
-/// another when adapters connect.
-pub(crate) const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// How long after the base began a rule may wait for a dataset that was never received.
 pub(crate) const FIRST_ARRIVALS: Duration = Duration::from_secs(120);
-
-/// Since when an unknown decides, by rule, where no alert says so yet.
-pub(crate) type Waits = HashMap<String, HashMap<Subject, Timestamp>>;
+/// Of fewer people than this, each one's alerts are looked up.
+const FEW: usize = 4096;
 
 /// What an evaluation looks at.
-pub(crate) struct Evaluation<'a> {
-    pub(crate) base: &'a Base,
-    pub(crate) policy: &'a Policy,
-    pub(crate) ledger: &'a Ledger,
+pub struct Evaluation<'a> {
+    /// Whom rules are about.
+    pub base: &'a Base,
+    /// The rules.
+    pub policy: &'a Policy,
+    /// Alerts as they stand.
+    pub ledger: &'a Ledger,
     /// Whose subjects the base has.
-    pub(crate) epoch: u32,
+    pub epoch: u32,
     /// When the base began to be filled.
-    pub(crate) begun: Timestamp,
-    pub(crate) now: Timestamp,
+    pub begun: Timestamp,
+    /// The time now.
+    pub now: Timestamp,
 }
 
 impl Evaluation<'_> {
-    /// Alerts as they must be now, where that differs from how they stand.
-    pub(crate) fn changes(&self, waits: &mut Waits) -> Vec<Alert> {
-        let mut before = std::mem::take(waits);
+    /// Alerts as they must be now, where that differs from how they stand. `touched` are the subjects of
+    /// whom anything was learnt since the last evaluation with this standing.
+    pub fn changes(&self, standing: &mut Standing, touched: &Bitset) -> Vec<Alert> {
         let facts = self.base.facts(self.now);
+        let mut touched = touched.clone();
+        touched.grow(facts.subjects);
+        let knows_everybody = self.base.knows_everybody(self.now);
+        if knows_everybody != std::mem::replace(&mut standing.knew_everybody, knows_everybody) {
+            touched.or_with(&self.base.unlisted());
+        }
         let mut changes = self.without_rule();
+        standing.keep(&self.policy.rules);
         for rule in &self.policy.rules {
-            let waiting = before.remove(&rule.id).unwrap_or_default();
-            let still = self.of_rule(rule, &facts, &waiting, &mut changes);
-            if !still.is_empty() {
-                waits.insert(rule.id.clone(), still);
-            }
+            let (stand, moved) = standing.run(rule, &facts, &touched);
+            let subjects = self.to_look_at(rule, stand, moved);
+            let pending_deadline = self.policy.pending_deadline;
+            let moment = Moment { now: self.now, epoch: self.epoch, rule, pending_deadline };
+            let look = |&subject: &u32| self.look(&moment, subject, stand, &facts);
+            changes.extend(subjects.iter().filter_map(look));
         }
         changes
     }
 
     /// The policy no longer has their rule: nothing holds them any more.
     fn without_rule(&self) -> Vec<Alert> {
-        let rules: HashSet<&str> = self.policy.rules.iter().map(|rule| rule.id.as_str()).collect();
-        let orphans = self.ledger.live().filter(|alert| !rules.contains(alert.rule.as_str()));
+        let gone = |id: &&str| !self.policy.rules.iter().any(|rule| rule.id == *id);
+        let orphans = self.ledger.rules().filter(gone).flat_map(|rule| self.ledger.live_of(rule));
         orphans.map(|alert| alert.withdrawn(self.now)).collect()
     }
 
-    fn of_rule(
-        &self,
-        rule: &Rule,
-        facts: &Facts<'_>,
-        waiting: &HashMap<Subject, Timestamp>,
-        changes: &mut Vec<Alert>,
-    ) -> HashMap<Subject, Timestamp> {
-        let outcomes = outcomes::evaluate(rule, facts);
-        let pending_deadline = self.policy.pending_deadline;
-        let moment = Moment { now: self.now, epoch: self.epoch, rule, pending_deadline };
+    /// Subjects whose alert for a rule might change, ascending: all that are anything to the rule where
+    /// it is looked at anew, else those who moved and those whose time has come.
+    fn to_look_at(&self, rule: &Arc<Rule>, stand: &mut Stand, moved: Moved) -> BTreeSet<u32> {
         let settled = self.is_settled(rule);
-        let mut still_waiting = HashMap::new();
-        for number in self.concerned(rule, &outcomes) {
-            let subject = self.base.subject(number);
-            let outcome = self.of_the_base(number, outcomes.outcome(number as usize));
-            let alert = self.ledger.get(&rule.id, &subject);
-            let next = moment.next(alert, outcome);
-            if next == Some(State::Pending) {
-                let since = *waiting.get(&subject).unwrap_or(&self.now);
-                still_waiting.insert(subject, since);
-                if self.now < later(since, UNKNOWN_FOR) || !settled {
-                    continue;
-                }
+        let settles = settled && !std::mem::replace(&mut stand.settled, settled);
+        let rewritten = std::mem::replace(&mut stand.version, rule.version) != rule.version;
+        let mut subjects = BTreeSet::new();
+        let mut everybody_live = settles || rewritten;
+        let raised = [&stand.outcomes.alert, &stand.outcomes.pending];
+        match moved {
+            Moved::Everybody => {
+                subjects.extend(raised.iter().flat_map(|set| set.ones()).map(number));
+                everybody_live = true;
             }
-            let renewed = next.is_none() && moment.renews(alert, outcome, settled);
-            changes.extend(self.changed(&moment, number, alert, next, renewed, facts));
+            Moved::Only(moved) if moved.count() <= FEW => {
+                let concerns = |subject: &u32| {
+                    raised.iter().any(|set| set.get(*subject as usize))
+                        || stand.waits.contains(*subject)
+                        || self.ledger.has_live(&rule.id, &self.base.subject(*subject))
+                };
+                subjects.extend(moved.ones().map(number).filter(concerns));
+            }
+            Moved::Only(moved) => {
+                for set in raised {
+                    let mut both = moved.clone();
+                    both.and_with(set);
+                    subjects.extend(both.ones().map(number));
+                }
+                everybody_live = true;
+            }
         }
-        still_waiting
+        if everybody_live {
+            subjects.extend(stand.waits.all());
+            let live = self.ledger.live_of(&rule.id).map(|alert| &alert.subject);
+            subjects.extend(live.filter_map(|subject| self.base.number(subject)));
+        }
+        if settled {
+            subjects.extend(stand.waits.over(self.now));
+        }
+        let overdue = self.ledger.overdue(&rule.id, self.now);
+        subjects.extend(overdue.filter_map(|subject| self.base.number(subject)));
+        subjects
     }
 
-    /// Subjects whose alert for a rule might change, ascending.
-    fn concerned(&self, rule: &Rule, outcomes: &Outcomes) -> Vec<u32> {
-        let raised = outcomes.alert.ones().chain(outcomes.pending.ones());
-        let raised = raised.map(|n| u32::try_from(n).expect("subjects are numbered by u32"));
-        let live = self.ledger.live_of(&rule.id);
-        let live = live.filter_map(|alert| self.base.number(&alert.subject));
-        let mut concerned: Vec<u32> = raised.chain(live).collect();
-        concerned.sort_unstable();
-        concerned.dedup();
-        concerned
+    /// A subject's alert as it must be now, where that differs from how it stands.
+    fn look(
+        &self,
+        moment: &Moment<'_>,
+        subject: u32,
+        stand: &mut Stand,
+        facts: &Facts<'_>,
+    ) -> Option<Alert> {
+        let outcome = self.of_the_base(subject, stand.outcomes.outcome(subject as usize));
+        let alert = self.ledger.get(&moment.rule.id, &self.base.subject(subject));
+        let next = moment.next(alert, outcome);
+        if next == Some(State::Pending) {
+            let since = stand.waits.since(subject, self.now);
+            if self.now < later(since, UNKNOWN_FOR) || !stand.settled {
+                return None;
+            }
+        } else {
+            stand.waits.end(subject);
+        }
+        let renewed = next.is_none() && moment.renews(alert, outcome, stand.settled);
+        self.changed(moment, subject, alert, next, renewed, facts)
     }
 
     /// Rules are about the base. Of a subject whom no category lists nothing follows once all of

@@ -5,6 +5,7 @@
 
 use crate::{
     bitset::Bitset, catalogue::DatasetNumber, columns::DatasetColumns, expression::Predicate,
+    lists::Lists,
 };
 
 /// What is known of the base.
@@ -30,10 +31,8 @@ pub struct DatasetFacts<'a> {
 /// Who lives with whom, and what datasets say about them.
 #[derive(Debug, Clone)]
 pub struct HouseholdFacts<'a> {
-    /// Subject `s` has `members[offsets[s]..offsets[s + 1]]`.
-    pub offsets: &'a [u32],
-    /// Numbers of members.
-    pub members: &'a [u32],
+    /// By subject, the numbers of members.
+    pub members: &'a Lists,
     /// Subjects whose list names everybody.
     pub complete: &'a Bitset,
     /// By dataset number, about members. Whether they count is in [`Facts::datasets`].
@@ -53,7 +52,6 @@ pub enum Reading {
 
 /// The columns that may be believed, about people of one kind.
 pub(crate) struct Known<'a> {
-    pub(crate) people: usize,
     columns: Vec<Option<&'a DatasetColumns>>,
 }
 
@@ -64,23 +62,20 @@ impl<'a> Facts<'a> {
             let last_known = reading == Reading::LastKnown && dataset.columns.listed().is_some();
             (dataset.fresh || last_known).then_some(dataset.columns)
         };
-        Known { people: self.subjects, columns: self.datasets.iter().map(believed).collect() }
+        Known { columns: self.datasets.iter().map(believed).collect() }
     }
 
     /// What may be believed about household members.
     pub(crate) fn about_members(&self) -> Known<'a> {
         let Some(household) = &self.household else {
-            return Known { people: 0, columns: vec![] };
+            return Known { columns: vec![] };
         };
         let fresh =
             |number: DatasetNumber| self.datasets.get(number).is_some_and(|facts| facts.fresh);
         let believed = |(number, columns): (DatasetNumber, &Option<&'a DatasetColumns>)| {
             columns.filter(|_| fresh(number))
         };
-        Known {
-            people: household.members.iter().max().map_or(0, |&last| last as usize + 1),
-            columns: household.columns.iter().enumerate().map(believed).collect(),
-        }
+        Known { columns: household.columns.iter().enumerate().map(believed).collect() }
     }
 
     /// A subject's members, and whether they are all. An old list may name people who have left:
@@ -89,9 +84,7 @@ impl<'a> Facts<'a> {
         let Some(household) = self.household.as_ref().filter(|household| household.fresh) else {
             return (&[], false);
         };
-        let ends = (household.offsets.get(subject), household.offsets.get(subject + 1));
-        let (Some(&start), Some(&end)) = ends else { return (&[], false) };
-        (&household.members[start as usize..end as usize], household.complete.get(subject))
+        (household.members.of(subject), household.complete.get(subject))
     }
 }
 

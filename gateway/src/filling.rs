@@ -14,6 +14,7 @@ use tokio::{
 
 use crate::{
     base::Base,
+    bitset::Bitset,
     clock::{Clock, later},
     link::Arrival,
     policy::Policy,
@@ -124,9 +125,9 @@ impl Filling {
         self.contents.subscribe()
     }
 
-    /// Lays the base out for rules.
-    pub(crate) fn lay_out(&mut self) {
-        self.base.lay_out();
+    /// Subjects of whom anything was learnt since this was last asked.
+    pub(crate) fn take_touched(&mut self) -> Bitset {
+        self.base.take_touched()
     }
 
     /// Makes these part of the base before anybody releases them.

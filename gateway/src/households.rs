@@ -2,40 +2,24 @@
 //!
 //! Members are pseudonyms; whether one of them is also a subject is never asked.
 
-use std::collections::HashMap;
-
 use proto::{
     household::{Household, MemberEntry},
     subject::Member,
 };
 
-use crate::{bitset::Bitset, numbers::Numbers};
+use crate::{bitset::Bitset, lists::Lists, numbers::Numbers};
 
 /// All households of the base.
 #[derive(Default)]
 pub struct Households {
     /// Numbers of members.
     pub numbers: Numbers<Member>,
-    lists: HashMap<u32, List>,
-    /// How many lists name a member.
-    named: Vec<u32>,
-    layout: Layout,
-}
-
-struct List {
-    members: Vec<u32>,
-    complete: bool,
-}
-
-/// The lists laid out for rules: subject `s` has `members[offsets[s]..offsets[s + 1]]`.
-#[derive(Default)]
-pub struct Layout {
-    /// One more than there are subjects.
-    pub offsets: Vec<u32>,
-    /// Member numbers.
-    pub members: Vec<u32>,
+    /// By subject, the members.
+    members: Lists,
     /// Subjects whose list is known and names everybody.
-    pub complete: Bitset,
+    complete: Bitset,
+    /// By member, the subjects whose list names it.
+    named_by: Lists,
 }
 
 impl Households {
@@ -46,48 +30,36 @@ impl Households {
         subject: u32,
         household: Option<Household>,
     ) -> (Vec<(u32, MemberEntry)>, Vec<u32>) {
-        let before = self.lists.remove(&subject);
-        let mut entries = vec![];
-        if let Some(household) = household {
-            let complete = !household.overflow;
-            for entry in household.members {
-                entries.push((self.numbers.intern(entry.member), entry));
-            }
-            self.named.resize(self.numbers.len(), 0);
-            let members: Vec<u32> = entries.iter().map(|&(number, _)| number).collect();
-            members.iter().for_each(|&number| self.named[number as usize] += 1);
-            self.lists.insert(subject, List { members, complete });
+        let index = subject as usize;
+        self.complete.grow(index + 1);
+        self.complete.assign(index, household.as_ref().is_some_and(|it| !it.overflow));
+        let entries = household.into_iter().flat_map(|household| household.members);
+        let entries: Vec<(u32, MemberEntry)> =
+            entries.map(|entry| (self.numbers.intern(entry.member), entry)).collect();
+        let members: Vec<u32> = entries.iter().map(|&(number, _)| number).collect();
+        let before = self.members.of(index).to_vec();
+        if before == members {
+            return (entries, vec![]);
         }
-        let mut gone = vec![];
-        for number in before.into_iter().flat_map(|list| list.members) {
-            self.named[number as usize] -= 1;
-            if self.named[number as usize] == 0 {
-                gone.push(number);
-            }
-        }
-        (entries, gone)
+        members.iter().for_each(|&member| self.named_by.add(member as usize, subject));
+        before.iter().for_each(|&member| self.named_by.remove(member as usize, subject));
+        self.members.replace(index, &members);
+        let unnamed = |member: &u32| self.named_by.of(*member as usize).is_empty();
+        (entries, before.into_iter().filter(unnamed).collect())
     }
 
-    /// Lays the lists out anew.
-    pub fn lay_out(&mut self, subjects: usize) {
-        let mut layout = Layout::default();
-        layout.offsets.reserve(subjects + 1);
-        layout.offsets.push(0);
-        layout.complete.grow(subjects);
-        for subject in 0..subjects {
-            let number = u32::try_from(subject).expect("subjects are numbered by u32");
-            if let Some(list) = self.lists.get(&number) {
-                layout.members.extend_from_slice(&list.members);
-                layout.complete.assign(subject, list.complete);
-            }
-            let end = u32::try_from(layout.members.len()).expect("households have few members");
-            layout.offsets.push(end);
-        }
-        self.layout = layout;
+    /// By subject, the numbers of members.
+    pub fn members(&self) -> &Lists {
+        &self.members
     }
 
-    /// The lists as last laid out.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
+    /// Subjects whose list is known and names everybody.
+    pub fn complete(&self) -> &Bitset {
+        &self.complete
+    }
+
+    /// The subjects whose household names a member.
+    pub fn naming(&self, member: usize) -> &[u32] {
+        self.named_by.of(member)
     }
 }

@@ -20,9 +20,9 @@ use crate::{
     alert,
     alerts::Alerts,
     audit::{recorder::Recorder, tally::Tally},
-    authorise::METRICS,
     clock::{Clock, later},
     epoch::LiveEpochs,
+    methods::METRICS,
     policy_in_force::PolicyInForce,
 };
 

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    alert::{Alert, State},
+    alert::Alert,
     alert_acts::{EpochChange, Run},
     alerts::{Alerts, AlertsError},
     audit::{
@@ -25,11 +25,12 @@ use crate::{
     },
     clock::later,
     dry_run::{self, Question},
-    evaluation::{Evaluation, FIRST_ARRIVALS, UNKNOWN_FOR, Waits},
+    evaluation::{Evaluation, FIRST_ARRIVALS},
     filling::{Contents, Filling, RETRY},
     inquiry::Inquiry,
     ledger::Ledger,
     link::Arrival,
+    standing::Standing,
     successors::{self, Successors},
 };
 
@@ -62,7 +63,7 @@ pub struct Pipeline {
     alerts: Alerts,
     recorder: Recorder,
     ledger: Ledger,
-    waits: Waits,
+    standing: Standing,
     revision: watch::Sender<u64>,
     /// When the last evaluation began.
     evaluated: Timestamp,
@@ -92,7 +93,7 @@ impl Pipeline {
             alerts,
             recorder,
             ledger,
-            waits: Waits::new(),
+            standing: Standing::default(),
             revision,
             evaluated: Timestamp::MIN,
             recorded: None,
@@ -164,7 +165,7 @@ impl Pipeline {
     }
 
     fn begin_anew(&mut self) {
-        self.waits.clear();
+        self.standing.begin_anew();
         self.meet_the_alerted();
     }
 
@@ -248,6 +249,8 @@ impl Pipeline {
     }
 
     fn alerts_failed(&mut self, error: &impl std::error::Error) {
+        // What was found and not written is found again.
+        self.standing.forget();
         tracing::error!(%error, "alerts could not be written; trying again");
         let supply = self.filling.supply();
         supply.status.store("alerts", Err(error.to_string()));
@@ -309,7 +312,7 @@ impl Pipeline {
     }
 
     fn changes(&mut self, now: Timestamp) -> Vec<Alert> {
-        self.filling.lay_out();
+        let touched = self.filling.take_touched();
         let evaluation = Evaluation {
             base: self.filling.base(),
             policy: self.filling.policy(),
@@ -318,7 +321,7 @@ impl Pipeline {
             begun: self.filling.begun(),
             now,
         };
-        evaluation.changes(&mut self.waits)
+        evaluation.changes(&mut self.standing, &touched)
     }
 
     /// When something changes although nothing arrives.
@@ -328,11 +331,11 @@ impl Pipeline {
         }
         // What came to pass since the last evaluation began was not looked at in it.
         let looked = self.evaluated;
-        let waits = self.waits.values().flat_map(|subjects| subjects.values());
-        let unknown = waits.map(|since| later(*since, UNKNOWN_FOR)).filter(|at| *at > looked).min();
-        let settled = (!self.waits.is_empty()).then(|| later(self.filling.begun(), FIRST_ARRIVALS));
-        let pending = self.ledger.live().filter(|alert| alert.state == State::Pending);
-        let due = pending.map(|alert| alert.due_at).filter(|at| *at > looked).min();
+        let waits = || self.standing.stands().map(|stand| &stand.waits);
+        let unknown = waits().filter_map(|waits| waits.next_over(looked)).min();
+        let waiting = waits().any(|waits| !waits.is_empty());
+        let settled = waiting.then(|| later(self.filling.begun(), FIRST_ARRIVALS));
+        let due = self.ledger.next_deadline(looked);
         let stale = self.filling.base().next_stale(looked);
         let times = [unknown, settled, due, stale, self.filling.read_again_at()];
         times.into_iter().flatten().filter(|at| *at > looked).min()
@@ -342,7 +345,6 @@ impl Pipeline {
         if question.generation != self.filling.generation() {
             return;
         }
-        self.filling.lay_out();
         let (base, now) = (self.filling.base(), self.filling.supply().clock.now());
         let counts = block_in_place(|| dry_run::count(base, &question, now));
         // Whoever asked may have gone away.

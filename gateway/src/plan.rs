@@ -1,13 +1,16 @@
-//! Runs an expression over everybody at once, set by set; nothing is interpreted per person except
-//! that a household question makes one pass over the members.
+//! Runs an expression over many people at once, block by block; nothing is interpreted per person.
 //!
-//! Owns three-valued logic over sets: what can be true and what can be false, both where it is
-//! unknown. What may be believed is `facts`' business.
+//! A plan is an expression bound to what may be believed at one moment. The same plan runs over
+//! everybody and over a few, and asks each part only about people for whom it still decides; households,
+//! which are dear, come last. Owns three-valued logic over sets: what can be true and what can be false,
+//! both where it is unknown. What may be believed is `facts`' business.
 
 use crate::{
     bitset::Bitset,
     expression::{Expression, HouseholdTerm, Predicate, Quantity, Tree},
     facts::{Facts, Known},
+    lanes::{Column, EVERYBODY, LANES, Lanes, NOBODY, Words, has, ones},
+    lists::Lists,
 };
 
 pub use crate::facts::Reading;
@@ -20,6 +23,13 @@ pub struct Truths {
     pub can_true: Bitset,
     /// Some possible value makes it false.
     pub can_false: Bitset,
+}
+
+/// The same about the people of a block, as far as they were asked about.
+#[derive(Clone)]
+pub(crate) struct Block {
+    pub(crate) can_true: Words,
+    pub(crate) can_false: Words,
 }
 
 /// What a household's members come to.
@@ -35,44 +45,65 @@ pub(crate) struct Tally {
     pub complete: bool,
 }
 
+/// An expression bound to the columns that it reads.
+pub(crate) enum Plan<'a> {
+    /// The same for everybody.
+    Same { can_true: bool, can_false: bool },
+    /// Whoever is in one of the columns; people beyond the columns' reach are unknown.
+    Values { can_true: Vec<Column<'a>>, can_false: Vec<Column<'a>>, reach: usize },
+    /// A question about the household.
+    Household(HouseholdPlan<'a>),
+    /// The opposite.
+    Not(Box<Self>),
+    /// All of them.
+    And(Vec<Self>),
+    /// Any of them.
+    Or(Vec<Self>),
+}
+
+pub(crate) struct HouseholdPlan<'a> {
+    quantity: Quantity,
+    inner: Box<Plan<'a>>,
+    members: &'a Lists,
+    complete: &'a Bitset,
+}
+
+/// Room for the members of a block's households, used again and again.
+#[derive(Default)]
+pub(crate) struct Room {
+    members: Vec<u32>,
+    /// The lanes whose households they are, each with the end of its members.
+    households: Vec<(usize, usize)>,
+}
+
 impl Expression {
     /// What the expression comes to for every subject.
     pub fn run(&self, facts: &Facts<'_>, reading: Reading) -> Truths {
-        run(&self.tree, &facts.about_subjects(reading), facts)
+        let plan = Plan::new(&self.tree, facts, reading);
+        let empty = || Bitset::filled(facts.subjects, false);
+        let mut truths = Truths { can_true: empty(), can_false: empty() };
+        let (mut block, mut room) = (Block::new(), Room::default());
+        for (first, lanes) in Lanes::of_everybody(facts.subjects) {
+            plan.run(lanes, &lanes.occupied(), &mut block, &mut room);
+            truths.can_true.put_words(first, &block.can_true);
+            truths.can_false.put_words(first, &block.can_false);
+        }
+        truths
     }
 }
 
-impl Truths {
-    /// The same for everybody.
-    pub(crate) fn same(people: usize, can_true: bool, can_false: bool) -> Self {
-        let filled = |value| Bitset::filled(people, value);
-        Self { can_true: filled(can_true), can_false: filled(can_false) }
+impl Block {
+    pub(crate) fn new() -> Self {
+        Self { can_true: NOBODY, can_false: NOBODY }
     }
 
-    /// Certainly true.
-    pub(crate) fn is_true(&self) -> Bitset {
-        let mut set = self.can_true.clone();
-        set.and_not_with(&self.can_false);
-        set
+    fn fill(&mut self, can_true: bool, can_false: bool) {
+        let words = |value| if value { EVERYBODY } else { NOBODY };
+        (self.can_true, self.can_false) = (words(can_true), words(can_false));
     }
 
-    /// Certainly false.
-    pub(crate) fn is_false(&self) -> Bitset {
-        let mut set = self.can_false.clone();
-        set.and_not_with(&self.can_true);
-        set
-    }
-
-    fn and(mut self, other: &Self) -> Self {
-        self.can_true.and_with(&other.can_true);
-        self.can_false.or_with(&other.can_false);
-        self
-    }
-
-    fn or(mut self, other: &Self) -> Self {
-        self.can_true.or_with(&other.can_true);
-        self.can_false.and_with(&other.can_false);
-        self
+    fn swap(&mut self) {
+        std::mem::swap(&mut self.can_true, &mut self.can_false);
     }
 }
 
@@ -91,70 +122,170 @@ impl Quantity {
     }
 }
 
-fn run(tree: &Tree, known: &Known<'_>, facts: &Facts<'_>) -> Truths {
-    let each = |parts: &[Tree], neutral: bool, join: fn(Truths, &Truths) -> Truths| {
-        let start = Truths::same(known.people, neutral, !neutral);
-        parts.iter().fold(start, |so_far, part| join(so_far, &run(part, known, facts)))
-    };
-    match tree {
-        Tree::Const(value) => Truths::same(known.people, *value, !*value),
-        Tree::Predicate(predicate) => ask(predicate, known),
-        Tree::Household(term) => ask_household(term, facts),
-        Tree::Not(inner) => {
-            let Truths { can_true, can_false } = run(inner, known, facts);
-            Truths { can_true: can_false, can_false: can_true }
+impl<'a> Plan<'a> {
+    /// Binds an expression to what may be believed.
+    pub(crate) fn new(tree: &Tree, facts: &Facts<'a>, reading: Reading) -> Self {
+        Self::of_subjects(tree, &facts.about_subjects(reading), facts)
+    }
+
+    fn of_subjects(tree: &Tree, known: &Known<'a>, facts: &Facts<'a>) -> Self {
+        match tree {
+            Tree::Const(value) => Self::Same { can_true: *value, can_false: !*value },
+            Tree::Predicate(predicate) => Self::of_predicate(predicate, known),
+            Tree::Household(term) => Self::of_household(term, facts),
+            Tree::Not(inner) => Self::Not(Box::new(Self::of_subjects(inner, known, facts))),
+            Tree::And(parts) => Self::And(Self::of_parts(parts, known, facts)),
+            Tree::Or(parts) => Self::Or(Self::of_parts(parts, known, facts)),
         }
-        Tree::And(parts) => each(parts, true, Truths::and),
-        Tree::Or(parts) => each(parts, false, Truths::or),
+    }
+
+    fn of_parts(parts: &[Tree], known: &Known<'a>, facts: &Facts<'a>) -> Vec<Self> {
+        let parts = parts.iter().map(|part| Self::of_subjects(part, known, facts));
+        let mut parts: Vec<Self> = parts.collect();
+        parts.sort_by_key(Self::asks_households);
+        parts
+    }
+
+    fn of_predicate(predicate: &Predicate, known: &Known<'a>) -> Self {
+        let Predicate { true_values, false_values, .. } = *predicate;
+        let Some(columns) = known.columns(predicate.dataset) else {
+            return Self::Same { can_true: true_values != 0, can_false: false_values != 0 };
+        };
+        let any_of = |values: u32| -> Vec<Column<'a>> {
+            let wanted = |value: usize| values >> value & 1 == 1;
+            match predicate.flag {
+                Some(flag) => {
+                    let columns = columns.values(flag).iter().enumerate();
+                    let wanted = columns.filter(|(value, _)| wanted(*value));
+                    wanted.map(|(_, set)| Column { words: set.words(), opposite: false }).collect()
+                }
+                None => {
+                    let words = columns.listed().map(Bitset::words).unwrap_or_default();
+                    let sides = [0, 1].into_iter().filter(|&value| wanted(value));
+                    sides.map(|value| Column { words, opposite: value == 0 }).collect()
+                }
+            }
+        };
+        let (can_true, can_false) = (any_of(true_values), any_of(false_values));
+        Self::Values { can_true, can_false, reach: columns.len() }
+    }
+
+    fn of_household(term: &HouseholdTerm, facts: &Facts<'a>) -> Self {
+        let Some(household) = facts.household.as_ref().filter(|household| household.fresh) else {
+            // An old list may name people who have left: it names nobody.
+            let (can_true, can_false) = term.quantity.possible(Tally::default());
+            return Self::Same { can_true, can_false };
+        };
+        Self::Household(HouseholdPlan {
+            quantity: term.quantity,
+            inner: Box::new(Self::of_subjects(&term.inner, &facts.about_members(), facts)),
+            members: household.members,
+            complete: household.complete,
+        })
+    }
+
+    fn asks_households(&self) -> bool {
+        match self {
+            Self::Same { .. } | Self::Values { .. } => false,
+            Self::Household(_) => true,
+            Self::Not(inner) => inner.asks_households(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::asks_households),
+        }
+    }
+
+    /// What it comes to for the people in `open` lanes; of others the block says nothing.
+    pub(crate) fn run(&self, lanes: Lanes<'_>, open: &Words, block: &mut Block, room: &mut Room) {
+        match self {
+            Self::Same { can_true, can_false } => block.fill(*can_true, *can_false),
+            Self::Values { can_true, can_false, reach } => {
+                block.fill(false, false);
+                can_true.iter().for_each(|column| lanes.add(*column, &mut block.can_true));
+                can_false.iter().for_each(|column| lanes.add(*column, &mut block.can_false));
+                if !can_true.is_empty() {
+                    lanes.add_beyond(*reach, &mut block.can_true);
+                }
+                if !can_false.is_empty() {
+                    lanes.add_beyond(*reach, &mut block.can_false);
+                }
+            }
+            Self::Household(household) => household.run(lanes, open, block, room),
+            Self::Not(inner) => {
+                inner.run(lanes, open, block, room);
+                block.swap();
+            }
+            Self::And(parts) => all(parts, lanes, open, block, room, false),
+            Self::Or(parts) => all(parts, lanes, open, block, room, true),
+        }
     }
 }
 
-fn ask(predicate: &Predicate, known: &Known<'_>) -> Truths {
-    let Predicate { true_values, false_values, .. } = *predicate;
-    let Some(columns) = known.columns(predicate.dataset) else {
-        return Truths::same(known.people, true_values != 0, false_values != 0);
-    };
-    let any_of = |values: u32| {
-        let mut people = Bitset::filled(columns.len(), false);
-        match (predicate.flag, columns.listed()) {
-            (Some(flag), _) => {
-                let columns = columns.values(flag).iter().enumerate();
-                let wanted = columns.filter(|(value, _)| values >> value & 1 == 1);
-                wanted.for_each(|(_, possible)| people.or_with(possible));
-            }
-            (None, listed) => {
-                let mut is_listed = listed.cloned().unwrap_or_else(|| people.clone());
-                if values & 0b10 != 0 {
-                    people.or_with(&is_listed);
-                }
-                if values & 0b01 != 0 {
-                    is_listed.invert();
-                    people.or_with(&is_listed);
-                }
-            }
+/// Whether all parts are true; or, with true and false exchanged, whether all are false. Whoever is
+/// decided is not asked about any more: what else a block says of them changes nothing.
+fn all(
+    parts: &[Plan<'_>],
+    lanes: Lanes<'_>,
+    open: &Words,
+    block: &mut Block,
+    room: &mut Room,
+    exchanged: bool,
+) {
+    let (mut open, mut part) = (*open, Block::new());
+    block.fill(true, false);
+    for plan in parts {
+        if open == NOBODY {
+            break;
         }
-        // Whoever the columns do not reach is unknown.
-        people.resize(known.people, values != 0);
-        people
-    };
-    Truths { can_true: any_of(true_values), can_false: any_of(false_values) }
+        plan.run(lanes, &open, &mut part, room);
+        if exchanged {
+            part.swap();
+        }
+        for word in 0..lanes.width() {
+            block.can_true[word] &= part.can_true[word];
+            block.can_false[word] |= part.can_false[word];
+            open[word] &= block.can_true[word];
+        }
+    }
+    if exchanged {
+        block.swap();
+    }
 }
 
-fn ask_household(term: &HouseholdTerm, facts: &Facts<'_>) -> Truths {
-    let about_members = run(&term.inner, &facts.about_members(), facts);
-    let mut truths = Truths::same(facts.subjects, false, false);
-    for subject in 0..facts.subjects {
-        let (members, complete) = facts.members(subject);
-        let mut tally = Tally { listed: members.len(), complete, ..Tally::default() };
-        for &member in members {
-            let can_true = about_members.can_true.get(member as usize);
-            tally.possible += usize::from(can_true);
-            let can_false = about_members.can_false.get(member as usize);
-            tally.certain += usize::from(can_true && !can_false);
+impl HouseholdPlan<'_> {
+    fn run(&self, lanes: Lanes<'_>, open: &Words, block: &mut Block, room: &mut Room) {
+        block.fill(false, false);
+        room.members.clear();
+        room.households.clear();
+        for lane in ones(open) {
+            let members = self.members.of(lanes.number(lane));
+            assert!(members.len() <= LANES, "a household's row has room for 64 members");
+            if room.members.len() + members.len() > LANES {
+                self.ask(lanes, block, room);
+                room.members.clear();
+                room.households.clear();
+            }
+            room.members.extend_from_slice(members);
+            room.households.push((lane, room.members.len()));
         }
-        let (can_true, can_false) = term.quantity.possible(tally);
-        truths.can_true.assign(subject, can_true);
-        truths.can_false.assign(subject, can_false);
+        self.ask(lanes, block, room);
     }
-    truths
+
+    /// Asks about all members in the room, and then what each household comes to.
+    fn ask(&self, lanes: Lanes<'_>, block: &mut Block, room: &Room) {
+        let (asked, mut members) = (Lanes::Listed(&room.members), Block::new());
+        self.inner.run(asked, &asked.occupied(), &mut members, &mut Room::default());
+        let mut start = 0;
+        for &(lane, end) in &room.households {
+            let complete = self.complete.get(lanes.number(lane));
+            let mut tally = Tally { listed: end - start, complete, ..Tally::default() };
+            for member in start..end {
+                let can_true = has(&members.can_true, member);
+                tally.possible += usize::from(can_true);
+                tally.certain += usize::from(can_true && !has(&members.can_false, member));
+            }
+            let (can_true, can_false) = self.quantity.possible(tally);
+            block.can_true[lane / 64] |= u64::from(can_true) << (lane % 64);
+            block.can_false[lane / 64] |= u64::from(can_false) << (lane % 64);
+            start = end;
+        }
+    }
 }

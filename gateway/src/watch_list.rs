@@ -45,7 +45,7 @@ impl WatchList {
 
     /// Whether a subject is listed, as far as is known.
     pub fn lists(&self, subject: u32) -> bool {
-        self.regions.contains_key(&subject)
+        self.columns.listed().is_some_and(|listed| listed.get(subject as usize))
     }
 
     /// A listed subject's region, 0 where there is none.

@@ -64,7 +64,6 @@ impl Bureau {
         let rule = SMALL[SMALL.find("[[rule]]").expect("one")..]
             .replace("aid.ill && aid.ill.paid >= 5000", condition);
         let rule = self.policy.parse_rule(&rule).expect("good");
-        self.base.lay_out();
         let truths = rule.when.run(&self.base.facts(now()), Reading::Strict);
         let number = self.base.number(&subject(person)).expect("met") as usize;
         (truths.can_true.get(number), truths.can_false.get(number))
@@ -138,7 +137,6 @@ fn rows_under_another_catalogue_say_nothing_until_they_are_sent_anew() {
     bureau.base = Base::new(&scope(), bureau.policy.catalogue.clone());
     bureau.base.catch_up(&bureau.rows).expect("read");
     bureau.release(None, &["cars"], &[(1, Some(1))]);
-    bureau.base.lay_out();
     let rule = SMALL[SMALL.find("[[rule]]").expect("one")..]
         .replace("aid.ill && aid.ill.paid >= 5000", "cars.small")
         .replace("m.cars.over", "m.cars.small");

@@ -8,6 +8,7 @@ use gateway::{
     columns::DatasetColumns,
     explanation::{Part, Truth, explain},
     facts::{DatasetFacts, Facts, HouseholdFacts, Reading},
+    lists::Lists,
     outcomes::{self, Outcome},
     policy::Policy,
     rule::Rule,
@@ -19,8 +20,7 @@ use proptest::{option, prelude::*};
 struct Columns {
     subjects: Vec<DatasetColumns>,
     members: Vec<Option<DatasetColumns>>,
-    offsets: Vec<u32>,
-    list: Vec<u32>,
+    list: Lists,
     complete: Bitset,
 }
 
@@ -49,16 +49,16 @@ impl Columns {
             let readable = id == Dataset::Cars || id == Dataset::Pay;
             readable.then(|| filled(id, &it.schema, &town.members))
         });
-        let (mut offsets, mut list) = (vec![0], vec![]);
+        let mut list = Lists::default();
         let mut complete = Bitset::filled(town.subjects.len(), false);
         for (subject, household) in town.households.iter().enumerate() {
             if let Some((members, all)) = household {
-                list.extend(members.iter().map(|&member| u32::try_from(member).expect("few")));
+                let member = |&member: &usize| u32::try_from(member).expect("few");
+                list.replace(subject, &members.iter().map(member).collect::<Vec<_>>());
                 complete.assign(subject, *all);
             }
-            offsets.push(u32::try_from(list.len()).expect("few"));
         }
-        Self { subjects, members: members.collect(), offsets, list, complete }
+        Self { subjects, members: members.collect(), list, complete }
     }
 
     fn facts(&self, town: &Town) -> Facts<'_> {
@@ -70,7 +70,6 @@ impl Columns {
                 .map(|(number, columns)| DatasetFacts { columns, fresh: fresh(number) })
                 .collect(),
             household: Some(HouseholdFacts {
-                offsets: &self.offsets,
                 members: &self.list,
                 complete: &self.complete,
                 columns: self.members.iter().map(Option::as_ref).collect(),

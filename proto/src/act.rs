@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alert_id::AlertId,
     case_event::CaseEvent,
+    contact::ContactField,
+    disclosure_request::{DisclosureId, LegalBasis, Purpose},
     fault::Reason,
     group_fault::GroupFault,
     hex_bytes::HexBytes,
+    method_name::MethodName,
     name::{AgencyId, DatasetId, RuleId},
 };
 
@@ -147,6 +150,49 @@ pub enum Act {
     LogRead { first: u64, end: u64 },
     /// A proof of one entry is shown, and the entry.
     ReceiptGiven { index: u64 },
+    /// An officer asks for the contact details of an alert's subject.
+    DisclosureRequested {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        dataset: DatasetId,
+        fields: Vec<ContactField>,
+        purpose: Purpose,
+        legal_basis: LegalBasis,
+        /// It is carried without an approver, and reviewed afterwards.
+        emergency: bool,
+        /// The request's digest.
+        request: HexBytes<32>,
+    },
+    /// Somebody else approves it.
+    DisclosureApproved { disclosure: DisclosureId, alert: AlertId, request: HexBytes<32> },
+    /// Somebody else refuses it.
+    DisclosureRefused { disclosure: DisclosureId, alert: AlertId },
+    /// It goes to the agency, which answers only where the witnessed log says this.
+    DisclosureCarried {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        dataset: DatasetId,
+        emergency: bool,
+        request: HexBytes<32>,
+        approvers: Vec<AgencyId>,
+    },
+    /// The agency answered; only the officer can open it.
+    DisclosureAnswered { disclosure: DisclosureId, alert: AlertId, agency: AgencyId },
+    /// The agency refused, or could not be asked in time.
+    DisclosureDeclined {
+        disclosure: DisclosureId,
+        alert: AlertId,
+        agency: AgencyId,
+        reason: Reason,
+    },
+    /// The officer fetches the answer.
+    DisclosureCollected { disclosure: DisclosureId, alert: AlertId },
+    /// Somebody else reviewed an emergency.
+    DisclosureReviewed { disclosure: DisclosureId, alert: AlertId, finding: ReviewFinding },
+    /// Disclosures are shown.
+    DisclosuresListed { count: u64 },
     /// Calls were refused.
     CallsRefused { method: Option<MethodName>, reason: Reason, count: u64 },
 }
@@ -162,40 +208,18 @@ pub enum AlertState {
     Withdrawn,
 }
 
-/// A method of the protocol, `MatchService/ListAlerts`: one that exists, as who writes it makes sure.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct MethodName(Box<str>);
-
-impl MethodName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for MethodName {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, &'static str> {
-        let word = |text: &str| {
-            !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphabetic())
-        };
-        match text.split_once('/') {
-            Some((service, method)) if word(service) && word(method) => Ok(Self(text.into())),
-            _ => Err("a method is written Service/Method"),
-        }
-    }
-}
-
-impl From<MethodName> for String {
-    fn from(name: MethodName) -> Self {
-        name.0.into()
-    }
+/// What the review of an emergency came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewFinding {
+    /// It was one.
+    Justified,
+    /// It was none.
+    Unjustified,
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 36] = [
+pub const WORDS: [&str; 45] = [
     "started",
     "stopping",
     "failed",
@@ -231,6 +255,15 @@ pub const WORDS: [&str; 36] = [
     "refusals_listed",
     "log_read",
     "receipt_given",
+    "disclosure_requested",
+    "disclosure_approved",
+    "disclosure_refused",
+    "disclosure_carried",
+    "disclosure_answered",
+    "disclosure_declined",
+    "disclosure_collected",
+    "disclosure_reviewed",
+    "disclosures_listed",
     "calls_refused",
 ];
 
@@ -273,6 +306,15 @@ impl Act {
             Self::RefusalsListed { .. } => "refusals_listed",
             Self::LogRead { .. } => "log_read",
             Self::ReceiptGiven { .. } => "receipt_given",
+            Self::DisclosureRequested { .. } => "disclosure_requested",
+            Self::DisclosureApproved { .. } => "disclosure_approved",
+            Self::DisclosureRefused { .. } => "disclosure_refused",
+            Self::DisclosureCarried { .. } => "disclosure_carried",
+            Self::DisclosureAnswered { .. } => "disclosure_answered",
+            Self::DisclosureDeclined { .. } => "disclosure_declined",
+            Self::DisclosureCollected { .. } => "disclosure_collected",
+            Self::DisclosureReviewed { .. } => "disclosure_reviewed",
+            Self::DisclosuresListed { .. } => "disclosures_listed",
             Self::CallsRefused { .. } => "calls_refused",
         }
     }
@@ -284,7 +326,11 @@ impl Act {
             | Self::SyncRefused { agency, .. }
             | Self::ReleaseRefused { agency, .. }
             | Self::ReleaseUsed { agency, .. }
-            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. } => {
+            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
+            | Self::DisclosureRequested { agency, .. }
+            | Self::DisclosureCarried { agency, .. }
+            | Self::DisclosureAnswered { agency, .. }
+            | Self::DisclosureDeclined { agency, .. } => {
                 vec![agency]
             }
             Self::GrantsCarried { grantee, .. } => vec![grantee],
@@ -301,9 +347,9 @@ impl Act {
             | Self::SyncRefused { dataset, .. }
             | Self::ReleaseRefused { dataset, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
-            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. } => {
-                std::slice::from_ref(dataset)
-            }
+            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
+            | Self::DisclosureRequested { dataset, .. }
+            | Self::DisclosureCarried { dataset, .. } => std::slice::from_ref(dataset),
             Self::GrantsCarried { datasets, .. } => datasets,
             _ => &[],
         }
@@ -318,7 +364,15 @@ impl Act {
             Self::AlertRead { alert }
             | Self::AlertChanged { alert, .. }
             | Self::CaseChanged { alert, .. }
-            | Self::CaseRead { alert } => std::slice::from_ref(alert),
+            | Self::CaseRead { alert }
+            | Self::DisclosureRequested { alert, .. }
+            | Self::DisclosureApproved { alert, .. }
+            | Self::DisclosureRefused { alert, .. }
+            | Self::DisclosureCarried { alert, .. }
+            | Self::DisclosureAnswered { alert, .. }
+            | Self::DisclosureDeclined { alert, .. }
+            | Self::DisclosureCollected { alert, .. }
+            | Self::DisclosureReviewed { alert, .. } => std::slice::from_ref(alert),
             _ => &[],
         }
     }

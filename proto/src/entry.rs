@@ -104,11 +104,14 @@ fn whole_milliseconds(at: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
     use crate::{
-        act::{AlertState, MethodName, WORDS},
+        act::{AlertState, ReviewFinding, WORDS},
         case_event::{AssistanceKind, CaseEvent, Deadline, Outcome, ReturnReason, Tier, Urgency},
+        contact::ContactField,
+        disclosure_request::{LegalBasis, Purpose},
         fault::Reason,
         group_fault::GroupFault,
         hex_bytes::HexBytes,
+        method_name::MethodName,
     };
 
     fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -206,6 +209,42 @@ mod tests {
             Act::RefusalsListed { count: 3 },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
+            Act::DisclosureRequested {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                fields: vec![ContactField::Name, ContactField::Address],
+                purpose: Purpose::HomeVisit,
+                legal_basis: LegalBasis::StatutoryDuty,
+                emergency: false,
+                request: digest,
+            },
+            Act::DisclosureApproved { disclosure: log, alert: alert(), request: digest },
+            Act::DisclosureRefused { disclosure: log, alert: alert() },
+            Act::DisclosureCarried {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                dataset: name("dibao"),
+                emergency: true,
+                request: digest,
+                approvers: vec![name("zhao")],
+            },
+            Act::DisclosureAnswered { disclosure: log, alert: alert(), agency: name("tax") },
+            Act::DisclosureDeclined {
+                disclosure: log,
+                alert: alert(),
+                agency: name("tax"),
+                reason: Reason::AgainstPolicy,
+            },
+            Act::DisclosureCollected { disclosure: log, alert: alert() },
+            Act::DisclosureReviewed {
+                disclosure: log,
+                alert: alert(),
+                finding: ReviewFinding::Unjustified,
+            },
+            Act::DisclosuresListed { count: 3 },
             Act::CallsRefused { method: Some(method()), reason: Reason::NotPermitted, count: 2 },
         ]
     }
@@ -249,7 +288,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "c9dfac9b3c2c8cf3d1fee16c5c27e350fa219076809b9286cdea8dd900e8d285";
+    const GOLDEN: &str = "d909f288aec2314b0b3213a94e5bc69bbba8625004f444ecd5fa69bf72cb3d17";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {

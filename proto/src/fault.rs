@@ -47,15 +47,31 @@ pub enum Reason {
     NoKeyShare,
     /// The key holder is not connected, or did not answer in time.
     HolderUnavailable,
+    /// A signature on a disclosure is not that of an officer of the programme.
+    NotAnOfficer,
+    /// Who asks for a disclosure approves it too, or somebody approves it twice.
+    SelfApproved,
+    /// Fewer people approved than the agency asks for.
+    TooFewApprovers,
+    /// The request was good until earlier.
+    Expired,
+    /// The request was answered before.
+    Replayed,
+    /// No checkpoint that enough witnesses cosigned shows that the log has it.
+    NotWitnessed,
+    /// The agency's own policy does not allow it.
+    AgainstPolicy,
     /// A disk is full or failing; reads go on.
     StoreUnavailable,
+    /// The step is based on what was so before another's step.
+    OutOfDate,
     /// A defect or an outage of ours.
     Internal,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 26] = [
         Self::WrongScope,
         Self::UnknownDataset,
         Self::CursorFromTheFuture,
@@ -72,7 +88,15 @@ impl Reason {
         Self::NumberTooOld,
         Self::NoKeyShare,
         Self::HolderUnavailable,
+        Self::NotAnOfficer,
+        Self::SelfApproved,
+        Self::TooFewApprovers,
+        Self::Expired,
+        Self::Replayed,
+        Self::NotWitnessed,
+        Self::AgainstPolicy,
         Self::StoreUnavailable,
+        Self::OutOfDate,
         Self::Internal,
     ];
 
@@ -100,7 +124,15 @@ impl Reason {
             Self::NumberTooOld => "NUMBER_TOO_OLD",
             Self::NoKeyShare => "NO_KEY_SHARE",
             Self::HolderUnavailable => "HOLDER_UNAVAILABLE",
+            Self::NotAnOfficer => "NOT_AN_OFFICER",
+            Self::SelfApproved => "SELF_APPROVED",
+            Self::TooFewApprovers => "TOO_FEW_APPROVERS",
+            Self::Expired => "EXPIRED",
+            Self::Replayed => "REPLAYED",
+            Self::NotWitnessed => "NOT_WITNESSED",
+            Self::AgainstPolicy => "AGAINST_POLICY",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::OutOfDate => "OUT_OF_DATE",
             Self::Internal => "INTERNAL",
         }
     }
@@ -113,10 +145,19 @@ impl Reason {
             | Self::LogForked
             | Self::ReplayMismatch
             | Self::NumberTooOld
-            | Self::NoKeyShare => Code::FailedPrecondition,
+            | Self::OutOfDate
+            | Self::NoKeyShare
+            | Self::TooFewApprovers
+            | Self::Expired
+            | Self::Replayed
+            | Self::NotWitnessed => Code::FailedPrecondition,
             Self::InvalidArgument | Self::InvalidPolicy => Code::InvalidArgument,
             Self::UnknownDataset | Self::NotFound => Code::NotFound,
-            Self::NotPermitted | Self::BadSignature => Code::PermissionDenied,
+            Self::NotPermitted
+            | Self::BadSignature
+            | Self::NotAnOfficer
+            | Self::SelfApproved
+            | Self::AgainstPolicy => Code::PermissionDenied,
             Self::Busy | Self::QuotaExceeded => Code::ResourceExhausted,
             Self::StoreUnavailable | Self::HolderUnavailable => Code::Unavailable,
             Self::Internal => Code::Internal,

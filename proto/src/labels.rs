@@ -46,6 +46,16 @@ pub const SEED_NEXT: &str = "matching.v1 2026-11-27 next key seed";
 pub const KEY_PART: &str = "matching.v1 2026-11-27 key part";
 /// Prefix of the bytes a watch agency signs when an epoch follows another (PROTOCOL.md section 16.3).
 pub const SUCCESSION_SIGNATURE: &str = "matching.v1 succession signature";
+/// BLAKE3 derive_key context of a disclosure request's digest (PROTOCOL.md section 21.2).
+pub const DISCLOSURE_REQUEST: &str = "matching.v1 2026-11-27 disclosure request";
+/// Prefix of the bytes that the officer who asks signs (PROTOCOL.md section 21.2).
+pub const DISCLOSURE_REQUEST_SIGNATURE: &str = "matching.v1 disclosure request signature";
+/// Prefix of the bytes that an approver signs (PROTOCOL.md section 21.2).
+pub const DISCLOSURE_APPROVAL_SIGNATURE: &str = "matching.v1 disclosure approval signature";
+/// HPKE info of contact details (PROTOCOL.md section 21.5).
+pub const DISCLOSURE_INFO: &str = "matching.v1 disclosure";
+/// Prefix of the bytes that an agency signs when it discloses (PROTOCOL.md section 21.5).
+pub const DISCLOSURE_SIGNATURE: &str = "matching.v1 disclosure signature";
 
 #[cfg(test)]
 mod tests {
@@ -76,12 +86,17 @@ mod tests {
             SEED_NEXT,
             KEY_PART,
             SUCCESSION_SIGNATURE,
+            DISCLOSURE_REQUEST,
+            DISCLOSURE_REQUEST_SIGNATURE,
+            DISCLOSURE_APPROVAL_SIGNATURE,
+            DISCLOSURE_INFO,
+            DISCLOSURE_SIGNATURE,
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "b5601cd74b6dc2b6b76b0db03f8ebd4b3fbbb601c7c7fbaf5020191b6ea8945e"
+            "2ea453ced778468f21babe87ff40ef916b21300883a3f4f9c1470191c1250a14"
         );
     }
 }

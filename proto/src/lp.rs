@@ -1,5 +1,5 @@
 //! Length-prefixed encoding, `lp(b) = u32be(len) || b` (PROTOCOL.md section 1), for bytes that are
-//! hashed, signed or authenticated.
+//! hashed, signed or authenticated; and reading it.
 
 use zeroize::Zeroizing;
 
@@ -10,7 +10,12 @@ pub struct LengthPrefixed(Zeroizing<Vec<u8>>);
 impl LengthPrefixed {
     /// Nothing yet. The room is enough for every fixed derivation, so that no copy stays behind.
     pub fn new() -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(512)))
+        Self::with_room(512)
+    }
+
+    /// Nothing yet, with room for so many bytes.
+    pub fn with_room(bytes: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(bytes)))
     }
 
     /// Appends `lp(bytes)`.
@@ -46,5 +51,49 @@ impl LengthPrefixed {
     /// The bytes so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// Bytes of that encoding, read from their beginning; nothing where they are too short.
+pub struct LengthPrefixedReader<'a>(&'a [u8]);
+
+impl<'a> LengthPrefixedReader<'a> {
+    /// At the beginning of the bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The next `lp(bytes)`.
+    pub fn field(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (field, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(field)
+    }
+
+    /// The next number of four bytes.
+    pub fn number(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// The next number of eight bytes.
+    pub fn long_number(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    /// What was not read.
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*array)
     }
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use prost::Message;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "matching/v1/scope.proto",
     "matching/v1/adapter.proto",
     "matching/v1/holder.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 8] = [
     "matching/v1/audit.proto",
     "matching/v1/match.proto",
     "matching/v1/admin.proto",
+    "matching/v1/disclosure.proto",
     "matching/v1/case.proto",
 ];
 

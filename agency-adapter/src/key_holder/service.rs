@@ -56,7 +56,8 @@ impl KeyHolderService for Holder {
         self.witness.gate.pass().map_err(|stopped| refusal::stopped(&stopped))?;
         let request =
             EvaluationRequest::try_from(request.into_inner()).map_err(refusal::argument)?;
-        let place = self.places.clone().try_acquire_owned().map_err(|_| refusal::busy())?;
+        let place =
+            self.places.clone().try_acquire_owned().map_err(|_| refusal::busy("batches"))?;
         let processor = self.processors.clone().acquire_owned().await;
         let processor = processor.map_err(|_| refusal::internal())?;
         let (agency, key_holder) = (self.epochs.present().agency(), self.key_holder.clone());

@@ -10,12 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use proto::{
-    act::{Act, MethodName},
-    entry::Actor,
-    fault::Reason,
-    name::AgencyId,
-};
+use proto::{act::Act, entry::Actor, fault::Reason, method_name::MethodName, name::AgencyId};
 use tokio::sync::Notify;
 
 use super::recorder::Recorder;

@@ -81,7 +81,7 @@ pub const NOBODY_TO_ASK: Phrase = (
 );
 
 /// What the people who get a refusal can do about it.
-const ADVICE: [(Reason, Phrase); 7] = [
+const ADVICE: [(Reason, Phrase); 8] = [
     (
         Reason::NotPermitted,
         (
@@ -112,6 +112,13 @@ const ADVICE: [(Reason, Phrase); 7] = [
         (
             "网关的存储已满或有故障：{}；查询仍可用，请告知网关运维人员。",
             "The gateway's store is full or failing: {}; reading still works: tell those who run the gateway.",
+        ),
+    ),
+    (
+        Reason::OutOfDate,
+        (
+            "案件已有新进展：{}；请先用 cases show 查看，再决定。未做任何更改。",
+            "Somebody was faster: {}. Look again with cases show, and decide anew; nothing was changed.",
         ),
     ),
     (Reason::Busy, ("网关繁忙：{}；请稍后再试。", "The gateway is busy: {}; try again later.")),

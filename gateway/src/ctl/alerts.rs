@@ -133,7 +133,7 @@ fn card(screen: &Screen, alert: &Alert, response: &GetAlertResponse) -> String {
 }
 
 /// The findings under the question that each helps to answer.
-fn explanation(screen: &Screen, response: &GetAlertResponse) -> String {
+pub fn explanation(screen: &Screen, response: &GetAlertResponse) -> String {
     if response.findings.is_empty() {
         return format!("\n{}", screen.lang.say(words::NO_FINDINGS));
     }

@@ -12,6 +12,7 @@ use proto::{
 
 use crate::{
     audit::{Chosen, Export},
+    cases::CasesCommand,
     failure::{EXIT_CODES, Failure},
     moment::{range_end, range_start, to_wire},
     typed_id::alert_id,
@@ -56,6 +57,9 @@ pub enum Question {
     /// People who should be visited / 预警
     #[command(subcommand)]
     Alerts(AlertsCommand),
+    /// What is to be done about alerts / 案件办理
+    #[command(subcommand)]
+    Cases(CasesCommand),
     /// What raises alerts / 预警规则
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -288,7 +292,11 @@ impl StateName {
     }
 }
 
-fn region_prefix(text: &str) -> Result<String, String> {
+/// The beginning of a region's code.
+///
+/// # Errors
+/// What one is, for the person who typed something else.
+pub fn region_prefix(text: &str) -> Result<String, String> {
     let fits = (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     if fits { Ok(text.into()) } else { Err("a region is 1 to 12 digits".into()) }
 }

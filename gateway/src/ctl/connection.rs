@@ -7,11 +7,12 @@ use std::{fs, path::Path, time::Duration};
 
 use proto::{
     identity::{Identity, Party},
+    name::AgencyId,
     tls::{Tls, TlsPem},
     transport::{self, MAX_MESSAGE, Target},
     wire::{
         admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
-        match_service_client::MatchServiceClient,
+        case_service_client::CaseServiceClient, match_service_client::MatchServiceClient,
     },
 };
 use tonic::{Request, Response, Status, transport::Channel};
@@ -25,6 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Dialler {
     target: Target,
     tls: Tls,
+    own: AgencyId,
 }
 
 impl Dialler {
@@ -46,14 +48,19 @@ impl Dialler {
         };
         let tls =
             Tls::from_pem(&pem).map_err(|error| Failure::Certificate(format!("tls.{error}")))?;
-        check_own(&tls.identity, config)?;
+        let own = check_own(&tls.identity, config)?;
         let party = Party::Gateway(config.gateway_id.clone());
         let target = Target {
             address: config.gateway.clone(),
             server_name: config.server_name().into(),
             identity: Identity { programme: config.programme.clone(), party },
         };
-        Ok(Self { target, tls })
+        Ok(Self { target, tls, own })
+    }
+
+    /// Whose certificate it is.
+    pub fn own(&self) -> &AgencyId {
+        &self.own
     }
 
     /// Dials the gateway.
@@ -102,9 +109,9 @@ fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// A certificate of an agency or for another programme would only be refused later, and with less said.
-fn check_own(own: &Identity, config: &Config) -> Result<(), Failure> {
+fn check_own(own: &Identity, config: &Config) -> Result<AgencyId, Failure> {
     let problem = match &own.party {
-        Party::Officer(_) if own.programme == config.programme => return Ok(()),
+        Party::Officer(id) if own.programme == config.programme => return Ok(id.clone()),
         Party::Officer(_) => {
             format!(
                 "tls.certificate is for programme {}, and not {}",
@@ -123,6 +130,8 @@ fn check_own(own: &Identity, config: &Config) -> Result<(), Failure> {
 pub struct Gateway {
     /// For civil-affairs staff.
     pub staff: MatchServiceClient<Channel>,
+    /// Cases, for the same.
+    pub cases: CaseServiceClient<Channel>,
     /// For those who run it.
     pub admin: AdminServiceClient<Channel>,
     /// For auditors.
@@ -134,6 +143,7 @@ impl Gateway {
     pub fn over(channel: Channel) -> Self {
         Self {
             staff: MatchServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
+            cases: CaseServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             admin: AdminServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             audit: AuditServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
         }

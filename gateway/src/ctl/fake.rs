@@ -1,4 +1,4 @@
-//! A gateway for tests: the two services with scripted answers, on loopback ports, without TLS.
+//! A gateway for tests: the services with scripted answers, on loopback ports, without TLS.
 
 use std::{
     collections::VecDeque,
@@ -12,6 +12,7 @@ use proto::{
     fault::Reason,
     wire::{
         admin_service_server::{AdminService, AdminServiceServer},
+        case_service_server::CaseServiceServer,
         evaluate_rule_request::Rule as Tried,
         match_service_server::{MatchService, MatchServiceServer},
         watch_alerts_response::Event,
@@ -44,6 +45,9 @@ pub struct Fake {
     pub explained: Option<GetAlertResponse>,
     pub streams: Mutex<VecDeque<Script>>,
     pub asked: Arc<Mutex<Vec<WatchAlertsRequest>>>,
+    pub people: Vec<PersonCases>,
+    pub case: Option<GetCaseResponse>,
+    pub steps: Arc<Mutex<Vec<StepRequest>>>,
 }
 
 /// A running fake.
@@ -77,13 +81,16 @@ impl Fake {
         Self { streams: Mutex::new(streams.into()), ..Self::default() }
     }
 
-    /// Serves both services, each on a free port, until the test's runtime ends.
+    /// Serves what is for staff and what is for administrators, each on a free port, until the test's runtime ends.
     pub async fn serve(self) -> Served {
         let asked = self.asked.clone();
         let (staff, staff_listener) = listener().await;
         let (admin, admin_listener) = listener().await;
-        let staff_service = MatchServiceServer::new(self);
-        tokio::spawn(Server::builder().serve_with_incoming(staff_service, staff_listener));
+        let fake = Arc::new(self);
+        let staff_services = Server::builder()
+            .add_service(MatchServiceServer::from_arc(fake.clone()))
+            .add_service(CaseServiceServer::from_arc(fake));
+        tokio::spawn(staff_services.serve_with_incoming(staff_listener));
         let admin_service = AdminServiceServer::new(Closed);
         tokio::spawn(Server::builder().serve_with_incoming(admin_service, admin_listener));
         Served { staff, admin, asked }
@@ -107,10 +114,12 @@ impl Served {
         Ok(connected(self.staff).await)
     }
 
-    /// Both services.
+    /// All services.
     pub async fn gateway(&self) -> Gateway {
+        let staff = Gateway::over(connected(self.staff).await);
         Gateway {
-            staff: Gateway::over(connected(self.staff).await).staff,
+            staff: staff.staff,
+            cases: staff.cases,
             admin: Gateway::over(connected(self.admin).await).admin,
             audit: Gateway::over(connected(self.admin).await).audit,
         }

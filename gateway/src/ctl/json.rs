@@ -12,12 +12,13 @@ pub fn label(label: Option<&wire::Label>) -> Value {
     label.map_or(Value::Null, |label| json!({ "zh": label.zh, "en": label.en }))
 }
 
-fn measures(measures: &[wire::Measure]) -> Value {
+/// Measures, by id and label.
+pub fn measures(measures: &[wire::Measure]) -> Value {
     measures.iter().map(|m| json!({ "id": m.id, "label": label(m.label.as_ref()) })).collect()
 }
 
 /// An enum's name in the proto; the number itself where this program does not know it.
-fn named<E: TryFrom<i32>>(number: i32, name: impl Fn(&E) -> &'static str) -> Value {
+pub fn named<E: TryFrom<i32>>(number: i32, name: impl Fn(&E) -> &'static str) -> Value {
     E::try_from(number).map_or(json!(number), |value| json!(name(&value)))
 }
 
@@ -40,7 +41,8 @@ pub fn alert(alert: &wire::Alert) -> Value {
     })
 }
 
-fn place(place: &wire::LogPlace) -> Value {
+/// Where the log has it.
+pub fn place(place: &wire::LogPlace) -> Value {
     json!({ "origin": place.origin, "index": place.index })
 }
 

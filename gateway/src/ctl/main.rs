@@ -4,6 +4,7 @@ mod advice;
 mod alerts;
 mod arguments;
 mod audit;
+mod cases;
 mod config;
 mod confirm;
 mod connection;
@@ -142,6 +143,7 @@ async fn ask(
         Question::Alerts(AlertsCommand::Watch { filter, resume_after }) => {
             watch(dialler, screen, &filter, resume_after).await.map(|()| String::new())
         }
+        Question::Cases(command) => cases::run(command, dialler, screen).await,
         Question::Rules(RulesCommand::List) => {
             rules::list(&mut dialler.reach().await?, screen).await
         }

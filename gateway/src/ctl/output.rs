@@ -85,6 +85,13 @@ impl Screen {
         table
     }
 
+    /// Columns without headings or borders, also on a terminal.
+    pub fn list(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(NOTHING).force_no_tty();
+        table
+    }
+
     /// The table as text, or words for an empty one.
     pub fn draw(&self, table: &Table) -> String {
         if table.is_empty() {

@@ -4695,3 +4695,2487 @@ pub mod admin_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Somebody's word on a request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisclosureSignature {
+    /// The officer's certificate, then intermediates; DER.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub certificates: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// By the certificate's key: Ed25519, or ECDSA P-256 with SHA-256 in ASN.1.
+    #[prost(bytes = "vec", tag = "2")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DiscloseRequest {
+    /// The canonical bytes of the request. PROTOCOL.md section 21.2.
+    #[prost(bytes = "vec", tag = "1")]
+    pub request: ::prost::alloc::vec::Vec<u8>,
+    /// Of the officer who asks.
+    #[prost(message, optional, tag = "2")]
+    pub officer: ::core::option::Option<DisclosureSignature>,
+    /// Of those who approve.
+    #[prost(message, repeated, tag = "3")]
+    pub approvals: ::prost::alloc::vec::Vec<DisclosureSignature>,
+    /// C2SP tlog-proof of the log's entry `disclosure_carried`, which is its extra data.
+    #[prost(string, tag = "4")]
+    pub proof: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiscloseResponse {
+    /// HPKE encapsulated key, 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub encapsulated_key: ::prost::alloc::vec::Vec<u8>,
+    /// HPKE ciphertext of the contact details, a multiple of 512 bytes, plus 16.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ciphertext: ::prost::alloc::vec::Vec<u8>,
+    /// Ed25519 by the agency, 64 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrepareDisclosureRequest {
+    /// The alert's id.
+    #[prost(string, tag = "1")]
+    pub alert: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PrepareDisclosureResponse {
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    /// The subject's pseudonym, 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub subject: ::prost::alloc::vec::Vec<u8>,
+    /// The watch datasets by which the alert was raised: their owners know the person.
+    #[prost(message, repeated, tag = "3")]
+    pub sources: ::prost::alloc::vec::Vec<DisclosureSource>,
+    /// The entry that says that the alert was shown.
+    #[prost(message, optional, tag = "4")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisclosureSource {
+    #[prost(string, tag = "1")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub dataset: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RequestDisclosureRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub request: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub officer: ::core::option::Option<DisclosureSignature>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RequestDisclosureResponse {
+    #[prost(message, optional, tag = "1")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Disclosure {
+    #[prost(enumeration = "DisclosureState", tag = "1")]
+    pub state: i32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub request: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "3")]
+    pub officer: ::core::option::Option<DisclosureSignature>,
+    #[prost(message, optional, tag = "4")]
+    pub asked_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who approved so far.
+    #[prost(string, repeated, tag = "5")]
+    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Why the agency refused, a reason of PROTOCOL.md section 12; also of a request that waits for one
+    /// more approver.
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    /// Of an emergency: by when somebody must review it; absent once somebody has.
+    #[prost(message, optional, tag = "7")]
+    pub review_due_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDisclosuresRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDisclosuresResponse {
+    /// Those that wait for somebody first, then the newest; 1000 at most.
+    #[prost(message, repeated, tag = "1")]
+    pub disclosures: ::prost::alloc::vec::Vec<Disclosure>,
+    #[prost(message, optional, tag = "2")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApproveDisclosureRequest {
+    /// 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub disclosure: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub approval: ::core::option::Option<DisclosureSignature>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApproveDisclosureResponse {
+    #[prost(message, optional, tag = "1")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefuseDisclosureRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub disclosure: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefuseDisclosureResponse {
+    #[prost(message, optional, tag = "1")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CollectDisclosureRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub disclosure: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CollectDisclosureResponse {
+    #[prost(bytes = "vec", tag = "1")]
+    pub request: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub answer: ::core::option::Option<DiscloseResponse>,
+    #[prost(message, optional, tag = "3")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReviewDisclosureRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub disclosure: ::prost::alloc::vec::Vec<u8>,
+    #[prost(enumeration = "ReviewFinding", tag = "2")]
+    pub finding: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReviewDisclosureResponse {
+    #[prost(message, optional, tag = "1")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DisclosureState {
+    Unspecified = 0,
+    /// It waits for an approver, or for one more.
+    Asked = 1,
+    /// It is on its way: waits for witnesses, or for the agency.
+    Carried = 2,
+    /// The answer waits for the officer.
+    Answered = 3,
+    /// The officer has the answer; the gateway has it no longer.
+    Collected = 4,
+    /// The agency refused, or the time ran out.
+    Declined = 5,
+    /// An approver refused.
+    Refused = 6,
+}
+impl DisclosureState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DISCLOSURE_STATE_UNSPECIFIED",
+            Self::Asked => "DISCLOSURE_STATE_ASKED",
+            Self::Carried => "DISCLOSURE_STATE_CARRIED",
+            Self::Answered => "DISCLOSURE_STATE_ANSWERED",
+            Self::Collected => "DISCLOSURE_STATE_COLLECTED",
+            Self::Declined => "DISCLOSURE_STATE_DECLINED",
+            Self::Refused => "DISCLOSURE_STATE_REFUSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DISCLOSURE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "DISCLOSURE_STATE_ASKED" => Some(Self::Asked),
+            "DISCLOSURE_STATE_CARRIED" => Some(Self::Carried),
+            "DISCLOSURE_STATE_ANSWERED" => Some(Self::Answered),
+            "DISCLOSURE_STATE_COLLECTED" => Some(Self::Collected),
+            "DISCLOSURE_STATE_DECLINED" => Some(Self::Declined),
+            "DISCLOSURE_STATE_REFUSED" => Some(Self::Refused),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReviewFinding {
+    Unspecified = 0,
+    Justified = 1,
+    Unjustified = 2,
+}
+impl ReviewFinding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REVIEW_FINDING_UNSPECIFIED",
+            Self::Justified => "REVIEW_FINDING_JUSTIFIED",
+            Self::Unjustified => "REVIEW_FINDING_UNJUSTIFIED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REVIEW_FINDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "REVIEW_FINDING_JUSTIFIED" => Some(Self::Justified),
+            "REVIEW_FINDING_UNJUSTIFIED" => Some(Self::Unjustified),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod disclosure_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Served by the gateway to civil-affairs staff. It relays what it cannot open.
+    #[derive(Debug, Clone)]
+    pub struct DisclosureServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl DisclosureServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> DisclosureServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DisclosureServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DisclosureServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// What a request about an alert has to name.
+        pub async fn prepare_disclosure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PrepareDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PrepareDisclosureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DisclosureService/PrepareDisclosure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("matching.v1.DisclosureService", "PrepareDisclosure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks. An emergency is carried at once; everything else waits for approval.
+        pub async fn request_disclosure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RequestDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RequestDisclosureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DisclosureService/RequestDisclosure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("matching.v1.DisclosureService", "RequestDisclosure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The caller's own requests; for an approver those of the region.
+        pub async fn list_disclosures(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDisclosuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDisclosuresResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DisclosureService/ListDisclosures",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("matching.v1.DisclosureService", "ListDisclosures"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn approve_disclosure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApproveDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApproveDisclosureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DisclosureService/ApproveDisclosure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("matching.v1.DisclosureService", "ApproveDisclosure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn refuse_disclosure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RefuseDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefuseDisclosureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DisclosureService/RefuseDisclosure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("matching.v1.DisclosureService", "RefuseDisclosure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The answer, to the officer who asked, once.
+        pub async fn collect_disclosure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CollectDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CollectDisclosureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DisclosureService/CollectDisclosure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("matching.v1.DisclosureService", "CollectDisclosure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says of an emergency afterwards whether it was one.
+        pub async fn review_disclosure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReviewDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReviewDisclosureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DisclosureService/ReviewDisclosure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("matching.v1.DisclosureService", "ReviewDisclosure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod disclosure_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DisclosureServiceServer.
+    #[async_trait]
+    pub trait DisclosureService: std::marker::Send + std::marker::Sync + 'static {
+        /// What a request about an alert has to name.
+        async fn prepare_disclosure(
+            &self,
+            request: tonic::Request<super::PrepareDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PrepareDisclosureResponse>,
+            tonic::Status,
+        >;
+        /// Asks. An emergency is carried at once; everything else waits for approval.
+        async fn request_disclosure(
+            &self,
+            request: tonic::Request<super::RequestDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RequestDisclosureResponse>,
+            tonic::Status,
+        >;
+        /// The caller's own requests; for an approver those of the region.
+        async fn list_disclosures(
+            &self,
+            request: tonic::Request<super::ListDisclosuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDisclosuresResponse>,
+            tonic::Status,
+        >;
+        async fn approve_disclosure(
+            &self,
+            request: tonic::Request<super::ApproveDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApproveDisclosureResponse>,
+            tonic::Status,
+        >;
+        async fn refuse_disclosure(
+            &self,
+            request: tonic::Request<super::RefuseDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RefuseDisclosureResponse>,
+            tonic::Status,
+        >;
+        /// The answer, to the officer who asked, once.
+        async fn collect_disclosure(
+            &self,
+            request: tonic::Request<super::CollectDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CollectDisclosureResponse>,
+            tonic::Status,
+        >;
+        /// Says of an emergency afterwards whether it was one.
+        async fn review_disclosure(
+            &self,
+            request: tonic::Request<super::ReviewDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReviewDisclosureResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Served by the gateway to civil-affairs staff. It relays what it cannot open.
+    #[derive(Debug)]
+    pub struct DisclosureServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DisclosureServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DisclosureServiceServer<T>
+    where
+        T: DisclosureService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.DisclosureService/PrepareDisclosure" => {
+                    #[allow(non_camel_case_types)]
+                    struct PrepareDisclosureSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::PrepareDisclosureRequest>
+                    for PrepareDisclosureSvc<T> {
+                        type Response = super::PrepareDisclosureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PrepareDisclosureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::prepare_disclosure(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PrepareDisclosureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.DisclosureService/RequestDisclosure" => {
+                    #[allow(non_camel_case_types)]
+                    struct RequestDisclosureSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::RequestDisclosureRequest>
+                    for RequestDisclosureSvc<T> {
+                        type Response = super::RequestDisclosureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RequestDisclosureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::request_disclosure(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RequestDisclosureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.DisclosureService/ListDisclosures" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDisclosuresSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::ListDisclosuresRequest>
+                    for ListDisclosuresSvc<T> {
+                        type Response = super::ListDisclosuresResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDisclosuresRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::list_disclosures(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDisclosuresSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.DisclosureService/ApproveDisclosure" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApproveDisclosureSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::ApproveDisclosureRequest>
+                    for ApproveDisclosureSvc<T> {
+                        type Response = super::ApproveDisclosureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApproveDisclosureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::approve_disclosure(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApproveDisclosureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.DisclosureService/RefuseDisclosure" => {
+                    #[allow(non_camel_case_types)]
+                    struct RefuseDisclosureSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::RefuseDisclosureRequest>
+                    for RefuseDisclosureSvc<T> {
+                        type Response = super::RefuseDisclosureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RefuseDisclosureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::refuse_disclosure(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RefuseDisclosureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.DisclosureService/CollectDisclosure" => {
+                    #[allow(non_camel_case_types)]
+                    struct CollectDisclosureSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::CollectDisclosureRequest>
+                    for CollectDisclosureSvc<T> {
+                        type Response = super::CollectDisclosureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CollectDisclosureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::collect_disclosure(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CollectDisclosureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.DisclosureService/ReviewDisclosure" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReviewDisclosureSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::ReviewDisclosureRequest>
+                    for ReviewDisclosureSvc<T> {
+                        type Response = super::ReviewDisclosureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReviewDisclosureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::review_disclosure(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReviewDisclosureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DisclosureServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.DisclosureService";
+    impl<T> tonic::server::NamedService for DisclosureServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod discloser_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Served by every adapter; the gateway dials, on behalf of the officer who signed.
+    #[derive(Debug, Clone)]
+    pub struct DiscloserServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl DiscloserServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> DiscloserServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DiscloserServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DiscloserServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn disclose(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DiscloseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiscloseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.DiscloserService/Disclose",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.DiscloserService", "Disclose"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod discloser_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DiscloserServiceServer.
+    #[async_trait]
+    pub trait DiscloserService: std::marker::Send + std::marker::Sync + 'static {
+        async fn disclose(
+            &self,
+            request: tonic::Request<super::DiscloseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiscloseResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Served by every adapter; the gateway dials, on behalf of the officer who signed.
+    #[derive(Debug)]
+    pub struct DiscloserServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DiscloserServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DiscloserServiceServer<T>
+    where
+        T: DiscloserService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.DiscloserService/Disclose" => {
+                    #[allow(non_camel_case_types)]
+                    struct DiscloseSvc<T: DiscloserService>(pub Arc<T>);
+                    impl<
+                        T: DiscloserService,
+                    > tonic::server::UnaryService<super::DiscloseRequest>
+                    for DiscloseSvc<T> {
+                        type Response = super::DiscloseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DiscloseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DiscloserService>::disclose(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DiscloseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DiscloserServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.DiscloserService";
+    impl<T> tonic::server::NamedService for DiscloserServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Case {
+    /// The alert's id is the case's.
+    #[prost(string, tag = "1")]
+    pub alert: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub situation: ::prost::alloc::string::String,
+    /// The pseudonym: the same person's cases share it.
+    #[prost(string, tag = "4")]
+    pub subject: ::prost::alloc::string::String,
+    /// What detection says of the alert now.
+    #[prost(enumeration = "AlertState", tag = "5")]
+    pub alert_state: i32,
+    #[prost(message, optional, tag = "6")]
+    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "CaseStage", tag = "7")]
+    pub stage: i32,
+    #[prost(enumeration = "CaseTier", tag = "8")]
+    pub tier: i32,
+    /// Who has it: a region's code of up to 12 digits; empty where no region is known.
+    #[prost(string, tag = "9")]
+    pub region: ::prost::alloc::string::String,
+    /// The officer who is to take it or has taken it; empty for anybody of the region.
+    #[prost(string, tag = "10")]
+    pub officer: ::prost::alloc::string::String,
+    /// The number of its last event: what a step is based on.
+    #[prost(uint64, tag = "11")]
+    pub number: u64,
+    #[prost(message, optional, tag = "12")]
+    pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The next deadline, and what is due then; absent where nothing is.
+    #[prost(message, optional, tag = "13")]
+    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "CaseDeadline", tag = "14")]
+    pub due: i32,
+    #[prost(bool, tag = "15")]
+    pub overdue: bool,
+    /// Relief given before the papers; unspecified where there was none.
+    #[prost(enumeration = "AssistanceKind", tag = "16")]
+    pub relief_first: i32,
+    /// When the papers are due; absent once they are complete.
+    #[prost(message, optional, tag = "17")]
+    pub papers_due_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, repeated, tag = "18")]
+    pub assistance: ::prost::alloc::vec::Vec<GivenAssistance>,
+    #[prost(message, repeated, tag = "19")]
+    pub orders: ::prost::alloc::vec::Vec<WorkOrder>,
+    /// The highest of the orders that were not returned.
+    #[prost(enumeration = "Urgency", tag = "20")]
+    pub urgency: i32,
+    /// As in 2026-11-27; empty before a visit.
+    #[prost(string, tag = "21")]
+    pub visited_on: ::prost::alloc::string::String,
+    #[prost(enumeration = "CaseOutcome", tag = "22")]
+    pub outcome: i32,
+    /// How often it was returned.
+    #[prost(uint32, tag = "23")]
+    pub returns: u32,
+    /// The facts no longer hold; somebody had been there already.
+    #[prost(bool, tag = "24")]
+    pub facts_gone: bool,
+    /// Contact details were disclosed, and whether without an approval before.
+    #[prost(bool, tag = "25")]
+    pub disclosed: bool,
+    #[prost(bool, tag = "26")]
+    pub disclosed_in_emergency: bool,
+    /// Of a suppressed case when it is opened; of a closed one until when none is raised.
+    #[prost(message, optional, tag = "27")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of a joined case.
+    #[prost(string, tag = "28")]
+    pub joined_to: ::prost::alloc::string::String,
+    /// What the rule proposes.
+    #[prost(string, repeated, tag = "29")]
+    pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GivenAssistance {
+    #[prost(enumeration = "AssistanceKind", tag = "1")]
+    pub kind: i32,
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A request for help that came from another agency.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkOrder {
+    #[prost(string, tag = "1")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub order: u64,
+    #[prost(enumeration = "Urgency", tag = "4")]
+    pub urgency: i32,
+    /// Why it went back; unspecified while it is here.
+    #[prost(enumeration = "ReturnReason", tag = "5")]
+    pub returned: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaseFilter {
+    /// Longest-prefix match, e.g. "320104" for a district.
+    #[prost(string, tag = "1")]
+    pub region_prefix: ::prost::alloc::string::String,
+    /// Empty means every stage but closed, joined and withdrawn.
+    #[prost(enumeration = "CaseStage", repeated, tag = "2")]
+    pub stages: ::prost::alloc::vec::Vec<i32>,
+    #[prost(string, tag = "3")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub situation: ::prost::alloc::string::String,
+    /// Only those that the caller is to take or has taken.
+    #[prost(bool, tag = "5")]
+    pub mine: bool,
+    /// Only those past a deadline.
+    #[prost(bool, tag = "6")]
+    pub overdue: bool,
+    /// Only those that this tier or one above looks to.
+    #[prost(enumeration = "CaseTier", tag = "7")]
+    pub tier: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCasesRequest {
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<CaseFilter>,
+    /// How many people, 1 to 200; 0 means 50.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCasesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub people: ::prost::alloc::vec::Vec<PersonCases>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The entry that says that these cases were shown.
+    #[prost(message, optional, tag = "3")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+/// The cases of one person.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PersonCases {
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// The most pressing first.
+    #[prost(message, repeated, tag = "2")]
+    pub cases: ::prost::alloc::vec::Vec<Case>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCaseRequest {
+    #[prost(string, tag = "1")]
+    pub alert: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCaseResponse {
+    #[prost(message, optional, tag = "1")]
+    pub case: ::core::option::Option<Case>,
+    #[prost(message, repeated, tag = "2")]
+    pub history: ::prost::alloc::vec::Vec<CaseEvent>,
+    #[prost(message, optional, tag = "3")]
+    pub rule_label: ::core::option::Option<Label>,
+    #[prost(message, optional, tag = "4")]
+    pub situation_label: ::core::option::Option<Label>,
+    #[prost(message, repeated, tag = "5")]
+    pub assist: ::prost::alloc::vec::Vec<Measure>,
+    /// The other cases of the same person that the caller may see.
+    #[prost(string, repeated, tag = "6")]
+    pub others: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The entry that says that this case was shown.
+    #[prost(message, optional, tag = "7")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+/// An event of a case. Fields that the kind does not have are empty; section 19.2 says which it has.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaseEvent {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whose act it was; both empty for the gateway's own.
+    #[prost(string, tag = "3")]
+    pub officer: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(enumeration = "CaseEventKind", tag = "5")]
+    pub kind: i32,
+    /// The deadline that it sets; of a suppressed or closed case until when.
+    #[prost(message, optional, tag = "6")]
+    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "7")]
+    pub region: ::prost::alloc::string::String,
+    #[prost(enumeration = "CaseTier", tag = "8")]
+    pub tier: i32,
+    #[prost(string, tag = "9")]
+    pub assigned: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReturnReason", tag = "10")]
+    pub reason: i32,
+    #[prost(enumeration = "CaseDeadline", tag = "11")]
+    pub missed: i32,
+    #[prost(string, tag = "12")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "13")]
+    pub order: u64,
+    #[prost(enumeration = "Urgency", tag = "14")]
+    pub urgency: i32,
+    #[prost(string, tag = "15")]
+    pub joined_to: ::prost::alloc::string::String,
+    /// 16 bytes in hex.
+    #[prost(string, tag = "16")]
+    pub disclosure: ::prost::alloc::string::String,
+    #[prost(bool, tag = "17")]
+    pub emergency: bool,
+    #[prost(string, tag = "18")]
+    pub visited_on: ::prost::alloc::string::String,
+    #[prost(enumeration = "AssistanceKind", tag = "19")]
+    pub assistance: i32,
+    #[prost(enumeration = "CaseOutcome", tag = "20")]
+    pub outcome: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StepRequest {
+    #[prost(string, tag = "1")]
+    pub alert: ::prost::alloc::string::String,
+    /// The number of the last event that the caller saw; if there was another one meanwhile, the step is
+    /// refused (OUT_OF_DATE) and the refusal says what it was, and whose.
+    #[prost(uint64, tag = "2")]
+    pub after: u64,
+    #[prost(
+        oneof = "step_request::Step",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+    )]
+    pub step: ::core::option::Option<step_request::Step>,
+}
+/// Nested message and enum types in `StepRequest`.
+pub mod step_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Step {
+        #[prost(message, tag = "3")]
+        Acknowledge(super::Acknowledge),
+        #[prost(message, tag = "4")]
+        ReturnCase(super::ReturnCase),
+        #[prost(message, tag = "5")]
+        Visit(super::RecordVisit),
+        #[prost(message, tag = "6")]
+        ReliefFirst(super::GiveReliefFirst),
+        #[prost(message, tag = "7")]
+        Papers(super::CompletePapers),
+        #[prost(message, tag = "8")]
+        Assistance(super::GiveAssistance),
+        #[prost(message, tag = "9")]
+        Outcome(super::RecordOutcome),
+        #[prost(message, tag = "10")]
+        Close(super::Close),
+        #[prost(message, tag = "11")]
+        ReturnOrder(super::ReturnOrder),
+        /// A supervisor's:
+        #[prost(message, tag = "12")]
+        Assign(super::Assign),
+        #[prost(message, tag = "13")]
+        Reroute(super::Reroute),
+        #[prost(message, tag = "14")]
+        Reopen(super::Reopen),
+    }
+}
+/// The caller takes the case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Acknowledge {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnCase {
+    #[prost(enumeration = "ReturnReason", tag = "1")]
+    pub reason: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordVisit {
+    /// As in 2026-11-27, not after today; empty means today.
+    #[prost(string, tag = "1")]
+    pub on: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GiveReliefFirst {
+    #[prost(enumeration = "AssistanceKind", tag = "1")]
+    pub kind: i32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompletePapers {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GiveAssistance {
+    #[prost(enumeration = "AssistanceKind", tag = "1")]
+    pub kind: i32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordOutcome {
+    #[prost(enumeration = "CaseOutcome", tag = "1")]
+    pub outcome: i32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Close {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnOrder {
+    #[prost(string, tag = "1")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub order: u64,
+    #[prost(enumeration = "ReturnReason", tag = "3")]
+    pub reason: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Assign {
+    #[prost(string, tag = "1")]
+    pub officer: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reroute {
+    /// Up to 12 digits.
+    #[prost(string, tag = "1")]
+    pub region: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reopen {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StepResponse {
+    /// As it is now.
+    #[prost(message, optional, tag = "1")]
+    pub case: ::core::option::Option<Case>,
+    /// The entry of the step.
+    #[prost(message, optional, tag = "2")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseStage {
+    Unspecified = 0,
+    /// Something unknown decides whether anybody should be visited.
+    Pending = 1,
+    /// Another case of the same person and rule was closed a short time ago.
+    Suppressed = 2,
+    /// Not given to a region yet.
+    New = 3,
+    Routed = 4,
+    /// An officer has taken it.
+    Acknowledged = 5,
+    Visited = 6,
+    /// What came of the visit is recorded.
+    Decided = 7,
+    Closed = 8,
+    /// Not for who had it: a supervisor decides.
+    Returned = 9,
+    /// It goes on in another case of the same person.
+    Joined = 10,
+    /// The facts changed before anybody was visited.
+    Withdrawn = 11,
+}
+impl CaseStage {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_STAGE_UNSPECIFIED",
+            Self::Pending => "CASE_STAGE_PENDING",
+            Self::Suppressed => "CASE_STAGE_SUPPRESSED",
+            Self::New => "CASE_STAGE_NEW",
+            Self::Routed => "CASE_STAGE_ROUTED",
+            Self::Acknowledged => "CASE_STAGE_ACKNOWLEDGED",
+            Self::Visited => "CASE_STAGE_VISITED",
+            Self::Decided => "CASE_STAGE_DECIDED",
+            Self::Closed => "CASE_STAGE_CLOSED",
+            Self::Returned => "CASE_STAGE_RETURNED",
+            Self::Joined => "CASE_STAGE_JOINED",
+            Self::Withdrawn => "CASE_STAGE_WITHDRAWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_STAGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_STAGE_PENDING" => Some(Self::Pending),
+            "CASE_STAGE_SUPPRESSED" => Some(Self::Suppressed),
+            "CASE_STAGE_NEW" => Some(Self::New),
+            "CASE_STAGE_ROUTED" => Some(Self::Routed),
+            "CASE_STAGE_ACKNOWLEDGED" => Some(Self::Acknowledged),
+            "CASE_STAGE_VISITED" => Some(Self::Visited),
+            "CASE_STAGE_DECIDED" => Some(Self::Decided),
+            "CASE_STAGE_CLOSED" => Some(Self::Closed),
+            "CASE_STAGE_RETURNED" => Some(Self::Returned),
+            "CASE_STAGE_JOINED" => Some(Self::Joined),
+            "CASE_STAGE_WITHDRAWN" => Some(Self::Withdrawn),
+            _ => None,
+        }
+    }
+}
+/// Who looks to a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseTier {
+    Unspecified = 0,
+    Worker = 1,
+    Street = 2,
+    District = 3,
+}
+impl CaseTier {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_TIER_UNSPECIFIED",
+            Self::Worker => "CASE_TIER_WORKER",
+            Self::Street => "CASE_TIER_STREET",
+            Self::District => "CASE_TIER_DISTRICT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_TIER_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_TIER_WORKER" => Some(Self::Worker),
+            "CASE_TIER_STREET" => Some(Self::Street),
+            "CASE_TIER_DISTRICT" => Some(Self::District),
+            _ => None,
+        }
+    }
+}
+/// What is due at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseDeadline {
+    /// Nothing.
+    Unspecified = 0,
+    Acknowledge = 1,
+    Visit = 2,
+    Decide = 3,
+    Papers = 4,
+}
+impl CaseDeadline {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_DEADLINE_UNSPECIFIED",
+            Self::Acknowledge => "CASE_DEADLINE_ACKNOWLEDGE",
+            Self::Visit => "CASE_DEADLINE_VISIT",
+            Self::Decide => "CASE_DEADLINE_DECIDE",
+            Self::Papers => "CASE_DEADLINE_PAPERS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_DEADLINE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_DEADLINE_ACKNOWLEDGE" => Some(Self::Acknowledge),
+            "CASE_DEADLINE_VISIT" => Some(Self::Visit),
+            "CASE_DEADLINE_DECIDE" => Some(Self::Decide),
+            "CASE_DEADLINE_PAPERS" => Some(Self::Papers),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReturnReason {
+    Unspecified = 0,
+    WrongRegion = 1,
+    MovedAway = 2,
+    NotOurDuty = 3,
+    Duplicate = 4,
+    Unreachable = 5,
+}
+impl ReturnReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RETURN_REASON_UNSPECIFIED",
+            Self::WrongRegion => "RETURN_REASON_WRONG_REGION",
+            Self::MovedAway => "RETURN_REASON_MOVED_AWAY",
+            Self::NotOurDuty => "RETURN_REASON_NOT_OUR_DUTY",
+            Self::Duplicate => "RETURN_REASON_DUPLICATE",
+            Self::Unreachable => "RETURN_REASON_UNREACHABLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RETURN_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "RETURN_REASON_WRONG_REGION" => Some(Self::WrongRegion),
+            "RETURN_REASON_MOVED_AWAY" => Some(Self::MovedAway),
+            "RETURN_REASON_NOT_OUR_DUTY" => Some(Self::NotOurDuty),
+            "RETURN_REASON_DUPLICATE" => Some(Self::Duplicate),
+            "RETURN_REASON_UNREACHABLE" => Some(Self::Unreachable),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseOutcome {
+    Unspecified = 0,
+    Dibao = 1,
+    Marginal = 2,
+    RigidExpenditure = 3,
+    TemporaryRelief = 4,
+    Referral = 5,
+    OtherHelp = 6,
+    NoNeed = 7,
+    NotFound = 8,
+}
+impl CaseOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_OUTCOME_UNSPECIFIED",
+            Self::Dibao => "CASE_OUTCOME_DIBAO",
+            Self::Marginal => "CASE_OUTCOME_MARGINAL",
+            Self::RigidExpenditure => "CASE_OUTCOME_RIGID_EXPENDITURE",
+            Self::TemporaryRelief => "CASE_OUTCOME_TEMPORARY_RELIEF",
+            Self::Referral => "CASE_OUTCOME_REFERRAL",
+            Self::OtherHelp => "CASE_OUTCOME_OTHER_HELP",
+            Self::NoNeed => "CASE_OUTCOME_NO_NEED",
+            Self::NotFound => "CASE_OUTCOME_NOT_FOUND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_OUTCOME_DIBAO" => Some(Self::Dibao),
+            "CASE_OUTCOME_MARGINAL" => Some(Self::Marginal),
+            "CASE_OUTCOME_RIGID_EXPENDITURE" => Some(Self::RigidExpenditure),
+            "CASE_OUTCOME_TEMPORARY_RELIEF" => Some(Self::TemporaryRelief),
+            "CASE_OUTCOME_REFERRAL" => Some(Self::Referral),
+            "CASE_OUTCOME_OTHER_HELP" => Some(Self::OtherHelp),
+            "CASE_OUTCOME_NO_NEED" => Some(Self::NoNeed),
+            "CASE_OUTCOME_NOT_FOUND" => Some(Self::NotFound),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AssistanceKind {
+    Unspecified = 0,
+    Money = 1,
+    Goods = 2,
+    Service = 3,
+    TimeBank = 4,
+}
+impl AssistanceKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ASSISTANCE_KIND_UNSPECIFIED",
+            Self::Money => "ASSISTANCE_KIND_MONEY",
+            Self::Goods => "ASSISTANCE_KIND_GOODS",
+            Self::Service => "ASSISTANCE_KIND_SERVICE",
+            Self::TimeBank => "ASSISTANCE_KIND_TIME_BANK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ASSISTANCE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "ASSISTANCE_KIND_MONEY" => Some(Self::Money),
+            "ASSISTANCE_KIND_GOODS" => Some(Self::Goods),
+            "ASSISTANCE_KIND_SERVICE" => Some(Self::Service),
+            "ASSISTANCE_KIND_TIME_BANK" => Some(Self::TimeBank),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Urgency {
+    /// No work order.
+    Unspecified = 0,
+    Routine = 1,
+    Urgent = 2,
+    Emergency = 3,
+}
+impl Urgency {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "URGENCY_UNSPECIFIED",
+            Self::Routine => "URGENCY_ROUTINE",
+            Self::Urgent => "URGENCY_URGENT",
+            Self::Emergency => "URGENCY_EMERGENCY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "URGENCY_UNSPECIFIED" => Some(Self::Unspecified),
+            "URGENCY_ROUTINE" => Some(Self::Routine),
+            "URGENCY_URGENT" => Some(Self::Urgent),
+            "URGENCY_EMERGENCY" => Some(Self::Emergency),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseEventKind {
+    Unspecified = 0,
+    Opened = 1,
+    Waiting = 2,
+    Suppressed = 3,
+    Routed = 4,
+    Assigned = 5,
+    Acknowledged = 6,
+    Returned = 7,
+    Escalated = 8,
+    HelpRequested = 9,
+    JoinedTo = 10,
+    OrderReturned = 11,
+    DisclosureAsked = 12,
+    Disclosed = 13,
+    Visited = 14,
+    ReliefFirst = 15,
+    PapersCompleted = 16,
+    AssistanceGiven = 17,
+    OutcomeRecorded = 18,
+    Withdrawn = 19,
+    Reopened = 20,
+    Closed = 21,
+}
+impl CaseEventKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_EVENT_KIND_UNSPECIFIED",
+            Self::Opened => "CASE_EVENT_KIND_OPENED",
+            Self::Waiting => "CASE_EVENT_KIND_WAITING",
+            Self::Suppressed => "CASE_EVENT_KIND_SUPPRESSED",
+            Self::Routed => "CASE_EVENT_KIND_ROUTED",
+            Self::Assigned => "CASE_EVENT_KIND_ASSIGNED",
+            Self::Acknowledged => "CASE_EVENT_KIND_ACKNOWLEDGED",
+            Self::Returned => "CASE_EVENT_KIND_RETURNED",
+            Self::Escalated => "CASE_EVENT_KIND_ESCALATED",
+            Self::HelpRequested => "CASE_EVENT_KIND_HELP_REQUESTED",
+            Self::JoinedTo => "CASE_EVENT_KIND_JOINED_TO",
+            Self::OrderReturned => "CASE_EVENT_KIND_ORDER_RETURNED",
+            Self::DisclosureAsked => "CASE_EVENT_KIND_DISCLOSURE_ASKED",
+            Self::Disclosed => "CASE_EVENT_KIND_DISCLOSED",
+            Self::Visited => "CASE_EVENT_KIND_VISITED",
+            Self::ReliefFirst => "CASE_EVENT_KIND_RELIEF_FIRST",
+            Self::PapersCompleted => "CASE_EVENT_KIND_PAPERS_COMPLETED",
+            Self::AssistanceGiven => "CASE_EVENT_KIND_ASSISTANCE_GIVEN",
+            Self::OutcomeRecorded => "CASE_EVENT_KIND_OUTCOME_RECORDED",
+            Self::Withdrawn => "CASE_EVENT_KIND_WITHDRAWN",
+            Self::Reopened => "CASE_EVENT_KIND_REOPENED",
+            Self::Closed => "CASE_EVENT_KIND_CLOSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_EVENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_EVENT_KIND_OPENED" => Some(Self::Opened),
+            "CASE_EVENT_KIND_WAITING" => Some(Self::Waiting),
+            "CASE_EVENT_KIND_SUPPRESSED" => Some(Self::Suppressed),
+            "CASE_EVENT_KIND_ROUTED" => Some(Self::Routed),
+            "CASE_EVENT_KIND_ASSIGNED" => Some(Self::Assigned),
+            "CASE_EVENT_KIND_ACKNOWLEDGED" => Some(Self::Acknowledged),
+            "CASE_EVENT_KIND_RETURNED" => Some(Self::Returned),
+            "CASE_EVENT_KIND_ESCALATED" => Some(Self::Escalated),
+            "CASE_EVENT_KIND_HELP_REQUESTED" => Some(Self::HelpRequested),
+            "CASE_EVENT_KIND_JOINED_TO" => Some(Self::JoinedTo),
+            "CASE_EVENT_KIND_ORDER_RETURNED" => Some(Self::OrderReturned),
+            "CASE_EVENT_KIND_DISCLOSURE_ASKED" => Some(Self::DisclosureAsked),
+            "CASE_EVENT_KIND_DISCLOSED" => Some(Self::Disclosed),
+            "CASE_EVENT_KIND_VISITED" => Some(Self::Visited),
+            "CASE_EVENT_KIND_RELIEF_FIRST" => Some(Self::ReliefFirst),
+            "CASE_EVENT_KIND_PAPERS_COMPLETED" => Some(Self::PapersCompleted),
+            "CASE_EVENT_KIND_ASSISTANCE_GIVEN" => Some(Self::AssistanceGiven),
+            "CASE_EVENT_KIND_OUTCOME_RECORDED" => Some(Self::OutcomeRecorded),
+            "CASE_EVENT_KIND_WITHDRAWN" => Some(Self::Withdrawn),
+            "CASE_EVENT_KIND_REOPENED" => Some(Self::Reopened),
+            "CASE_EVENT_KIND_CLOSED" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod case_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct CaseServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl CaseServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> CaseServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CaseServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CaseServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
+        pub async fn list_cases(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCasesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.CaseService/ListCases",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.CaseService", "ListCases"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One case with everything that happened to it.
+        pub async fn get_case(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.CaseService/GetCase",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.CaseService", "GetCase"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What the caller does in a case. One step, one event.
+        pub async fn step(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StepRequest>,
+        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.CaseService/Step",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.CaseService", "Step"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod case_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CaseServiceServer.
+    #[async_trait]
+    pub trait CaseService: std::marker::Send + std::marker::Sync + 'static {
+        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
+        async fn list_cases(
+            &self,
+            request: tonic::Request<super::ListCasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCasesResponse>,
+            tonic::Status,
+        >;
+        /// One case with everything that happened to it.
+        async fn get_case(
+            &self,
+            request: tonic::Request<super::GetCaseRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetCaseResponse>, tonic::Status>;
+        /// What the caller does in a case. One step, one event.
+        async fn step(
+            &self,
+            request: tonic::Request<super::StepRequest>,
+        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct CaseServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CaseServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CaseServiceServer<T>
+    where
+        T: CaseService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.CaseService/ListCases" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCasesSvc<T: CaseService>(pub Arc<T>);
+                    impl<
+                        T: CaseService,
+                    > tonic::server::UnaryService<super::ListCasesRequest>
+                    for ListCasesSvc<T> {
+                        type Response = super::ListCasesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCasesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CaseService>::list_cases(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCasesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.CaseService/GetCase" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCaseSvc<T: CaseService>(pub Arc<T>);
+                    impl<
+                        T: CaseService,
+                    > tonic::server::UnaryService<super::GetCaseRequest>
+                    for GetCaseSvc<T> {
+                        type Response = super::GetCaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CaseService>::get_case(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.CaseService/Step" => {
+                    #[allow(non_camel_case_types)]
+                    struct StepSvc<T: CaseService>(pub Arc<T>);
+                    impl<T: CaseService> tonic::server::UnaryService<super::StepRequest>
+                    for StepSvc<T> {
+                        type Response = super::StepResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StepRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CaseService>::step(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StepSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CaseServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.CaseService";
+    impl<T> tonic::server::NamedService for CaseServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

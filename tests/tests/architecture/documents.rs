@@ -145,11 +145,11 @@ fn the_protocol_lists_every_label_every_refusal_every_reject_and_every_identifie
 const ROLES: [&str; 7] =
     ["caseworker", "analyst", "administrator", "security", "auditor", "supervisor", "approver"];
 
-/// What `authorise.rs` says: for each call, whether each of [`ROLES`] may make it.
+/// What `methods.rs` says: for each call, whether each of [`ROLES`] may make it.
 fn calls_by_role() -> BTreeMap<String, [bool; 7]> {
-    let source = text("gateway/src/authorise.rs").replace("=\n    &[", "= &[");
+    let source = text("gateway/src/methods.rs").replace("=\n    &[", "= &[");
     // Lists of roles that have a name.
-    let constants = source.split("\nconst ").filter_map(|text| text.split(';').next());
+    let constants = source.split("const ").filter_map(|text| text.split(';').next());
     let named: BTreeMap<&str, &str> =
         constants.filter_map(|constant| constant.split_once(": &[Role] = ")).collect();
     let rows = source.lines().filter_map(|line| line.trim().strip_prefix("(\"/"));

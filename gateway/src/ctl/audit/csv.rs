@@ -27,6 +27,7 @@ fn row(found: &Found) -> String {
         Act::CallsRefused { method, reason, .. } => {
             (method.as_ref().map_or("", |method| method.as_str()), reason.as_str().to_owned())
         }
+        Act::DisclosureDeclined { reason, .. } => ("", reason.as_str().to_owned()),
         _ => ("", String::new()),
     };
     let words = |words: Vec<&str>| words.join(" ");
@@ -60,6 +61,7 @@ fn count(act: &Act) -> Option<u64> {
         | Act::GrantsListed { count }
         | Act::EpochsListed { count }
         | Act::RefusalsListed { count }
+        | Act::DisclosuresListed { count }
         | Act::CallsRefused { count, .. } => Some(*count),
         Act::LogRead { first, end } => Some(end.saturating_sub(*first)),
         Act::AlertsListed { alerts } | Act::AlertsDelivered { alerts, .. } => {

@@ -1,7 +1,7 @@
 //! Entries as people read them: who, what, about what; in Chinese and English.
 
 use proto::{
-    act::{Act, AlertState},
+    act::{Act, AlertState, ReviewFinding},
     entry::{Actor, Entry},
 };
 
@@ -66,6 +66,21 @@ pub fn what(act: &Act) -> Phrase {
         Act::RefusalsListed { .. } => ("查看被拒请求", "refused calls listed"),
         Act::LogRead { .. } => ("查阅日志", "log read"),
         Act::ReceiptGiven { .. } => ("出具凭证", "receipt given"),
+        Act::DisclosureRequested { emergency: true, .. } => {
+            ("【紧急】申请披露联系方式", "EMERGENCY disclosure requested")
+        }
+        Act::DisclosureRequested { .. } => ("申请披露联系方式", "disclosure requested"),
+        Act::DisclosureApproved { .. } => ("批准披露", "disclosure approved"),
+        Act::DisclosureRefused { .. } => ("驳回披露", "disclosure refused"),
+        Act::DisclosureCarried { emergency: true, .. } => {
+            ("【紧急】转交披露申请", "EMERGENCY disclosure carried")
+        }
+        Act::DisclosureCarried { .. } => ("转交披露申请", "disclosure carried"),
+        Act::DisclosureAnswered { .. } => ("部门已答复披露", "disclosure answered"),
+        Act::DisclosureDeclined { .. } => ("部门拒绝披露", "disclosure declined"),
+        Act::DisclosureCollected { .. } => ("领取披露结果", "disclosure collected"),
+        Act::DisclosureReviewed { .. } => ("复核紧急披露", "emergency disclosure reviewed"),
+        Act::DisclosuresListed { .. } => ("查看披露申请", "disclosures listed"),
         Act::CallsRefused { .. } => ("拒绝请求", "calls refused"),
     }
 }
@@ -118,14 +133,48 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         | Act::DatasetsListed { count }
         | Act::GrantsListed { count }
         | Act::EpochsListed { count }
-        | Act::RefusalsListed { count } => grouped(*count),
+        | Act::RefusalsListed { count }
+        | Act::DisclosuresListed { count } => grouped(*count),
         Act::ReceiptGiven { index } => format!("{} {}", lang.say(ENTRY), grouped(*index)),
         Act::CallsRefused { method, reason, count } => {
             let method = method.as_ref().map_or("?", |method| method.as_str());
             format!("{method}: {} x {count}", reason.as_str())
         }
-        alerts => about_alerts(alerts, lang),
+        other => about_disclosure(other, lang).unwrap_or_else(|| about_alerts(other, lang)),
     }
+}
+
+/// The same of disclosures: whose alert, which agency, and what decided.
+fn about_disclosure(act: &Act, lang: Lang) -> Option<String> {
+    let text = match act {
+        Act::DisclosureRequested { disclosure, alert, agency, dataset, fields, .. } => {
+            let fields: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
+            format!("{disclosure} {alert}: {agency} {dataset} ({})", fields.join(" "))
+        }
+        Act::DisclosureCarried { disclosure, alert, agency, approvers, .. } => {
+            let approvers: Vec<&str> = approvers.iter().map(|id| id.as_str()).collect();
+            let approved = lang.say(("批准人", "approved by"));
+            format!("{disclosure} {alert} -> {agency}, {approved}: {}", approvers.join(" "))
+        }
+        Act::DisclosureAnswered { disclosure, alert, agency } => {
+            format!("{disclosure} {alert} <- {agency}")
+        }
+        Act::DisclosureDeclined { disclosure, alert, agency, reason } => {
+            format!("{disclosure} {alert} <- {agency}: {}", reason.as_str())
+        }
+        Act::DisclosureApproved { disclosure, alert, .. }
+        | Act::DisclosureRefused { disclosure, alert }
+        | Act::DisclosureCollected { disclosure, alert } => format!("{disclosure} {alert}"),
+        Act::DisclosureReviewed { disclosure, alert, finding } => {
+            let finding = lang.say(match finding {
+                ReviewFinding::Justified => ("确属紧急", "justified"),
+                ReviewFinding::Unjustified => ("不属紧急", "UNJUSTIFIED"),
+            });
+            format!("{disclosure} {alert}: {finding}")
+        }
+        _ => return None,
+    };
+    Some(text)
 }
 
 /// The same of acts that make or show alerts; nothing of those of which the word says it all.

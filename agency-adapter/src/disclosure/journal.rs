@@ -1,0 +1,355 @@
+//! What this agency disclosed: one line for every disclosure, on the disk before the answer leaves. It is
+//! what nonces and rates are judged by after a restart, and what the agency's own staff are shown.
+//!
+//! A text file that only grows, and that can be read while it is written. Each line is JSON and ends with
+//! a check over itself and the one before: one that a crash left half written is recognised, its answer
+//! never left, and it is cut off. It holds ids and codes, and nothing that was disclosed. A file put back
+//! from a copy has forgotten nonces: whoever brings such a request again gets it answered once more, to
+//! the same officer's key.
+
+use std::{
+    collections::HashSet,
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use jiff::{Timestamp, civil::Date};
+use proto::{
+    alert_id::AlertId,
+    contact::ContactField,
+    disclosure_request::{DisclosureId, DisclosureRequest, LegalBasis, Purpose},
+    hex_bytes::HexBytes,
+    name::{AgencyId, DatasetId},
+};
+use serde::{Deserialize, Serialize};
+
+use super::refused::Refused;
+use crate::{
+    clock::day_in_china,
+    secret_file::{self, SecretFileError},
+};
+
+/// The file in the state directory.
+const FILE: &str = "disclosures.journal";
+
+type Check = [u8; 8];
+
+/// One disclosure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// When.
+    pub at: Timestamp,
+    /// Which.
+    pub disclosure: DisclosureId,
+    /// For which alert.
+    pub alert: AlertId,
+    /// The epoch of the subject.
+    pub epoch: u32,
+    /// Whose details: a pseudonym.
+    pub subject: HexBytes<16>,
+    /// From which dataset.
+    pub dataset: DatasetId,
+    /// To whom.
+    pub officer: AgencyId,
+    /// Who approved; nobody, perhaps, in an emergency.
+    pub approvers: Vec<AgencyId>,
+    /// What.
+    pub fields: Vec<ContactField>,
+    /// What for.
+    pub purpose: Purpose,
+    /// By what law.
+    pub legal_basis: LegalBasis,
+    /// Whether it was disclosed before it was approved.
+    pub emergency: bool,
+    /// Good for this disclosure only.
+    pub nonce: HexBytes<32>,
+    /// The request's digest.
+    pub request: HexBytes<32>,
+}
+
+/// The open journal; nobody else can open it to write.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Up to where lines are whole.
+    length: u64,
+    check: Check,
+    nonces: HashSet<HexBytes<32>>,
+    /// Who got how much, in order.
+    given: Vec<(Date, AgencyId)>,
+    /// A failed write could not be taken back: nothing may be written after it.
+    broken: bool,
+}
+
+/// Why the journal cannot be used. Ours to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The disk.
+    #[error("{}: {source}. If the disk is full, make room", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The directory.
+    #[error(transparent)]
+    Directory(#[from] SecretFileError),
+    /// Another process writes to it.
+    #[error("the journal of disclosures is held by a running `agency-adapter serve`")]
+    Held,
+    /// A line that nobody wrote so.
+    #[error(
+        "{} is damaged in line {line}: stop the adapter and restore the file from the latest backup",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+}
+
+impl Record {
+    /// Of a request that is about to be answered.
+    pub fn new(request: &DisclosureRequest, approvers: &[AgencyId], at: Timestamp) -> Self {
+        Self {
+            at,
+            disclosure: request.id,
+            alert: request.alert.clone(),
+            epoch: request.scope.epoch,
+            subject: HexBytes(request.subject.0),
+            dataset: request.dataset.clone(),
+            officer: request.officer.clone(),
+            approvers: approvers.to_vec(),
+            fields: request.fields.clone(),
+            purpose: request.purpose,
+            legal_basis: request.legal_basis,
+            emergency: request.emergency,
+            nonce: HexBytes(request.nonce),
+            request: request.digest(),
+        }
+    }
+
+    fn line(&self, before: Check) -> (String, Check) {
+        let text = serde_json::to_string(self).expect("plain data with text keys");
+        let check = check(before, &text);
+        (format!("{text} {}\n", hex::encode(check)), check)
+    }
+
+    fn parse(line: &[u8], before: Check) -> Option<(Self, Check)> {
+        let (text, shown) = str::from_utf8(line).ok()?.strip_suffix('\n')?.rsplit_once(' ')?;
+        let check = check(before, text);
+        let good = hex::encode(check) == shown;
+        good.then(|| Some((serde_json::from_str(text).ok()?, check))).flatten()
+    }
+}
+
+impl Journal {
+    /// Opens or makes the journal of a state directory.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn open(state_dir: &Path) -> Result<Self, JournalError> {
+        secret_file::make_directory(state_dir)?;
+        let path = state_dir.join(FILE);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = file.open(&path).map_err(io_fault(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(JournalError::Held),
+            Err(TryLockError::Error(error)) => return Err(io_fault(&path)(error)),
+        }
+        let (mut nonces, mut given) = (HashSet::new(), vec![]);
+        let (length, check) = read(&file, &path, &mut |record| {
+            nonces.insert(record.nonce);
+            given.push((day_in_china(record.at), record.officer));
+        })?;
+        let mut journal = Self { path, file, length, check, nonces, given, broken: false };
+        journal.cut().map_err(io_fault(&journal.path))?;
+        Ok(journal)
+    }
+
+    /// Every disclosure there ever was, also while a running `serve` writes.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn records(state_dir: &Path) -> Result<Vec<Record>, JournalError> {
+        let path = state_dir.join(FILE);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+            Err(error) => return Err(io_fault(&path)(error)),
+        };
+        let mut records = vec![];
+        read(&file, &path, &mut |record| records.push(record))?;
+        Ok(records)
+    }
+
+    /// Writes a disclosure down and waits until the disk has it, where its nonce is new and its officer
+    /// had fewer than `most` on that day. Only then may it be answered.
+    ///
+    /// # Errors
+    /// [`Refused::Replayed`], [`Refused::TooMany`], or [`Refused::Journal`]: then nothing is written.
+    pub fn enter(&mut self, record: &Record, most: u32) -> Result<(), Refused> {
+        if self.nonces.contains(&record.nonce) {
+            return Err(Refused::Replayed);
+        }
+        let (day, officer) = (day_in_china(record.at), &record.officer);
+        let today = self.given.iter().filter(|(on, to)| *on == day && to == officer).count();
+        let had = u32::try_from(today).unwrap_or(u32::MAX);
+        if had >= most {
+            return Err(Refused::TooMany { officer: officer.clone(), had });
+        }
+        self.append(record)?;
+        self.nonces.insert(record.nonce);
+        self.given.push((day, officer.clone()));
+        Ok(())
+    }
+
+    fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        if self.broken {
+            let source = io::Error::other("an earlier write failed; restart the adapter");
+            return Err(io_fault(&self.path)(source));
+        }
+        let (line, check) = record.line(self.check);
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        if let Err(source) = written {
+            self.broken = self.cut().is_err();
+            return Err(io_fault(&self.path)(source));
+        }
+        self.length += line.len() as u64;
+        self.check = check;
+        Ok(())
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.sync_all()?;
+        self.file.seek(SeekFrom::Start(self.length)).map(drop)
+    }
+}
+
+/// Up to where lines are whole, and the last one's check.
+fn read(
+    file: &File,
+    path: &Path,
+    each: &mut dyn FnMut(Record),
+) -> Result<(u64, Check), JournalError> {
+    let (mut length, mut check) = (0, [0; 8]);
+    let (mut lines, mut line) = (BufReader::new(file), vec![]);
+    for number in 1.. {
+        line.clear();
+        let bytes = lines.read_until(b'\n', &mut line).map_err(io_fault(path))?;
+        if bytes == 0 {
+            break;
+        }
+        let Some((record, next)) = Record::parse(&line, check) else {
+            // Only the last line can be one that was never finished.
+            if lines.fill_buf().map_err(io_fault(path))?.is_empty() && !line.ends_with(b"\n") {
+                break;
+            }
+            return Err(JournalError::Damaged { path: path.into(), line: number });
+        };
+        length += bytes as u64;
+        check = next;
+        each(record);
+    }
+    Ok((length, check))
+}
+
+fn check(before: Check, text: &str) -> Check {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&before).update(text.as_bytes());
+    *hasher.finalize().as_bytes().first_chunk().expect("a hash is longer")
+}
+
+fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    let path = path.to_path_buf();
+    |source| JournalError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn record(nonce: u8, officer: &str, at: &str) -> Record {
+        Record {
+            at: at.parse().expect("a time"),
+            disclosure: HexBytes([nonce; 16]),
+            alert: "AL-0123-ABCD-XYZ9".parse().expect("an id"),
+            epoch: 1,
+            subject: HexBytes([7; 16]),
+            dataset: "unemployed".parse().expect("a name"),
+            officer: officer.parse().expect("a name"),
+            approvers: vec!["zhao".parse().expect("a name")],
+            fields: vec![ContactField::Name],
+            purpose: Purpose::HomeVisit,
+            legal_basis: LegalBasis::StatutoryDuty,
+            emergency: false,
+            nonce: HexBytes([nonce; 32]),
+            request: HexBytes([nonce; 32]),
+        }
+    }
+
+    const NOON: &str = "2026-11-27T04:00:00Z";
+
+    #[test]
+    fn a_nonce_is_good_once_also_after_a_restart() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let open = || Journal::open(directory.path()).expect("opened");
+        let mut journal = open();
+        journal.enter(&record(1, "li", NOON), 9).expect("entered");
+        for _ in 0..2 {
+            assert!(matches!(journal.enter(&record(1, "wu", NOON), 9), Err(Refused::Replayed)));
+            drop(journal);
+            journal = open();
+        }
+        assert!(matches!(Journal::open(directory.path()), Err(JournalError::Held)));
+        let records = Journal::records(directory.path()).expect("readable beside it");
+        assert_eq!(records, [record(1, "li", NOON)]);
+    }
+
+    #[test]
+    fn an_officer_gets_so_many_in_a_day_of_china_also_after_a_restart() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut journal = Journal::open(directory.path()).expect("opened");
+        for nonce in 1..3 {
+            journal.enter(&record(nonce, "li", NOON), 2).expect("entered");
+        }
+        drop(journal);
+        let mut journal = Journal::open(directory.path()).expect("opened");
+        let late = "2026-11-27T15:59:59Z";
+        let refused = journal.enter(&record(3, "li", late), 2);
+        assert!(matches!(refused, Err(Refused::TooMany { had: 2, .. })), "{refused:?}");
+        journal.enter(&record(4, "wu", late), 2).expect("somebody else");
+        journal.enter(&record(5, "li", "2026-11-27T16:00:00Z"), 2).expect("the next day");
+    }
+
+    #[test]
+    fn a_line_half_written_is_cut_off_and_a_changed_one_is_told() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(FILE);
+        let mut journal = Journal::open(directory.path()).expect("opened");
+        journal.enter(&record(1, "li", NOON), 9).expect("entered");
+        journal.enter(&record(2, "li", NOON), 9).expect("entered");
+        drop(journal);
+        let whole = fs::read(&path).expect("read");
+        fs::write(&path, &whole[..whole.len() - 3]).expect("written");
+        let mut journal = Journal::open(directory.path()).expect("opened");
+        journal.enter(&record(2, "li", NOON), 9).expect("it was never answered");
+        drop(journal);
+        assert_eq!(fs::read(&path).expect("read"), whole);
+        let changed = String::from_utf8(whole).expect("text").replacen("\"li\"", "\"wu\"", 1);
+        fs::write(&path, changed).expect("written");
+        let opened = Journal::open(directory.path()).err();
+        assert!(matches!(opened, Some(JournalError::Damaged { line: 1, .. })), "{opened:?}");
+    }
+}

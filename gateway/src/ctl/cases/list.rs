@@ -1,0 +1,136 @@
+//! `cases list`: what is to be done, person by person, the most pressing first.
+
+use proto::{
+    name::AgencyId,
+    wire::{Case, CaseFilter, ListCasesRequest, ListCasesResponse, LogPlace},
+};
+
+use super::{
+    codes::{DEADLINES, STAGES, said},
+    json,
+    marks::marks,
+};
+use crate::{
+    connection::{Gateway, answer, asking},
+    failure::Failure,
+    moment::due,
+    output::{Form, Screen, Tone, cell, grouped},
+    rules::Names,
+    words::{self, Phrase},
+};
+
+/// The most people that one call asks for.
+const PAGE: u32 = 200;
+
+const CASE: Phrase = ("案件", "case");
+const STAGE: Phrase = ("阶段", "stage");
+const WHO: Phrase = ("经办人", "who");
+const MARKS: Phrase = ("备注", "marks");
+const YOU: Phrase = ("本人", "you");
+const SAME_PERSON: Phrase = ("+ 与上一案件为同一人。", "+ is another case of the person above.");
+const MORE: Phrase = ("还有更多；请加大 --limit。", "There is more; raise --limit to see it.");
+const NOTHING: Phrase = ("没有待办案件。", "There is nothing to do.");
+
+/// `cases list`, page by page, up to `limit` people.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn list(
+    gateway: &mut Gateway,
+    screen: &Screen,
+    own: &AgencyId,
+    filter: CaseFilter,
+    limit: Option<u32>,
+) -> Result<String, Failure> {
+    let (response, logged) = pages(gateway, filter, limit).await?;
+    let names = match screen.form {
+        Form::Json => Names::default(),
+        Form::Plain | Form::Terminal { .. } => Names::fetch(gateway).await,
+    };
+    let people = || table(screen, own, &response, &names);
+    Ok(screen.answer(|| json::list(&response, &logged), people))
+}
+
+async fn pages(
+    gateway: &mut Gateway,
+    filter: CaseFilter,
+    limit: Option<u32>,
+) -> Result<(ListCasesResponse, Vec<LogPlace>), Failure> {
+    let (mut all, mut logged) = (ListCasesResponse::default(), vec![]);
+    let mut left = limit.unwrap_or(u32::MAX);
+    loop {
+        let page_token = std::mem::take(&mut all.next_page_token);
+        let request = ListCasesRequest {
+            filter: Some(filter.clone()),
+            page_size: left.min(PAGE),
+            page_token: page_token.clone(),
+        };
+        let page = answer(gateway.cases.list_cases(asking(request))).await?;
+        if !page_token.is_empty() && page.next_page_token == page_token {
+            return Err(Failure::Unforeseen("a page that is its own successor".into()));
+        }
+        left = left.saturating_sub(u32::try_from(page.people.len()).unwrap_or(u32::MAX));
+        all.people.extend(page.people);
+        logged.extend(page.logged);
+        all.next_page_token = page.next_page_token;
+        if all.next_page_token.is_empty() || left == 0 {
+            return Ok((all, logged));
+        }
+    }
+}
+
+fn table(screen: &Screen, own: &AgencyId, response: &ListCasesResponse, names: &Names) -> String {
+    let lang = screen.lang;
+    let headings = [CASE, words::DUE, STAGE, WHO, words::WHAT, words::REGION, MARKS];
+    let mut table = screen.table(&headings);
+    let (mut cases, mut together) = (0, false);
+    for person in &response.people {
+        for (place, case) in person.cases.iter().enumerate() {
+            let id = if place == 0 { case.alert.clone() } else { format!("+ {}", case.alert) };
+            together |= place > 0;
+            cases += 1;
+            table.add_row([
+                cell(&id),
+                screen.toned(&due_text(case, screen), due_tone(case)),
+                cell(said(STAGES, case.stage, lang)),
+                cell(officer(case, own, screen)),
+                cell(names.rule(&case.rule, lang)),
+                cell(&case.region),
+                cell(&marks(case, screen)),
+            ]);
+        }
+    }
+    if cases == 0 {
+        return lang.say(NOTHING).into();
+    }
+    let people = grouped(response.people.len() as u64);
+    let mut notes = vec![match lang {
+        words::Lang::Zh => format!("共 {people} 人，{} 件。", grouped(cases)),
+        words::Lang::En => format!("{} cases of {people} people.", grouped(cases)),
+    }];
+    notes.extend(together.then(|| lang.say(SAME_PERSON).to_owned()));
+    notes.extend((!response.next_page_token.is_empty()).then(|| lang.say(MORE).to_owned()));
+    format!("{}\n\n{}", screen.draw(&table), notes.join(" "))
+}
+
+/// What is due and when: "visit: in 2 d".
+pub fn due_text(case: &Case, screen: &Screen) -> String {
+    if case.due_at.is_none() {
+        return "-".into();
+    }
+    let when = due(case.due_at.as_ref(), (screen.clock)(), screen.lang);
+    format!("{}: {when}", said(DEADLINES, case.due, screen.lang))
+}
+
+fn due_tone(case: &Case) -> Tone {
+    if case.overdue { Tone::Urgent } else { Tone::Good }
+}
+
+/// Whose case it is; `-` where anybody of the region may take it.
+pub fn officer<'a>(case: &'a Case, own: &AgencyId, screen: &Screen) -> &'a str {
+    match &case.officer[..] {
+        "" => "-",
+        officer if officer == own.as_str() => screen.lang.say(YOU),
+        officer => officer,
+    }
+}
