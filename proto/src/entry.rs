@@ -288,7 +288,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "d909f288aec2314b0b3213a94e5bc69bbba8625004f444ecd5fa69bf72cb3d17";
+    const GOLDEN: &str = "73ef6dbf4949ad81346bac8e530b565ad853f35e7b09744002dc8954e5ec1b58";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
