@@ -128,9 +128,9 @@ async fn through(weather: Weather) {
     let before = ids(&mut coast.desk().await).await;
 
     coast.proxy.turn(weather);
-    // Meanwhile two more become poor, and the police, whom nobody hears, lists the cars of two.
-    coast.write(&day(7, 2));
     coast.is_stale().await;
+    // Now two more become poor, and the police, whom nobody hears, lists the cars of two.
+    coast.write(&day(7, 2));
     coast.town.live.clone_from(&calm);
     let doubtful = coast.town.next(&facts(&coast, 7, 1), &["register", "cars"]);
     let pending = doubtful.values().filter(|state| **state == AlertState::Pending).count();
