@@ -12,4 +12,5 @@ mod policy_faults;
 mod rows;
 mod rules;
 mod simulation;
+mod suppression;
 mod sync;

@@ -3,6 +3,7 @@
 //! Ids, digests and counts only: no type here can hold a text that somebody typed. Who did it, and
 //! when, is `entry`'s.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     group_fault::GroupFault,
     hex_bytes::HexBytes,
     method_name::MethodName,
-    name::{AgencyId, DatasetId, RuleId},
+    name::{AgencyId, DatasetId, RuleId, TargetId},
 };
 
 /// What was about to be done, or what came of it.
@@ -146,6 +147,23 @@ pub enum Act {
     EpochsListed { count: u64 },
     /// The callers whose calls were refused are shown.
     RefusalsListed { count: u64 },
+    /// Notices about cases go to a target, for the `attempt`th time.
+    NotificationSent {
+        notification: HexBytes<16>,
+        target: TargetId,
+        alerts: Vec<AlertId>,
+        attempt: u32,
+    },
+    /// They are tried no more until somebody says so.
+    NotificationParked { notification: HexBytes<16>, target: TargetId },
+    /// Notifications are shown.
+    NotificationsListed { count: u64 },
+    /// Parked notifications are tried again.
+    NotificationsRetried { count: u64 },
+    /// The counts of a day are shown; `digest` is the SHA-256 of the content.
+    ScreeningRead { date: Date, digest: HexBytes<32> },
+    /// The report of the month that begins on `month` is shown.
+    StatisticsRead { month: Date, digest: HexBytes<32> },
     /// The entries from `first` up to `end`, exclusive, are shown.
     LogRead { first: u64, end: u64 },
     /// A proof of one entry is shown, and the entry.
@@ -219,7 +237,7 @@ pub enum ReviewFinding {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 45] = [
+pub const WORDS: [&str; 51] = [
     "started",
     "stopping",
     "failed",
@@ -253,6 +271,12 @@ pub const WORDS: [&str; 45] = [
     "grants_listed",
     "epochs_listed",
     "refusals_listed",
+    "notification_sent",
+    "notification_parked",
+    "notifications_listed",
+    "notifications_retried",
+    "screening_read",
+    "statistics_read",
     "log_read",
     "receipt_given",
     "disclosure_requested",
@@ -304,6 +328,12 @@ impl Act {
             Self::GrantsListed { .. } => "grants_listed",
             Self::EpochsListed { .. } => "epochs_listed",
             Self::RefusalsListed { .. } => "refusals_listed",
+            Self::NotificationSent { .. } => "notification_sent",
+            Self::NotificationParked { .. } => "notification_parked",
+            Self::NotificationsListed { .. } => "notifications_listed",
+            Self::NotificationsRetried { .. } => "notifications_retried",
+            Self::ScreeningRead { .. } => "screening_read",
+            Self::StatisticsRead { .. } => "statistics_read",
             Self::LogRead { .. } => "log_read",
             Self::ReceiptGiven { .. } => "receipt_given",
             Self::DisclosureRequested { .. } => "disclosure_requested",
@@ -316,73 +346,6 @@ impl Act {
             Self::DisclosureReviewed { .. } => "disclosure_reviewed",
             Self::DisclosuresListed { .. } => "disclosures_listed",
             Self::CallsRefused { .. } => "calls_refused",
-        }
-    }
-
-    /// The agencies whose data or keys it touches.
-    pub fn agencies(&self) -> Vec<&AgencyId> {
-        match self {
-            Self::SyncAccepted { agency, .. }
-            | Self::SyncRefused { agency, .. }
-            | Self::ReleaseRefused { agency, .. }
-            | Self::ReleaseUsed { agency, .. }
-            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
-            | Self::DisclosureRequested { agency, .. }
-            | Self::DisclosureCarried { agency, .. }
-            | Self::DisclosureAnswered { agency, .. }
-            | Self::DisclosureDeclined { agency, .. } => {
-                vec![agency]
-            }
-            Self::GrantsCarried { grantee, .. } => vec![grantee],
-            Self::EvaluationsRelayed { requester, holder, .. } => vec![requester, holder],
-            _ => vec![],
-        }
-    }
-
-    /// The datasets that it touches.
-    pub fn datasets(&self) -> &[DatasetId] {
-        match self {
-            Self::SyncAccepted { dataset, .. }
-            | Self::ReleaseUsed { dataset, .. }
-            | Self::SyncRefused { dataset, .. }
-            | Self::ReleaseRefused { dataset, .. }
-            | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
-            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
-            | Self::DisclosureRequested { dataset, .. }
-            | Self::DisclosureCarried { dataset, .. } => std::slice::from_ref(dataset),
-            Self::GrantsCarried { datasets, .. } => datasets,
-            _ => &[],
-        }
-    }
-
-    /// The alerts that it changes or shows.
-    pub fn alerts(&self) -> &[AlertId] {
-        match self {
-            Self::AlertsListed { alerts }
-            | Self::AlertsDelivered { alerts, .. }
-            | Self::CasesListed { alerts } => alerts,
-            Self::AlertRead { alert }
-            | Self::AlertChanged { alert, .. }
-            | Self::CaseChanged { alert, .. }
-            | Self::CaseRead { alert }
-            | Self::DisclosureRequested { alert, .. }
-            | Self::DisclosureApproved { alert, .. }
-            | Self::DisclosureRefused { alert, .. }
-            | Self::DisclosureCarried { alert, .. }
-            | Self::DisclosureAnswered { alert, .. }
-            | Self::DisclosureDeclined { alert, .. }
-            | Self::DisclosureCollected { alert, .. }
-            | Self::DisclosureReviewed { alert, .. } => std::slice::from_ref(alert),
-            _ => &[],
-        }
-    }
-
-    /// The rule that it is about.
-    pub fn rule(&self) -> Option<&RuleId> {
-        match self {
-            Self::AlertChanged { rule, .. } => Some(rule),
-            Self::DryRun { rule, .. } => rule.as_ref(),
-            _ => None,
         }
     }
 }

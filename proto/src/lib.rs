@@ -5,6 +5,7 @@
 //! clocks or key files. `transport` is the one file that touches a socket.
 
 pub mod act;
+mod act_about;
 pub mod alert_id;
 pub mod case_event;
 pub mod checkpoint;

@@ -5,6 +5,7 @@ pub mod ctl;
 pub mod deployment;
 mod epochs;
 pub mod fault_proxy;
+pub mod federation;
 pub mod generated;
 pub mod log_reader;
 pub mod oracle;
