@@ -15,7 +15,7 @@ use std::{
 use agency_adapter::{
     agency::Agency, clock::Clock, config::Config, witness::status::WitnessStatus,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::date};
 use proto::{act::Act, alert_id::AlertId, name::AgencyId, wire};
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha20Rng;
@@ -81,7 +81,13 @@ struct Programs {
 
 impl Programs {
     async fn start() -> Self {
-        let town = Town::at(Timestamp::now(), &(SMALL_POLICY.to_owned() + RULE), &day(false));
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same after `prepare` changed files.
+    async fn start_with(prepare: impl FnOnce(&mut Town)) -> Self {
+        let mut town = Town::at(Timestamp::now(), &(SMALL_POLICY.to_owned() + RULE), &day(false));
+        prepare(&mut town);
         let deployment = &town.world.deployment;
         let (mut adapters, mut addresses) = (BTreeMap::new(), BTreeMap::new());
         for agency in deployment.agencies() {
@@ -309,6 +315,46 @@ async fn promise_8_after_kill_9_at_any_instant_nothing_acknowledged_is_lost_or_c
         assert_eq!(again.get(&subject), steady.get(&subject), "person {n} was never helped");
     }
     stands_by(&programs.town.world.deployment, programs.address, &told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "epochs follow each other after two minutes: CHAOS_KILLS kills around that moment (1)"]
+async fn promise_8_a_kill_during_a_change_of_epoch_loses_no_alert() {
+    let (kills, seed) = (number("CHAOS_KILLS", 1), number("CHAOS_SEED", 1));
+    let mut random = ChaCha20Rng::seed_from_u64(seed);
+    let mut programs = Programs::start_with(|town| {
+        let epochs = [(1, date(2036, 12, 30)), (2, date(2036, 12, 31))];
+        town.world.deployment.list_epochs(&epochs).expect("issued");
+        for agency in town.world.deployment.agencies() {
+            town.world.prepare_next_epoch(&agency, &[]).expect("prepared");
+        }
+    })
+    .await;
+    programs.come_right().await;
+    let steady: BTreeSet<String> = ids(&programs).await.into_values().collect();
+    for kill in 1..=kills {
+        // The next epoch is whole some seconds after the start, and then for two minutes.
+        tokio::time::sleep(Duration::from_secs_f64(120.0 + 12.0 * random.random::<f64>())).await;
+        programs.kill(None).await;
+        let now: BTreeSet<String> = ids(&programs).await.into_values().collect();
+        assert_eq!(now, steady, "CHAOS_SEED={seed}, kill {kill}");
+    }
+    let (deployment, address) = (&programs.town.world.deployment, programs.address);
+    let admin = StaffClient::connect(deployment, &ADMINISTRATOR, address).await.expect("admin");
+    let epochs = || {
+        let mut admin = admin.clone();
+        async move { admin.epochs().await }
+    };
+    let second = |epochs: &Vec<wire::EpochStatus>| {
+        epochs[0].scope.as_ref().is_some_and(|scope| scope.epoch == 2)
+    };
+    let started = Instant::now();
+    while !second(&epochs().await.expect("listed")) {
+        assert!(started.elapsed() < Duration::from_secs(300), "the second epoch is in force");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let now: BTreeSet<String> = ids(&programs).await.into_values().collect();
+    assert_eq!(now, steady, "each alert goes on under its id");
 }
 
 /// Ids of live alerts by subject.
