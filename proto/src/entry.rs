@@ -302,7 +302,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "3677b44ca392ad849823451e2b1216614aa66f5b4b9e77805a3bdc772200cce4";
+    const GOLDEN: &str = "08f5a1fb4f9d94b718c33321a822d6c577cc05e3d768c0ee8cb40df95197173d";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
