@@ -64,10 +64,14 @@ impl Epoch {
     /// Opens or makes the epoch's store of sealed rows.
     ///
     /// # Errors
-    /// [`RowsError`], also where another process holds the file.
+    /// [`RowsError`], also where another process holds the directory.
     pub fn open(data_dir: &Path, manifest: Manifest) -> Result<Self, RowsError> {
-        let rows = Rows::open(&rows_file(data_dir, manifest.scope.epoch), &manifest.scope)?;
-        Ok(Self { manifest, rows, status: Arc::default(), grants: Arc::default() })
+        let rows = Rows::open(&rows_directory(data_dir, manifest.scope.epoch), &manifest.scope)?;
+        let status = Arc::<StatusBoard>::default();
+        for (dataset, problem) in rows.damaged() {
+            status.dataset(&dataset, |line| line.problem = problem);
+        }
+        Ok(Self { manifest, rows, status, grants: Arc::default() })
     }
 
     /// Its number.
@@ -77,8 +81,8 @@ impl Epoch {
 }
 
 /// Where an epoch's sealed rows are.
-pub fn rows_file(data_dir: &Path, epoch: u32) -> PathBuf {
-    data_dir.join(format!("rows-{epoch}.redb"))
+pub fn rows_directory(data_dir: &Path, epoch: u32) -> PathBuf {
+    data_dir.join(format!("rows-{epoch}"))
 }
 
 impl LiveEpochs {

@@ -19,6 +19,7 @@ use crate::{
     link::Arrival,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     rows::{Rows, RowsError},
     status::StatusBoard,
 };
@@ -36,6 +37,8 @@ pub struct Supply {
     pub status: Arc<StatusBoard>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
+    /// Where subjects are looked for.
+    pub routing: Arc<Routing>,
     /// The time.
     pub clock: Clock,
     /// From the epoch's links.
@@ -189,7 +192,7 @@ impl Filling {
         let result = match arrival {
             // A stream that was opened under another catalogue; another follows.
             Arrival::Release { generation, .. } if generation != self.generation => return anew,
-            Arrival::Release { release, .. } => block_in_place(|| base.release(&release, rows)),
+            Arrival::Release { release, .. } => block_in_place(|| base.release(release, rows)),
             Arrival::Rows { dataset, changed } => {
                 block_in_place(|| base.rows_changed(&dataset, &changed, rows))
             }

@@ -107,6 +107,7 @@ mod tests {
         let adapters = [
             "AdapterService",
             "DiscloserService",
+            "HotlineService",
             "KeyHolderService",
             "RequesterService",
             "WitnessService",

@@ -106,6 +106,8 @@ pub enum Act {
         /// Batches that the holder refused, or that did not reach it.
         refused: u64,
     },
+    /// Work orders are brought back to the agency whose hotline took them.
+    OrdersReturned { agency: AgencyId, dataset: DatasetId, orders: Vec<u64> },
     /// The rules were run over the base; `changed` alerts change, told by the entries that follow.
     RulesRun { policy: HexBytes<32>, epoch: u32, subjects: u64, changed: u64 },
     /// An alert is made or changes its state.
@@ -237,7 +239,7 @@ pub enum ReviewFinding {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 51] = [
+pub const WORDS: [&str; 52] = [
     "started",
     "stopping",
     "failed",
@@ -254,6 +256,7 @@ pub const WORDS: [&str; 51] = [
     "release_refused",
     "grants_carried",
     "evaluations_relayed",
+    "orders_returned",
     "rules_run",
     "alert_changed",
     "case_changed",
@@ -311,6 +314,7 @@ impl Act {
             Self::ReleaseRefused { .. } => "release_refused",
             Self::GrantsCarried { .. } => "grants_carried",
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
+            Self::OrdersReturned { .. } => "orders_returned",
             Self::RulesRun { .. } => "rules_run",
             Self::AlertChanged { .. } => "alert_changed",
             Self::CaseChanged { .. } => "case_changed",

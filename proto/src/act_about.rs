@@ -16,6 +16,7 @@ impl Act {
             | Self::SyncRefused { agency, .. }
             | Self::ReleaseRefused { agency, .. }
             | Self::ReleaseUsed { agency, .. }
+            | Self::OrdersReturned { agency, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
             | Self::DisclosureRequested { agency, .. }
             | Self::DisclosureCarried { agency, .. }
@@ -34,6 +35,7 @@ impl Act {
         match self {
             Self::SyncAccepted { dataset, .. }
             | Self::ReleaseUsed { dataset, .. }
+            | Self::OrdersReturned { dataset, .. }
             | Self::SyncRefused { dataset, .. }
             | Self::ReleaseRefused { dataset, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }

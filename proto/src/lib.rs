@@ -57,6 +57,7 @@ pub mod transport;
 pub mod verifier_key;
 pub mod wire;
 pub mod witness;
+pub mod work_order;
 
 /// Golden values of every derivation; an adapter's `doctor` runs them.
 pub const DERIVATION_VECTORS: &str = include_str!("../vectors/derivation.json");

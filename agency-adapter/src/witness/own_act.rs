@@ -30,6 +30,11 @@ pub enum OwnAct {
         /// Who answered.
         holder: AgencyId,
     },
+    /// Work orders that were taken back, all of one call.
+    OrdersReturned {
+        /// The dataset that they came with.
+        dataset: DatasetId,
+    },
 }
 
 /// What an entry says of an own act.
@@ -93,13 +98,16 @@ impl OwnAct {
                 let act = Self::Evaluations { epoch, requester, holder };
                 Some(Accounted { act, times: batches, refused: None })
             }
+            Act::OrdersReturned { agency: of, dataset, .. } if of == *agency => {
+                once(Self::OrdersReturned { dataset }, None)
+            }
             _ => None,
         }
     }
 
     /// Whether equal acts are counted, and not one act.
     pub fn is_counted(&self) -> bool {
-        matches!(self, Self::Evaluations { .. })
+        matches!(self, Self::Evaluations { .. } | Self::OrdersReturned { .. })
     }
 
     /// Whether both are about one dataset, so that the later accounts for the earlier.
@@ -128,6 +136,7 @@ impl std::fmt::Display for OwnAct {
             Self::Evaluations { epoch, requester, holder } => {
                 write!(f, "evaluations {requester} -> {holder}, epoch {epoch}")
             }
+            Self::OrdersReturned { dataset } => write!(f, "returned work orders of {dataset}"),
         }
     }
 }
@@ -195,5 +204,11 @@ mod tests {
             assert_eq!(accounted, Some(seven), "{agency}");
         }
         assert_eq!(OwnAct::accounted(&bytes(relayed), &name("police")), None);
+        let (agency, dataset, orders) = (name("hotline"), name("work_order"), vec![12, 13]);
+        let returned = bytes(Act::OrdersReturned { agency, dataset, orders });
+        let act = OwnAct::OrdersReturned { dataset: name("work_order") };
+        let once = Accounted { act, times: 1, refused: None };
+        assert_eq!(OwnAct::accounted(&returned, &name("hotline")), Some(once), "one call");
+        assert_eq!(OwnAct::accounted(&returned, &name("aid")), None);
     }
 }

@@ -3,10 +3,13 @@
 //! One benchmark is one subcommand and one file. Goals are ratios of things measured in one run, since
 //! absolute times differ from machine to machine.
 
+mod duckdb;
 mod evaluate;
+mod first_match;
 mod log;
 mod oprf;
 mod report;
+mod sealed;
 mod stopwatch;
 
 use std::process::ExitCode;
@@ -28,6 +31,8 @@ struct Arguments {
 enum Benchmark {
     /// A whole dataset under suite oprf, end to end, beside the same under suite salted-hash.
     Evaluate(evaluate::Arguments),
+    /// First match: the whole base against every data line, beside DuckDB's join in plain.
+    FirstMatch(first_match::Arguments),
     /// The access log: appending beside writing and syncing, verification beside hashing.
     Log(log::Arguments),
     /// The function of suite oprf: what requester and holder add to the bare group operations.
@@ -39,6 +44,9 @@ fn main() -> ExitCode {
     let printed = match &arguments.benchmark {
         Benchmark::Evaluate(benchmark) => {
             evaluate::run(benchmark).and_then(|report| report.print(arguments.json))
+        }
+        Benchmark::FirstMatch(benchmark) => {
+            first_match::run(benchmark).and_then(|report| report.print(arguments.json))
         }
         Benchmark::Log(benchmark) => log::run(benchmark).and_then(|r| r.print(arguments.json)),
         Benchmark::Oprf(benchmark) => oprf::run(benchmark).and_then(|r| r.print(arguments.json)),
