@@ -66,6 +66,7 @@ impl House {
             policy: policy.clone(),
             clock: shown,
             arrivals: arriving,
+            routing: Arc::default(),
         };
         let filling = Filling::new(supply).expect("the store answers");
         let recorder = recorder(directory);
@@ -160,7 +161,7 @@ impl House {
 
     /// Writes a snapshot where nobody looks yet.
     pub fn stage(&self, line: Line, columns: &wire::SealedRowColumns) -> Staging {
-        let staging = self.rows.stage(&schema(line.id())).expect("staged");
+        let mut staging = self.rows.stage(&schema(line.id())).expect("staged");
         staging.append(columns).expect("taken");
         staging
     }
@@ -189,7 +190,9 @@ impl House {
             match paid {
                 Some(paid) => {
                     columns.subjects.extend([person; 16]);
-                    columns.regions.push(320_104_002_003);
+                    columns.residences.push(320_104_002_003);
+                    columns.registrations.push(0);
+                    columns.order_counts.push(0);
                     columns.flags.push(*paid);
                     secrets.iter().for_each(|_| columns.secrets.extend(secret(person).expose()));
                 }

@@ -56,7 +56,7 @@ pub struct Model {
     pub secrets: BTreeSet<Line>,
     pub lines: BTreeMap<Line, Held>,
     pub cases: BTreeMap<(&'static str, u8), Case>,
-    waits: BTreeMap<u8, Timestamp>,
+    waits: BTreeMap<(&'static str, u8), Timestamp>,
 }
 
 const UNKNOWN: u8 = 255;
@@ -152,8 +152,8 @@ impl Model {
             let live = live.filter(|case| case.stands != Stands::Withdrawn);
             let next = self.next(live, self.outcome(person));
             if next == Some(Stands::Pending) {
-                let since = *before.get(&person).unwrap_or(&self.now);
-                self.waits.insert(person, since);
+                let since = *before.get(&(rule, person)).unwrap_or(&self.now);
+                self.waits.insert((rule, person), since);
                 if self.now < after(since, 5) || !settled {
                     continue;
                 }
