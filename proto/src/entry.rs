@@ -307,7 +307,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "08f5a1fb4f9d94b718c33321a822d6c577cc05e3d768c0ee8cb40df95197173d";
+    const GOLDEN: &str = "25888bf7b80e0f9a54597832cb3fa618970696e7ee10e2eb0486bc60917e8eec";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {
