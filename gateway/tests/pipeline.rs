@@ -7,11 +7,11 @@ use gateway::{
     alerts::Alerts,
     audit::recorder::Recorder,
     clock::Clock,
-    dry_run::Question,
     filling::{Filling, Supply},
     link::Arrival,
     pipeline::Pipeline,
     policy_in_force::PolicyInForce,
+    question::Question,
     rows::Rows,
     status::StatusBoard,
 };
