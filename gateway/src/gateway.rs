@@ -251,7 +251,7 @@ impl Gateway {
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
-            () = sender.run() => {}
+            () = Box::pin(sender.run()) => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;
                 stop.send_replace(true);
