@@ -42,6 +42,7 @@ use crate::{
     epoch_run::{EpochRun, Federation},
     filling::Filling,
     health,
+    hotline::carrying::Carrying,
     manifest_in_force::ManifestInForce,
     notify::{deliveries::Deliveries, sender::Sender},
     pipeline::Pipeline,
@@ -195,6 +196,12 @@ impl Gateway {
             recorder: recorder.clone(),
             clock: self.clock.clone(),
         };
+        let carrying = Carrying {
+            pool: self.cases.database().clone(),
+            connections: self.federation.connections.clone(),
+            recorder: recorder.clone(),
+            epochs: epochs.clone(),
+        };
         let services = StaffServices {
             alerts: self.alerts,
             cases: self.cases,
@@ -250,6 +257,7 @@ impl Gateway {
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
             () = sender.run() => {}
+            () = carrying.run() => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;
                 stop.send_replace(true);

@@ -17,6 +17,7 @@ mod epochs;
 mod evaluation;
 mod fixture;
 mod full_disk;
+mod help_requests;
 mod helpline;
 mod key_holders;
 mod machines;
