@@ -191,6 +191,18 @@ async fn a_policy_that_came_back_at_once_does_not_leave_the_base_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_only_calls_things_otherwise_leaves_the_base_as_it_is() {
+    let mut office = office(directory(), SMALL, now()).await;
+    let raised = office.raise_one().await;
+    office.reload(&SMALL.replace("en = \"Ill\"", "en = \"Very ill\"")).await;
+    assert_eq!(office.policy.generation(), 1, "nothing is released anew");
+    let at = raised.due_at + SignedDuration::from_hours(1);
+    office.clock.send_replace(at);
+    assert_eq!(office.only().await.state, State::Open);
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_passed_while_nobody_ran_is_told_at_the_start() {
     let mut first = office(directory(), SMALL, now()).await;
     first.rows("cars", &[]).await;
