@@ -13,6 +13,7 @@ use proto::manifest::Manifest;
 use crate::{
     epoch_progress::DatasetProgress,
     grants::Grants,
+    intake::Intake,
     rows::{Rows, RowsError},
     status::StatusBoard,
 };
@@ -28,6 +29,8 @@ pub struct Epoch {
     pub status: Arc<StatusBoard>,
     /// Its grants on their way.
     pub grants: Arc<Grants>,
+    /// How much may be on its way into its base.
+    pub intake: Arc<Intake>,
 }
 
 /// The live epochs at this moment.
@@ -67,7 +70,13 @@ impl Epoch {
     /// [`RowsError`], also where another process holds the file.
     pub fn open(data_dir: &Path, manifest: Manifest) -> Result<Self, RowsError> {
         let rows = Rows::open(&rows_file(data_dir, manifest.scope.epoch), &manifest.scope)?;
-        Ok(Self { manifest, rows, status: Arc::default(), grants: Arc::default() })
+        Ok(Self {
+            manifest,
+            rows,
+            status: Arc::default(),
+            grants: Arc::default(),
+            intake: Arc::default(),
+        })
     }
 
     /// Its number.

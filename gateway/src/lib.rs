@@ -43,6 +43,7 @@ pub mod health;
 mod held;
 pub mod households;
 pub mod inquiry;
+pub mod intake;
 pub mod label;
 mod lanes;
 pub mod ledger;

@@ -11,7 +11,7 @@ use proto::{
         match_service_server::MatchServiceServer,
     },
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::{server::NamedService, service::Routes};
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     epoch::LiveEpochs,
     log_files,
     manifest_in_force::ManifestInForce,
-    match_service::Matches,
+    match_service::{Matches, WATCHERS},
     metrics::{self, Metered},
     policy_in_force::PolicyInForce,
 };
@@ -77,6 +77,7 @@ impl StaffServices {
             revision: self.revision.clone(),
             questions: self.questions.clone(),
             clock: self.clock.clone(),
+            watchers: Arc::new(Semaphore::new(WATCHERS)),
             stopping: self.stopping.clone(),
         }
     }

@@ -9,10 +9,11 @@ use gateway::{
     clock::Clock,
     dry_run::Question,
     filling::{Filling, Supply},
+    intake::Share,
     link::Arrival,
     pipeline::Pipeline,
     policy_in_force::PolicyInForce,
-    rows::Rows,
+    rows::{Changed, Rows},
     status::StatusBoard,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -103,7 +104,10 @@ impl Office {
     async fn release(&self, people: &[(u8, Option<u8>)]) {
         let release = release(None, 1, &["register", "cars"], people).expect("good");
         let generation = self.policy.generation();
-        self.arrivals.send(Arrival::Release { release, generation }).await.expect("running");
+        self.arrivals
+            .send(Arrival::Release { release, generation, share: Share::default() })
+            .await
+            .expect("running");
     }
 
     /// One person who is ill and pays, in no register and without a car.
@@ -250,5 +254,26 @@ async fn without_the_log_no_alert_is_made_nor_a_policy_taken_over() {
     assert!(tokio::time::timeout(wait, office.revision.changed()).await.is_err(), "nothing told");
     assert_eq!(office.alerts.latest(1).await.expect("read"), []);
     assert!(!office.recorder.is_well());
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrivals_without_end_do_not_keep_alerts_from_being_raised() {
+    let mut office = office(directory(), SMALL, now()).await;
+    let mut flood = vec![];
+    for _ in 0..8 {
+        let arrivals = office.arrivals.clone();
+        flood.push(tokio::spawn(async move {
+            let dataset = || "cars".parse().expect("a name");
+            let arrival = || Arrival::Rows { dataset: dataset(), changed: Changed::All };
+            while arrivals.send(arrival()).await.is_ok() {}
+        }));
+    }
+    let raised = tokio::time::timeout(Duration::from_secs(60), office.raise_one()).await;
+    assert_eq!(raised.expect("in time").state, State::Open);
+    flood.iter().for_each(tokio::task::JoinHandle::abort);
+    for task in flood {
+        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+    }
     office.stop().await;
 }

@@ -15,6 +15,7 @@ mod epoch_crash;
 mod epochs;
 mod evaluation;
 mod fixture;
+mod flow;
 mod full_disk;
 mod incremental;
 mod key_holders;

@@ -135,7 +135,7 @@ impl Office {
     /// Both ways; the alerts that change.
     fn evaluate(&mut self, written: bool) -> (Vec<Alert>, Vec<Alert>) {
         let touched = self.bureau.base.take_touched();
-        let mut changes = |side: &mut Side, forget: bool| {
+        let changes = |side: &mut Side, forget: bool| {
             if forget {
                 side.standing.forget();
             }
@@ -265,7 +265,7 @@ fn a_change_asks_about_whom_it_concerns_and_a_rule_that_is_rewritten_asks_alone(
     }
     WATCH.iter().for_each(|id| office.bureau.grant(id, LINES.map(str::to_owned).into()));
     office.evaluate(true);
-    let mut asked = |office: &mut Office, step: &Step| {
+    let asked = |office: &mut Office, step: &Step| {
         let before = office.effort();
         office.take(step);
         office.evaluate(true);
