@@ -31,4 +31,5 @@ mod reload;
 mod siege;
 mod staff;
 mod town;
+mod whole_city;
 mod witnesses;

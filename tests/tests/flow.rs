@@ -21,8 +21,11 @@ use tonic::Streaming;
 
 use crate::{siege::person, town::Town};
 
-const PEOPLE: u16 = 500;
+const PEOPLE: u16 = 250;
 const RULES: usize = 4;
+/// So many measures make an alert larger than 4,000 bytes: connections hold some megabytes for whoever
+/// does not read.
+const MEASURES: usize = 100;
 const ALERTS: usize = PEOPLE as usize * RULES;
 /// How often every alert changes while one watcher reads nothing.
 const ROUNDS: usize = 4;
@@ -52,14 +55,20 @@ fn sources() -> Sources {
 
 /// The rules are called after the round: every alert follows its rule's new text.
 fn policy(round: usize) -> String {
-    let rule = |number: usize| {
-        format!(
-            "[[rule]]\nid = \"needy-{number}\"\nzh = \"困难\"\nen = \"Needy, round {round}\"\n\
+    let measure = |number| format!("measure_that_has_a_rather_long_name_{number:02}");
+    let measures: Vec<String> = (0..MEASURES).map(measure).collect();
+    let mut text = SMALL_POLICY.to_owned();
+    for id in &measures {
+        text += &format!("\n[[measure]]\nid = \"{id}\"\nzh = \"探访\"\nen = \"Visit\"\n");
+    }
+    for number in 0..RULES {
+        text += &format!(
+            "\n[[rule]]\nid = \"needy-{number}\"\nzh = \"困难\"\nen = \"Needy, round {round}\"\n\
              situation = \"any\"\nwhen = \"aid.poor\"\nunless = \"help.any\"\n\
-             assist = [\"visit\"]\ndue = \"72h\"\n"
-        )
-    };
-    (0..RULES).map(rule).fold(SMALL_POLICY.to_owned(), |text, rule| text + "\n" + &rule)
+             assist = {measures:?}\ndue = \"72h\"\n"
+        );
+    }
+    text
 }
 
 async fn watch(town: &Town) -> (StaffClient, Streaming<wire::WatchAlertsResponse>) {
