@@ -19,11 +19,12 @@ use crate::{
     clock::{Clock, later},
     epoch::{Live, LiveEpochs},
     manifest_in_force::ManifestInForce,
+    notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
     refusal::Refusal,
     status::Board,
     wire_alert::timestamp,
-    wire_epoch,
+    wire_epoch, wire_notification,
 };
 
 /// The service.
@@ -38,6 +39,8 @@ pub struct Administration {
     pub clock: Clock,
     /// Writes down who asks.
     pub recorder: Recorder,
+    /// What officers were told, or not yet.
+    pub deliveries: Deliveries,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -125,6 +128,35 @@ impl AdminService for Administration {
             policy_version: policy.version.to_vec(),
             rules: u32::try_from(policy.rules.len()).unwrap_or(u32::MAX),
         }))
+    }
+
+    async fn list_notifications(
+        &self,
+        request: Request<wire::ListNotificationsRequest>,
+    ) -> Answer<wire::ListNotificationsResponse> {
+        let (states, limit) = wire_notification::asked(request.get_ref())?;
+        let found = self.deliveries.list(&states, limit + 1).await.map_err(Refusal::from)?;
+        let more = found.len() > limit as usize;
+        let shown: Vec<_> = found.iter().take(limit as usize).collect();
+        self.record(&request, Act::NotificationsListed { count: shown.len() as u64 }).await?;
+        let notifications = shown.into_iter().map(wire_notification::notification).collect();
+        Ok(Response::new(wire::ListNotificationsResponse { notifications, more }))
+    }
+
+    async fn retry_notifications(
+        &self,
+        request: Request<wire::RetryNotificationsRequest>,
+    ) -> Answer<wire::RetryNotificationsResponse> {
+        let asked = wire_notification::ids(&request.get_ref().ids)?;
+        let parked = self.deliveries.parked(&asked).await.map_err(Refusal::from)?;
+        if !asked.is_empty() && parked.is_empty() {
+            return Err(Refusal::NotFound("none of these notifications is parked").into());
+        }
+        let count = parked.len() as u64;
+        self.record(&request, Act::NotificationsRetried { count }).await?;
+        self.deliveries.retry(&parked, self.clock.now()).await.map_err(Refusal::from)?;
+        let retried = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Response::new(wire::RetryNotificationsResponse { retried }))
     }
 }
 

@@ -1,6 +1,6 @@
-//! Who may call what: roles by method, region by officer, both from the configuration.
+//! Who may call what: roles and region by officer, from the configuration.
 //!
-//! Works on the path of the call before any service sees it. A method that the table does not list
+//! Works on the path of the call before any service sees it. A method that `methods` does not list
 //! is refused, and so is everybody who is not registered. Every refusal, a service's too, is counted
 //! for the access log.
 

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use crate::{
     accepted_manifest,
     authorise::Officer,
+    notify::{self, target_file::FileTarget},
     tls_in_force::{TlsFiles, TlsInForce},
 };
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub adapters: Vec<Adapter>,
     /// Who may call what.
     pub officers: Vec<Officer>,
+    /// Who is told that a case waits.
+    pub targets: Vec<notify::target::Target>,
 }
 
 /// One adapter to dial.
@@ -71,6 +74,8 @@ struct File {
     adapters: Vec<FileAdapter>,
     #[serde(rename = "officer", default)]
     officers: Vec<Officer>,
+    #[serde(default)]
+    notify: Vec<FileTarget>,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +114,7 @@ impl Config {
             policy: directory.join(file.policy),
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
+            targets: notify::target::read(file.notify, directory)?,
             manifest,
             manifest_path,
             version: HexBytes(*blake3::hash(own.as_bytes()).as_bytes()),

@@ -12,10 +12,11 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{alerts, case::cases};
+use crate::{alerts, case::cases, notify::outbox};
 
 /// The schemas in the order in which files get them.
-const SCHEMAS: [(&str, &str); 2] = [("alerts", alerts::SCHEMA), ("cases", cases::SCHEMA)];
+const SCHEMAS: [(&str, &str); 3] =
+    [("alerts", alerts::SCHEMA), ("cases", cases::SCHEMA), ("outbox", outbox::SCHEMA)];
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -37,6 +37,7 @@ use crate::{
     filling::Filling,
     health,
     manifest_in_force::ManifestInForce,
+    notify::{deliveries::Deliveries, sender::Sender},
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
@@ -61,6 +62,7 @@ pub struct Gateway {
     tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
+    deliveries: Deliveries,
     pipeline: Pipeline,
 }
 
@@ -78,7 +80,8 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
-        let (epoch, alerts) = stores(&config, &policy.current(), (&recorder, clock.now())).await?;
+        let (epoch, alerts, deliveries) =
+            stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
         recorder.record(&Actor::Gateway, started).await?;
@@ -119,6 +122,7 @@ impl Gateway {
             tally,
             present,
             alerts,
+            deliveries,
             pipeline,
         })
     }
@@ -157,8 +161,15 @@ impl Gateway {
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
         let (recorder, tally) = (self.recorder, self.tally);
+        let sender = Sender {
+            deliveries: self.deliveries.clone(),
+            targets: self.config.targets,
+            recorder: recorder.clone(),
+            clock: self.clock.clone(),
+        };
         let services = StaffServices {
             alerts: self.alerts,
+            deliveries: self.deliveries,
             recorder: recorder.clone(),
             policy: self.policy,
             manifest: self.manifest.clone(),
@@ -197,6 +208,7 @@ impl Gateway {
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
+            () = sender.run() => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;
                 stop.send_replace(true);
@@ -225,7 +237,7 @@ async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
     (recorder, now): (&Recorder, Timestamp),
-) -> anyhow::Result<(Epoch, Alerts)> {
+) -> anyhow::Result<(Epoch, Alerts, Deliveries)> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
@@ -233,12 +245,12 @@ async fn stores(
     let database = database::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
-    let alerts = Alerts::new(database);
+    let (deliveries, alerts) = (Deliveries::new(database.clone()), Alerts::new(database));
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok((epoch, alerts))
+    Ok((epoch, alerts, deliveries))
 }
 
 /// The access log of this programme's gateway.

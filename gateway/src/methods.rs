@@ -20,6 +20,7 @@ const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, R
 pub(crate) const ALERTS: &[Role] = &[Role::Caseworker, Role::Supervisor];
 const DISCLOSURES: &[Role] = &[Role::Caseworker, Role::Supervisor, Role::Approver];
 const RUNNING: &[Role] = &[Role::Administrator, Role::Security];
+const STATISTICS: &[Role] = &[Role::Analyst, Role::Supervisor];
 const LOG: &[Role] = &[Role::Auditor];
 
 /// Below it the log's tiles and its checkpoint are served.
@@ -50,6 +51,10 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.AdminService/ListGrants", RUNNING),
     ("/matching.v1.AdminService/ListEpochs", RUNNING),
     ("/matching.v1.AdminService/ReloadPolicy", &[Role::Administrator]),
+    ("/matching.v1.AdminService/ListNotifications", &[Role::Administrator]),
+    ("/matching.v1.AdminService/RetryNotifications", &[Role::Administrator]),
+    ("/matching.v1.StatisticsService/Screening", STATISTICS),
+    ("/matching.v1.StatisticsService/Report", STATISTICS),
     ("/matching.v1.AuditService/Search", LOG),
     ("/matching.v1.AuditService/Prove", LOG),
     ("/matching.v1.AuditService/GetCheckpoint", LOG),

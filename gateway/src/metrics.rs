@@ -23,6 +23,7 @@ use crate::{
     clock::{Clock, later},
     epoch::LiveEpochs,
     methods::METRICS,
+    notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
 };
 
@@ -37,6 +38,8 @@ pub struct Metered {
     pub clock: Clock,
     /// Alerts.
     pub alerts: Alerts,
+    /// Notifications.
+    pub deliveries: Deliveries,
     /// The log and its witnesses.
     pub recorder: Recorder,
     /// Refused calls.
@@ -49,10 +52,13 @@ pub fn routes(metered: Metered) -> Router {
 }
 
 async fn metrics(State(metered): State<Metered>) -> Response {
-    let alerts = match metered.alerts.count(metered.epochs.present().number()).await {
-        Ok(alerts) => alerts,
-        Err(error) => {
-            tracing::error!(%error, "alerts cannot be counted");
+    let alerts = metered.alerts.count(metered.epochs.present().number()).await;
+    let notifications = metered.deliveries.count().await;
+    let (alerts, notifications) = match (alerts, notifications) {
+        (Ok(alerts), Ok(notifications)) => (alerts, notifications),
+        (alerts, notifications) => {
+            let problems = (alerts.err(), notifications.err());
+            tracing::error!(?problems, "alerts or notifications cannot be counted");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
@@ -62,6 +68,9 @@ async fn metrics(State(metered): State<Metered>) -> Response {
         metered.supply();
         for (state, count) in alerts {
             gauge!("matching_alerts", "state" => word(state)).set(float(count));
+        }
+        for (state, count) in notifications {
+            gauge!("matching_notifications", "state" => state.word()).set(float(count));
         }
         for (reason, count) in metered.tally.refused_calls() {
             counter!("matching_calls_refused_total", "reason" => reason.as_str()).absolute(count);

@@ -6,6 +6,7 @@ use tonic::Status;
 use crate::{
     alerts::AlertsError,
     audit::{log::ReadError, recorder::Unrecorded},
+    notify::outbox::OutboxError,
     policy::PolicyError,
     policy_in_force::ReloadError,
 };
@@ -29,6 +30,12 @@ pub enum Refusal {
 
 impl From<AlertsError> for Refusal {
     fn from(error: AlertsError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<OutboxError> for Refusal {
+    fn from(error: OutboxError) -> Self {
         Self::Store(error.to_string())
     }
 }

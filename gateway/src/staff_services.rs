@@ -26,12 +26,14 @@ use crate::{
     manifest_in_force::ManifestInForce,
     match_service::{Matches, WATCHERS},
     metrics::{self, Metered},
+    notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
 };
 
 /// What the services work with.
 pub(crate) struct StaffServices {
     pub(crate) alerts: Alerts,
+    pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
@@ -89,6 +91,7 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            deliveries: self.deliveries.clone(),
         }
     }
 
@@ -98,6 +101,7 @@ impl StaffServices {
             policy: self.policy.clone(),
             clock: self.clock.clone(),
             alerts: self.alerts.clone(),
+            deliveries: self.deliveries.clone(),
             recorder: self.recorder.clone(),
             tally: self.tally.clone(),
         }

@@ -11,4 +11,5 @@ mod policy;
 mod policy_faults;
 mod rows;
 mod rules;
+mod suppression;
 mod sync;

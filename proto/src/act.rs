@@ -3,6 +3,7 @@
 //! Ids, digests and counts only: no type here can hold a text that somebody typed. Who did it, and
 //! when, is `entry`'s.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     disclosure_request::{DisclosureId, LegalBasis, Purpose},
     fault::Reason,
     hex_bytes::HexBytes,
-    name::{AgencyId, DatasetId, RuleId},
+    name::{AgencyId, DatasetId, RuleId, TargetId},
 };
 
 /// What was about to be done, or what came of it.
@@ -122,6 +123,23 @@ pub enum Act {
     GrantsListed { count: u64 },
     /// The epochs are shown.
     EpochsListed { count: u64 },
+    /// Notices about cases go to a target, for the `attempt`th time.
+    NotificationSent {
+        notification: HexBytes<16>,
+        target: TargetId,
+        alerts: Vec<AlertId>,
+        attempt: u32,
+    },
+    /// They are tried no more until somebody says so.
+    NotificationParked { notification: HexBytes<16>, target: TargetId },
+    /// Notifications are shown.
+    NotificationsListed { count: u64 },
+    /// Parked notifications are tried again.
+    NotificationsRetried { count: u64 },
+    /// The counts of a day are shown; `digest` is the SHA-256 of the content.
+    ScreeningRead { date: Date, digest: HexBytes<32> },
+    /// The report of the month that begins on `month` is shown.
+    StatisticsRead { month: Date, digest: HexBytes<32> },
     /// The entries from `first` up to `end`, exclusive, are shown.
     LogRead { first: u64, end: u64 },
     /// A proof of one entry is shown, and the entry.
@@ -227,7 +245,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 42] = [
+pub const WORDS: [&str; 48] = [
     "started",
     "stopping",
     "failed",
@@ -258,6 +276,12 @@ pub const WORDS: [&str; 42] = [
     "datasets_listed",
     "grants_listed",
     "epochs_listed",
+    "notification_sent",
+    "notification_parked",
+    "notifications_listed",
+    "notifications_retried",
+    "screening_read",
+    "statistics_read",
     "log_read",
     "receipt_given",
     "disclosure_requested",
@@ -306,6 +330,12 @@ impl Act {
             Self::DatasetsListed { .. } => "datasets_listed",
             Self::GrantsListed { .. } => "grants_listed",
             Self::EpochsListed { .. } => "epochs_listed",
+            Self::NotificationSent { .. } => "notification_sent",
+            Self::NotificationParked { .. } => "notification_parked",
+            Self::NotificationsListed { .. } => "notifications_listed",
+            Self::NotificationsRetried { .. } => "notifications_retried",
+            Self::ScreeningRead { .. } => "screening_read",
+            Self::StatisticsRead { .. } => "statistics_read",
             Self::LogRead { .. } => "log_read",
             Self::ReceiptGiven { .. } => "receipt_given",
             Self::DisclosureRequested { .. } => "disclosure_requested",
@@ -358,7 +388,8 @@ impl Act {
         match self {
             Self::AlertsListed { alerts }
             | Self::AlertsDelivered { alerts, .. }
-            | Self::CasesListed { alerts } => alerts,
+            | Self::CasesListed { alerts }
+            | Self::NotificationSent { alerts, .. } => alerts,
             Self::AlertRead { alert }
             | Self::AlertChanged { alert, .. }
             | Self::CaseChanged { alert, .. }

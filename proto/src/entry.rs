@@ -188,6 +188,20 @@ mod tests {
             Act::DatasetsListed { count: 32 },
             Act::GrantsListed { count: 90 },
             Act::EpochsListed { count: 2 },
+            Act::NotificationSent {
+                notification: HexBytes([2; 16]),
+                target: name("street-desk"),
+                alerts: vec![alert()],
+                attempt: 1,
+            },
+            Act::NotificationParked {
+                notification: HexBytes([2; 16]),
+                target: name("street-desk"),
+            },
+            Act::NotificationsListed { count: 3 },
+            Act::NotificationsRetried { count: 2 },
+            Act::ScreeningRead { date: jiff::civil::date(2026, 11, 27), digest },
+            Act::StatisticsRead { month: jiff::civil::date(2026, 10, 1), digest },
             Act::LogRead { first: 0, end: 256 },
             Act::ReceiptGiven { index: 5 },
             Act::DisclosureRequested {
@@ -269,7 +283,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "d909f288aec2314b0b3213a94e5bc69bbba8625004f444ecd5fa69bf72cb3d17";
+    const GOLDEN: &str = "3677b44ca392ad849823451e2b1216614aa66f5b4b9e77805a3bdc772200cce4";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {

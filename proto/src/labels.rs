@@ -24,6 +24,8 @@ pub const SALT_GRANT_INFO: &str = "matching.v1 salt grant";
 pub const SALT_GRANT_SIGNATURE: &str = "matching.v1 salt grant signature";
 /// BLAKE3 derive_key context of an alert's id (PROTOCOL.md section 10).
 pub const ALERT_ID: &str = "matching.v1 2026-11-24 alert id";
+/// BLAKE3 derive_key context of a notification's id (PROTOCOL.md section 22.2).
+pub const NOTIFICATION_ID: &str = "matching.v1 2026-11-27 notification id";
 /// Prefix of the bytes a requester signs (PROTOCOL.md section 15.3).
 pub const EVALUATION_SIGNATURE: &str = "matching.v1 evaluation request signature";
 /// BLAKE3 derive_key context of a proof's nonce (PROTOCOL.md section 15.1).
@@ -75,6 +77,7 @@ mod tests {
             SALT_GRANT_INFO,
             SALT_GRANT_SIGNATURE,
             ALERT_ID,
+            NOTIFICATION_ID,
             EVALUATION_SIGNATURE,
             PROOF_NONCE,
             CEREMONY,
@@ -96,7 +99,7 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         assert_eq!(
             blake3::hash(all.join("\n").as_bytes()).to_hex().as_str(),
-            "2ea453ced778468f21babe87ff40ef916b21300883a3f4f9c1470191c1250a14"
+            "b96d4a10f1b08feedb4f2e43145d8a08d15024b069341446b530c7b52b612b6b"
         );
     }
 }

@@ -92,6 +92,10 @@ name!(
     FlagName
 );
 name!(
+    /// Who is notified, as the gateway's configuration calls it, e.g. `street-desk`.
+    TargetId
+);
+name!(
     /// A programme: the legal purpose under which matching is done.
     ProgrammeId
 );

@@ -5,38 +5,32 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    num::NonZeroU8,
     path::{Path, PathBuf},
 };
 
+use crate::{
+    federation::{self, Household, Id, PolicyIds},
+    pki::Pki,
+    shared_key::SharedKey,
+};
 use agency_adapter::{
     derive::Derivation,
     grants::Grants,
     identifier::{IdentifierType, canonicalise},
     keys::Keys,
     salts::{OwnSalts, owned},
-    secret_file,
 };
 use anyhow::Context;
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
 use proto::{
-    envelope::EnvelopeKey,
-    manifest::{Agency, Ceremony, Epoch, Holders, LogTrust, Manifest},
-    manifest_file::{DatasetEntry, EntryKind, ManifestFile, Officers},
+    manifest::Manifest,
+    manifest_file::ManifestFile,
     name::{AgencyId, DatasetId},
     person_secret::{LookupTag, PersonSecret},
     salt::Salt,
     schema::DatasetKind,
     scope::Suite,
-    signed_manifest::SignedManifest,
-    signing::{SigningKey, VerifyingKey},
     subject::Subject,
-};
-use serde::Deserialize;
-
-use crate::{
-    pki::Pki,
-    shared_key::{self, SharedKey},
 };
 
 /// The federation.
@@ -47,6 +41,8 @@ pub struct Deployment {
     pub pki: Pki,
     /// What its parties agree on, in the epoch of which subjects and secrets are asked for here.
     pub manifest: Manifest,
+    /// Further tables of gateway.toml.
+    pub gateway_extra: String,
     pub(crate) issued: ManifestFile,
     key: SharedKey,
     /// Which datasets hold households, whose they are, and for which others their rows hold secrets.
@@ -101,31 +97,6 @@ pub const STAFF: [Staff; 10] = [
     APPROVER,
 ];
 
-#[derive(Deserialize)]
-struct PolicyIds {
-    programme: Id,
-    agency: Vec<Id>,
-    dataset: Vec<OwnedDataset>,
-}
-
-#[derive(Deserialize)]
-struct Id {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct OwnedDataset {
-    id: String,
-    agency: String,
-    kind: DatasetKind,
-    household: Option<Household>,
-}
-
-#[derive(Deserialize)]
-struct Household {
-    datasets: Vec<DatasetId>,
-}
-
 impl Deployment {
     /// Makes everything for the agencies and datasets of a policy. `dataset_toml` gives each
     /// agency's `[[dataset]]` sections. Whoever needs a salt is granted it.
@@ -142,11 +113,11 @@ impl Deployment {
         fs::create_dir_all(dir)?;
         fs::write(dir.join("policy.toml"), policy)?;
         let pki = Pki::new(&ids.programme.id);
-        let mut manifest = manifest(dir, &ids, &pki)?;
+        let mut manifest = federation::manifest(dir, &ids, &pki)?;
         if suite == Suite::Oprf {
-            give_key(dir, &mut manifest)?;
+            federation::give_key(dir, &mut manifest)?;
         }
-        publish(dir, &manifest)?;
+        federation::publish(dir, &manifest)?;
         let issued = manifest.clone();
         let manifest = manifest.check()?;
         let mut households = vec![];
@@ -157,7 +128,9 @@ impl Deployment {
             }
         }
         let key = SharedKey::new(dir);
-        let deployment = Self { dir: dir.to_owned(), pki, manifest, issued, key, households };
+        let home = dir.to_owned();
+        let gateway_extra = String::new();
+        let deployment = Self { dir: home, pki, manifest, gateway_extra, issued, key, households };
         for Id { id: agency } in &ids.agency {
             deployment.adapter(agency, &dataset_toml(agency))?;
         }
@@ -207,6 +180,7 @@ impl Deployment {
             text +=
                 &format!("[[officer]]\nid = \"{id}\"\nroles = {roles:?}\nregion = \"{region}\"\n");
         }
+        text += &self.gateway_extra;
         let path = self.dir.join("gateway/gateway.toml");
         fs::write(&path, text)?;
         Ok(path)
@@ -324,89 +298,5 @@ impl Deployment {
     }
 }
 
-/// The first agencies hold the manifest: more than half of them sign it.
-const HOLDERS: usize = 3;
-/// How many evaluations an agency may ask for in an epoch.
-const QUOTA: u64 = 600_000;
-
 const TLS: &str = "certificate = \"tls/certificate.pem\"\nkey = \"tls/key.pem\"\n\
                    trust = \"tls/trust.pem\"\nrevoked = \"tls/revoked.pem\"\n";
-
-/// Makes every agency's keys and the manifest that lists them.
-fn manifest(dir: &Path, ids: &PolicyIds, pki: &Pki) -> anyhow::Result<ManifestFile> {
-    let mut agencies = vec![];
-    for Id { id } in &ids.agency {
-        let (keys, _) = Keys::create(&dir.join(id).join("state"))?;
-        let keys = keys.public();
-        agencies.push(Agency {
-            id: id.parse()?,
-            signing_key: keys.signing,
-            hpke_key: EnvelopeKey::from_bytes(&keys.hpke)?,
-            witness_key: keys.witness,
-            quota: 0,
-        });
-    }
-    let first = agencies.first().context("a policy lists agencies")?.id.clone();
-    let base = DatasetEntry { id: DatasetId::base(), owner: first, kind: EntryKind::Base };
-    let mut datasets = vec![base];
-    for OwnedDataset { id, agency, kind, .. } in &ids.dataset {
-        let kind = match kind {
-            DatasetKind::Watch => EntryKind::Watch,
-            DatasetKind::CrossCheck => EntryKind::CrossCheck,
-        };
-        datasets.push(DatasetEntry { id: id.parse()?, owner: agency.parse()?, kind });
-    }
-    let holders: Vec<_> = agencies.iter().take(HOLDERS).map(|agency| agency.id.clone()).collect();
-    let threshold = NonZeroU8::MIN.saturating_add(u8::try_from(holders.len() / 2)?);
-    Ok(ManifestFile {
-        version: 1,
-        programme: ids.programme.id.parse()?,
-        suite: Suite::SaltedHash,
-        holders: Holders { threshold, agencies: holders, ceremony: None },
-        epochs: vec![Epoch { number: 1, until: date(2036, 12, 31), share_keys: vec![] }],
-        log: LogTrust { key: log_key(&dir.join("gateway/data/log.key"))?, quorum: threshold },
-        officers: Officers { authority: pki.trust_pem().to_owned() },
-        agencies,
-        datasets,
-    })
-}
-
-/// Makes a manifest of suite `salted-hash` one of suite `oprf`. Whoever makes all the files has all
-/// the shares, and the manifest says so.
-fn give_key(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
-    manifest.suite = Suite::Oprf;
-    manifest.holders.ceremony = Some(Ceremony::TrustedDealer);
-    for agency in &mut manifest.agencies {
-        agency.quota = QUOTA;
-    }
-    shared_key::hold_ceremony(dir, manifest)?;
-    give_share_keys(dir, manifest)
-}
-
-/// Writes the share keys of every epoch into a manifest.
-pub(crate) fn give_share_keys(dir: &Path, manifest: &mut ManifestFile) -> anyhow::Result<()> {
-    for epoch in &mut manifest.epochs {
-        epoch.share_keys = shared_key::share_keys(dir, &manifest.holders.agencies, epoch.number)?;
-    }
-    Ok(())
-}
-
-/// Has a manifest signed by all its holders and gives it to everybody.
-///
-/// # Errors
-/// The file system's, or a manifest that is not good.
-pub fn publish(dir: &Path, manifest: &ManifestFile) -> anyhow::Result<()> {
-    let mut signed = SignedManifest::parse(&manifest.to_string())?;
-    for holder in &manifest.holders.agencies {
-        let keys = Keys::read(&dir.join(holder.as_str()).join("state"))?;
-        signed.sign(holder, &keys.signing)?;
-    }
-    Ok(fs::write(dir.join("federation.toml"), signed.to_string())?)
-}
-
-/// Makes the key of the gateway's log.
-fn log_key(path: &Path) -> anyhow::Result<VerifyingKey> {
-    secret_file::create(path)?;
-    let seed = secret_file::read(path)?.context("it was made")?;
-    Ok(SigningKey::from_seed(&seed).verifying_key())
-}

@@ -4,7 +4,10 @@ use anyhow::Context;
 use jiff::civil::Date;
 use proto::{manifest::Epoch, scope::Suite};
 
-use crate::deployment::{Deployment, give_share_keys, publish};
+use crate::{
+    deployment::Deployment,
+    federation::{give_share_keys, publish},
+};
 
 impl Deployment {
     /// Gives everybody a newer manifest that lists these epochs, each with its last day.

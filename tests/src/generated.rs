@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use prost::Message;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "matching/v1/scope.proto",
     "matching/v1/adapter.proto",
     "matching/v1/holder.proto",
@@ -17,6 +17,7 @@ const FILES: [&str; 9] = [
     "matching/v1/admin.proto",
     "matching/v1/disclosure.proto",
     "matching/v1/case.proto",
+    "matching/v1/statistics.proto",
 ];
 
 /// File name to content, for every file below `proto/src/wire` that is generated.

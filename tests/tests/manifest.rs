@@ -10,9 +10,7 @@ use std::{
 
 use proto::{manifest_file::ManifestFile, scope::Suite};
 use tests::{
-    deployment::{Deployment, publish},
-    oracle::random::SMALL_POLICY,
-    process::binary,
+    deployment::Deployment, federation::publish, oracle::random::SMALL_POLICY, process::binary,
 };
 
 const AGENCIES: [&str; 3] = ["aid", "police", "tax"];

@@ -237,4 +237,18 @@ impl AdminService for Closed {
     ) -> Result<Response<ReloadPolicyResponse>, Status> {
         closed()
     }
+
+    async fn list_notifications(
+        &self,
+        _: Request<ListNotificationsRequest>,
+    ) -> Result<Response<ListNotificationsResponse>, Status> {
+        closed()
+    }
+
+    async fn retry_notifications(
+        &self,
+        _: Request<RetryNotificationsRequest>,
+    ) -> Result<Response<RetryNotificationsResponse>, Status> {
+        closed()
+    }
 }

@@ -62,6 +62,12 @@ pub fn what(act: &Act) -> Phrase {
         Act::DatasetsListed { .. } => ("查看数据集", "datasets listed"),
         Act::GrantsListed { .. } => ("查看授权", "grants listed"),
         Act::EpochsListed { .. } => ("查看密钥周期", "epochs listed"),
+        Act::NotificationSent { .. } => ("发送通知", "notification sent"),
+        Act::NotificationParked { .. } => ("通知搁置", "notification parked"),
+        Act::NotificationsListed { .. } => ("查看通知", "notifications listed"),
+        Act::NotificationsRetried { .. } => ("重发通知", "notifications tried again"),
+        Act::ScreeningRead { .. } => ("查看排查统计", "screening read"),
+        Act::StatisticsRead { .. } => ("查看统计报表", "report read"),
         Act::LogRead { .. } => ("查阅日志", "log read"),
         Act::ReceiptGiven { .. } => ("出具凭证", "receipt given"),
         Act::DisclosureRequested { emergency: true, .. } => {
@@ -127,7 +133,16 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         | Act::DatasetsListed { count }
         | Act::GrantsListed { count }
         | Act::EpochsListed { count }
-        | Act::DisclosuresListed { count } => grouped(*count),
+        | Act::DisclosuresListed { count }
+        | Act::NotificationsListed { count }
+        | Act::NotificationsRetried { count } => grouped(*count),
+        Act::NotificationSent { target, alerts, attempt, .. } => {
+            let alerts: Vec<&str> = alerts.iter().map(|alert| alert.as_str()).collect();
+            format!("{target} #{attempt}: {}", alerts.join(" "))
+        }
+        Act::NotificationParked { target, notification } => format!("{target}: {notification}"),
+        Act::ScreeningRead { date, .. } => date.to_string(),
+        Act::StatisticsRead { month, .. } => month.strftime("%Y-%m").to_string(),
         Act::ReceiptGiven { index } => format!("{} {}", lang.say(ENTRY), grouped(*index)),
         Act::CallsRefused { method, reason, count } => {
             let method = method.as_ref().map_or("?", |method| method.as_str());
