@@ -1,32 +1,26 @@
 //! The base as the gateway may know it: subjects, their categories, and what their released person
 //! secrets open. All of it in memory; a restart begins with nobody.
 //!
-//! Owns the order in which lists, lines and households update each other. What follows from it is
-//! the rules' business.
+//! Owns what is kept of whom. How lines' rows come in is `reading`'s business, and what follows from
+//! it is the rules'.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+mod reading;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
-use proto::{
-    household::MemberEntry, name::DatasetId, person_secret::PersonSecret, schema::DatasetKind,
-    scope::Scope, subject::Subject,
-};
+use proto::{name::DatasetId, schema::DatasetKind, scope::Scope, subject::Subject};
 
 use crate::{
     bitset::Bitset,
     catalogue::{Catalogue, DatasetNumber},
-    data_line::{DataLine, OpenedHousehold},
+    data_line::DataLine,
     facts::{DatasetFacts, Facts, HouseholdFacts},
     households::Households,
     numbers::Numbers,
     region,
-    rows::{Changed, RowReader, Rows, RowsError},
-    sync::VerifiedRelease,
     touched::Touched,
-    watch_list::{Taken, WatchList},
+    watch_list::WatchList,
 };
 
 /// The base.
@@ -66,21 +60,6 @@ impl Base {
             touched: Touched::default(),
             unread,
         }
-    }
-
-    /// Whether rows are still to be read that the store did not give.
-    pub fn is_behind(&self) -> bool {
-        !self.unread.is_empty()
-    }
-
-    /// Reads what the store did not give before.
-    ///
-    /// # Errors
-    /// [`RowsError`] where the store still does not answer; what it gave counts.
-    pub fn catch_up(&mut self, rows: &Rows) -> Result<(), RowsError> {
-        let unread: Vec<DatasetNumber> = self.unread.iter().copied().collect();
-        let results = unread.into_iter().map(|line| self.read_line(line, &Changed::All, rows));
-        results.fold(Ok(()), Result::and)
     }
 
     /// The catalogue it was built for.
@@ -167,77 +146,6 @@ impl Base {
         }
     }
 
-    /// Takes a release over and opens what it allows.
-    ///
-    /// # Errors
-    /// [`RowsError`] where the store does not answer: what it did not give is unknown until
-    /// [`Base::catch_up`].
-    pub fn release(&mut self, release: &VerifiedRelease, rows: &Rows) -> Result<(), RowsError> {
-        let Some(number) = self.catalogue.number(&release.header().dataset) else { return Ok(()) };
-        let Source::Watch(list) = &mut self.sources[number] else { return Ok(()) };
-        let before = list.secrets_for.clone();
-        let Taken { listed, gone } = list.take(release, &mut self.subjects);
-        self.grow();
-        let mut entrusted = BTreeMap::new();
-        for (column, dataset) in release.secrets_for().iter().enumerate() {
-            let Some((line, people)) = self.line(dataset) else { continue };
-            let secret = |secrets: &[[u8; 32]]| Some(PersonSecret::from_bytes(secrets[column]));
-            let new =
-                listed.iter().filter(|(n, secrets)| people.subjects.entrust(*n, secret(secrets)));
-            entrusted.insert(line, new.map(|&(number, _)| number).collect::<Vec<u32>>());
-        }
-        // All that needs no store comes first, so that none of it is left half done.
-        let concerned: Vec<u32> = listed.iter().map(|&(number, _)| number).chain(gone).collect();
-        self.touched.subjects(&concerned);
-        let mut result = Ok(());
-        for dataset in before {
-            result = result.and(self.withdraw_uncovered(&dataset, &concerned, rows));
-        }
-        for (line, subjects) in entrusted {
-            result = result.and(self.open_rows(line, &subjects, rows));
-        }
-        result
-    }
-
-    /// Takes a change of sealed rows over, as the store holds them now.
-    ///
-    /// # Errors
-    /// [`RowsError`] where the store does not answer: everything stays as it was until
-    /// [`Base::catch_up`].
-    pub fn rows_changed(
-        &mut self,
-        dataset: &DatasetId,
-        changed: &Changed,
-        rows: &Rows,
-    ) -> Result<(), RowsError> {
-        match self.line(dataset).map(|(number, _)| number) {
-            Some(number) => self.read_line(number, changed, rows),
-            None => Ok(()),
-        }
-    }
-
-    /// Reads a line's changed rows, or all of them where some were not read before.
-    fn read_line(
-        &mut self,
-        number: DatasetNumber,
-        changed: &Changed,
-        rows: &Rows,
-    ) -> Result<(), RowsError> {
-        let was_read = self.unread.insert(number);
-        let changed = if was_read { changed } else { &Changed::All };
-        let reader = rows.reader(&self.catalogue.datasets[number].schema)?;
-        let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
-        let subjects = line.subjects.concerned(changed);
-        let members = line.members.concerned(changed);
-        self.touched.subjects(&subjects);
-        self.touched.members(&members);
-        line.reopen_members(&members, &reader)?;
-        let households = line.reopen_subjects(&subjects, &reader)?;
-        line.as_of = reader.as_of();
-        self.unread.remove(&number);
-        self.replace_households(households, rows)
-    }
-
     /// Region of a subject, 12 digits: the most precise that any list gives, 0 where none does.
     pub fn region(&self, number: u32) -> u64 {
         let lists = self.watch_lists().map(|(_, list)| list.region(number));
@@ -282,112 +190,5 @@ impl Base {
             }
         }
         self.touched.met(self.subjects.len());
-    }
-
-    fn line(&mut self, dataset: &DatasetId) -> Option<(DatasetNumber, &mut DataLine)> {
-        let number = self.catalogue.number(dataset)?;
-        match &mut self.sources[number] {
-            Source::Line(line) => Some((number, line)),
-            Source::Watch(_) => None,
-        }
-    }
-
-    /// Forgets the secrets of subjects whom no list brings any more for this dataset.
-    fn withdraw_uncovered(
-        &mut self,
-        dataset: &DatasetId,
-        concerned: &[u32],
-        rows: &Rows,
-    ) -> Result<(), RowsError> {
-        let brings = |list: &WatchList| list.secrets_for.contains(dataset);
-        let covered =
-            |number: u32| self.watch_lists().any(|(_, list)| list.lists(number) && brings(list));
-        let gone: Vec<u32> = concerned.iter().copied().filter(|&n| !covered(n)).collect();
-        let Some((_, line)) = self.line(dataset) else { return Ok(()) };
-        let lost = gone.into_iter().filter(|&number| line.subjects.entrust(number, None));
-        let lost: Vec<u32> = lost.collect();
-        let households = line.reopen_subjects(&lost, &RowReader::nothing())?;
-        self.replace_households(households, rows)
-    }
-
-    /// Opens the rows of subjects whose secrets are new.
-    fn open_rows(
-        &mut self,
-        number: DatasetNumber,
-        subjects: &[u32],
-        rows: &Rows,
-    ) -> Result<(), RowsError> {
-        if subjects.is_empty() {
-            return Ok(());
-        }
-        let was_read = self.unread.insert(number);
-        let reader = rows.reader(&self.catalogue.datasets[number].schema)?;
-        let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
-        let households = line.reopen_subjects(subjects, &reader)?;
-        if was_read {
-            self.unread.remove(&number);
-        }
-        self.replace_households(households, rows)
-    }
-
-    fn replace_households(
-        &mut self,
-        households: Vec<OpenedHousehold>,
-        rows: &Rows,
-    ) -> Result<(), RowsError> {
-        if households.is_empty() {
-            return Ok(());
-        }
-        let (mut entries, mut gone) = (vec![], BTreeSet::new());
-        for (subject, household) in households {
-            self.touched.subjects(&[subject]);
-            let (named, unnamed) = self.households.replace(subject, household);
-            for (number, _) in &named {
-                gone.remove(number);
-            }
-            entries.extend(named);
-            gone.extend(unnamed);
-        }
-        let schema = self
-            .catalogue
-            .household()
-            .and_then(|number| self.catalogue.datasets[number].schema.household.clone())
-            .expect("only the household dataset's rows hold households");
-        let members = self.households.numbers.len();
-        let mut entrusted = BTreeMap::new();
-        for (column, dataset) in schema.datasets.iter().enumerate() {
-            let Some((number, line)) = self.line(dataset) else { continue };
-            line.members.grow(members);
-            let secret = |entry: &MemberEntry| Some(entry.secrets[column].clone());
-            let new = entries.iter().filter(|(n, entry)| line.members.entrust(*n, secret(entry)));
-            entrusted.insert(number, new.map(|&(number, _)| number).collect::<Vec<u32>>());
-            for &number in &gone {
-                line.members.entrust(number, None);
-            }
-        }
-        let opened =
-            entrusted.iter().map(|(&line, members)| self.open_members(line, members, rows));
-        opened.fold(Ok(()), Result::and)
-    }
-
-    /// Opens the rows of household members whose secrets are new.
-    fn open_members(
-        &mut self,
-        number: DatasetNumber,
-        members: &[u32],
-        rows: &Rows,
-    ) -> Result<(), RowsError> {
-        if members.is_empty() {
-            return Ok(());
-        }
-        let was_read = self.unread.insert(number);
-        self.touched.members(members);
-        let reader = rows.reader(&self.catalogue.datasets[number].schema)?;
-        let Source::Line(line) = &mut self.sources[number] else { return Ok(()) };
-        line.reopen_members(members, &reader)?;
-        if was_read {
-            self.unread.remove(&number);
-        }
-        Ok(())
     }
 }

@@ -6,7 +6,7 @@
 
 use proto::{
     name::{DatasetId, FlagName},
-    schema::{DatasetKind, DatasetSchema, FlagKind},
+    schema::{DatasetKind, DatasetSchema, FlagKind, MAX_FLAGS},
 };
 
 use crate::bitset::Bitset;
@@ -104,10 +104,10 @@ impl DatasetColumns {
     /// # Panics
     /// If there is no room for `row`.
     pub fn set_flags(&mut self, row: usize, bytes: Option<&[u8]>) -> Result<(), BadFlag> {
-        let sets = match bytes {
-            None => vec![1; self.flags.len()],
-            Some(bytes) => self.sets(bytes)?,
-        };
+        let mut sets = [1; MAX_FLAGS];
+        if let Some(bytes) = bytes {
+            self.sets(bytes, &mut sets)?;
+        }
         self.put(row, &sets);
         if let Some(listed) = &mut self.listed {
             listed.assign(row, bytes.is_some());
@@ -121,8 +121,9 @@ impl DatasetColumns {
     /// # Panics
     /// If there is no room for `row`.
     pub fn set_unknown(&mut self, row: usize) {
-        let sets: Vec<u32> = self.flags.iter().map(|flag| flag.kind.all_values()).collect();
-        self.put(row, &sets);
+        for flag in &mut self.flags {
+            flag.possible.iter_mut().for_each(|people| people.set(row));
+        }
     }
 
     /// Notes whether a watch dataset lists a person; flags stay as they were. Nothing for a
@@ -152,17 +153,17 @@ impl DatasetColumns {
         &self.flags[flag].possible
     }
 
-    fn sets(&self, bytes: &[u8]) -> Result<Vec<u32>, BadFlag> {
+    fn sets(&self, bytes: &[u8], sets: &mut [u32; MAX_FLAGS]) -> Result<(), BadFlag> {
         let dataset = || self.dataset.clone();
         if bytes.len() != self.flags.len() {
             let (got, expected) = (bytes.len(), self.flags.len());
             return Err(BadFlag::Width { dataset: dataset(), got, expected });
         }
-        let sets = bytes.iter().zip(&self.flags).map(|(&byte, flag)| {
+        for (set, (&byte, flag)) in sets.iter_mut().zip(bytes.iter().zip(&self.flags)) {
             let bad = || BadFlag::Value { dataset: dataset(), flag: flag.name.clone() };
-            flag.kind.possible(byte).ok_or_else(bad)
-        });
-        sets.collect()
+            *set = flag.kind.possible(byte).ok_or_else(bad)?;
+        }
+        Ok(())
     }
 
     fn put(&mut self, row: usize, sets: &[u32]) {

@@ -14,7 +14,7 @@ pub fn delete(data_dir: &Path, manifest: &Manifest, in_force: u32, now: Timestam
         let name = entry.file_name();
         let Some(epoch) = name.to_str().and_then(epoch_of) else { continue };
         if epoch < in_force && manifest.is_over(epoch, now) {
-            match fs::remove_file(entry.path()) {
+            match fs::remove_dir_all(entry.path()) {
                 Ok(()) => tracing::info!(epoch, "sealed rows of the ended epoch were deleted"),
                 Err(error) => {
                     tracing::error!(epoch, %error, "sealed rows of the ended epoch are not deleted");
@@ -25,7 +25,7 @@ pub fn delete(data_dir: &Path, manifest: &Manifest, in_force: u32, now: Timestam
 }
 
 fn epoch_of(file: &str) -> Option<u32> {
-    file.strip_prefix("rows-")?.strip_suffix(".redb")?.parse().ok()
+    file.strip_prefix("rows-")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -38,9 +38,10 @@ mod tests {
     fn nothing_is_deleted_before_its_time_nor_before_a_later_epoch_is_in_force() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = |name: &str| directory.path().join(name);
-        for name in ["rows-1.redb", "rows-2.redb", "alerts.sqlite"] {
-            fs::write(file(name), "x").expect("written");
+        for name in ["rows-1", "rows-2"] {
+            fs::create_dir_all(file(name).join("cars")).expect("made");
         }
+        fs::write(file("alerts.sqlite"), "x").expect("written");
         let example = include_str!("../../proto/vectors/federation.toml");
         let mut manifest = ManifestFile::parse(example).expect("good");
         let until = |year| jiff::civil::date(year, 12, 31);
@@ -50,11 +51,11 @@ mod tests {
         let manifest = manifest.check().expect("good");
         let left = |in_force, now: &str| {
             delete(directory.path(), &manifest, in_force, now.parse().expect("a moment"));
-            file("rows-1.redb").exists()
+            file("rows-1").exists()
         };
         assert!(left(1, "2999-01-01T00:00:00Z"), "in force, whatever the clock shows");
         assert!(left(2, "2028-01-01T12:00:00Z"), "ended, and not over yet");
         assert!(!left(2, "2028-01-02T00:00:00Z"));
-        assert!(file("rows-2.redb").exists() && file("alerts.sqlite").exists());
+        assert!(file("rows-2").exists() && file("alerts.sqlite").exists());
     }
 }

@@ -67,16 +67,15 @@ impl Epoch {
     /// Opens or makes the epoch's store of sealed rows.
     ///
     /// # Errors
-    /// [`RowsError`], also where another process holds the file.
+    /// [`RowsError`], also where another process holds the directory.
     pub fn open(data_dir: &Path, manifest: Manifest) -> Result<Self, RowsError> {
-        let rows = Rows::open(&rows_file(data_dir, manifest.scope.epoch), &manifest.scope)?;
-        Ok(Self {
-            manifest,
-            rows,
-            status: Arc::default(),
-            grants: Arc::default(),
-            intake: Arc::default(),
-        })
+        let rows = Rows::open(&rows_directory(data_dir, manifest.scope.epoch), &manifest.scope)?;
+        let status = Arc::<StatusBoard>::default();
+        for (dataset, problem) in rows.damaged() {
+            status.dataset(&dataset, |line| line.problem = problem);
+        }
+        let (grants, intake) = (Arc::default(), Arc::default());
+        Ok(Self { manifest, rows, status, grants, intake })
     }
 
     /// Its number.
@@ -86,8 +85,8 @@ impl Epoch {
 }
 
 /// Where an epoch's sealed rows are.
-pub fn rows_file(data_dir: &Path, epoch: u32) -> PathBuf {
-    data_dir.join(format!("rows-{epoch}.redb"))
+pub fn rows_directory(data_dir: &Path, epoch: u32) -> PathBuf {
+    data_dir.join(format!("rows-{epoch}"))
 }
 
 impl LiveEpochs {

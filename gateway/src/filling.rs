@@ -190,7 +190,7 @@ impl Filling {
         let result = match arrival {
             // A stream that was opened under another catalogue; another follows.
             Arrival::Release { generation, .. } if generation != self.generation => return anew,
-            Arrival::Release { release, .. } => block_in_place(|| base.release(&release, rows)),
+            Arrival::Release { release, .. } => block_in_place(|| base.release(release, rows)),
             Arrival::Rows { dataset, changed } => {
                 block_in_place(|| base.rows_changed(&dataset, &changed, rows))
             }

@@ -40,6 +40,8 @@ enum End {
     Status(Status),
     /// Our disk.
     Store(RowsError),
+    /// What we held turned out to be damaged.
+    Damaged,
     /// The access log was not written, so nothing was taken over.
     Unrecorded,
     /// The adapter ended the stream, as it does when it restarts.
@@ -88,6 +90,7 @@ impl End {
             Self::Store(RowsError::Overtaken(_)) => "overtaken by another transfer".into(),
             // The engine's words are for the log; the stores' health says that it is our disk.
             Self::Store(_) | Self::Unrecorded => "our disk did not take it".into(),
+            Self::Damaged => "our copy is damaged on the disk: it is asked for anew".into(),
             Self::Closed | Self::Stopping => "the adapter ended the stream".into(),
         }
     }
@@ -125,7 +128,7 @@ fn report(link: &Link, schema: &DatasetSchema, end: &End) {
     let problem = end.words();
     let (agency, dataset) = (&link.adapter.agency, &schema.dataset);
     tracing::warn!(%agency, %dataset, %problem, "transfer ended");
-    if let End::Store(error @ (RowsError::Engine(_) | RowsError::Foreign(_))) = end {
+    if let End::Store(error @ (RowsError::Disk { .. } | RowsError::Damaged { .. })) = end {
         tracing::error!(%error, "the store of sealed rows failed");
         link.around.status.store("sealed rows", Err(error.to_string()));
     }
@@ -159,6 +162,8 @@ impl Stream<'_> {
 
     async fn rows(&mut self, client: &mut Client, from_scratch: bool) -> Result<(), End> {
         let around = &self.link.around;
+        // Before the question what is held: damage found from here on is not missed.
+        let mut damages = around.rows.damages();
         let mut held = self.held().await?;
         let request = wire::SyncRequest {
             scope: Some((&around.manifest.scope).into()),
@@ -167,7 +172,15 @@ impl Stream<'_> {
         };
         let mut frames = client.sync(request).await?.into_inner();
         let mut open: Option<(RowGroup, Option<Staging>, Share)> = None;
-        while let Some(frame) = frames.message().await? {
+        loop {
+            let frame = tokio::select! {
+                frame = frames.message() => frame?,
+                _ = damages.changed() => match self.held().await? {
+                    None if held.is_some() => return Err(End::Damaged),
+                    _ => continue,
+                },
+            };
+            let Some(frame) = frame else { return Ok(()) };
             match (frame.frame, open.take()) {
                 (Some(SyncPart::Header(header)), None) => {
                     let group = RowGroup::begin(&self.expectation(held), header)?;
@@ -184,7 +197,7 @@ impl Stream<'_> {
                         self.link.door.admit(&mut share, columns.encoded_len()).await;
                     }
                     if let Some(columns) = group.rows(columns)? {
-                        let target = staging.take().expect("a snapshot is staged");
+                        let mut target = staging.take().expect("a snapshot is staged");
                         let append = move || target.append(&columns).map(|()| target);
                         staging = Some(on_disk(append).await?);
                     }
@@ -198,7 +211,6 @@ impl Stream<'_> {
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
             }
         }
-        Ok(())
     }
 
     async fn releases(&mut self, client: &mut Client, from_scratch: bool) -> Result<(), End> {

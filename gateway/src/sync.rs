@@ -121,7 +121,7 @@ pub struct VerifiedRelease {
 
 /// Frames with person secrets, which do not stay in memory after them.
 #[derive(Default)]
-struct SecretFrames(Vec<wire::SubjectColumns>);
+pub struct SecretFrames(Vec<wire::SubjectColumns>);
 
 /// A group of sealed rows on its way in.
 pub struct RowGroup {
@@ -299,9 +299,18 @@ impl VerifiedRelease {
         &self.secrets_for
     }
 
-    /// The subjects.
-    pub fn frames(&self) -> &[wire::SubjectColumns] {
-        &self.frames.0
+    /// The next subjects, at most so many frames of them; nothing once all were given.
+    pub fn next_frames(&mut self, most: usize) -> Option<SecretFrames> {
+        let frames = &mut self.frames.0;
+        let some: Vec<_> = frames.drain(..most.min(frames.len())).collect();
+        (!some.is_empty()).then_some(SecretFrames(some))
+    }
+}
+
+impl SecretFrames {
+    /// The frames.
+    pub fn iter(&self) -> impl Iterator<Item = &wire::SubjectColumns> {
+        self.0.iter()
     }
 }
 

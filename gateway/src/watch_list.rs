@@ -22,13 +22,12 @@ pub struct WatchList {
     regions: HashMap<u32, u64>,
 }
 
-/// What a release changed.
-pub struct Taken<'r> {
-    /// Whom it lists, with the person secrets it brings for them in the order of
-    /// [`VerifiedRelease::secrets_for`].
-    pub listed: Vec<(u32, &'r [[u8; 32]])>,
-    /// Whom it lists no longer.
-    pub gone: Vec<u32>,
+/// A release that is being taken over.
+pub struct Taking {
+    /// Whom the list had, where the release replaces it.
+    before: HashMap<u32, u64>,
+    /// Whom it has no longer.
+    gone: Vec<u32>,
 }
 
 impl WatchList {
@@ -63,45 +62,24 @@ impl WatchList {
         self.regions.is_empty()
     }
 
-    /// Takes a release over.
-    pub fn take<'r>(
-        &mut self,
-        release: &'r VerifiedRelease,
-        subjects: &mut Numbers<Subject>,
-    ) -> Taken<'r> {
+    /// Begins to take a release over; its frames follow.
+    pub fn begin(&mut self, release: &VerifiedRelease) -> Taking {
         let header = release.header();
         self.as_of = Some(header.as_of);
         self.secrets_for = release.secrets_for().to_vec();
         let before =
             if header.snapshot { std::mem::take(&mut self.regions) } else { HashMap::new() };
-        let mut taken = Taken { listed: vec![], gone: vec![] };
-        for frame in release.frames() {
-            self.take_frame(frame, subjects, &mut taken);
-            for subject in group::subjects(&frame.deleted_subjects) {
-                if let Some(number) = subjects.get(&subject)
-                    && self.regions.remove(&number).is_some()
-                {
-                    taken.gone.push(number);
-                }
-            }
-        }
-        let unlisted = before.into_keys().filter(|number| !self.regions.contains_key(number));
-        taken.gone.extend(unlisted);
-        for &number in &taken.gone {
-            self.columns.set_listed(number as usize, false);
-            self.columns.set_flags(number as usize, None).expect("nobody's flags are no bytes");
-        }
-        taken
+        Taking { before, gone: vec![] }
     }
 
-    fn take_frame<'r>(
+    /// Takes a frame over; the numbers of those whom it lists, in its order.
+    pub fn take(
         &mut self,
-        frame: &'r wire::SubjectColumns,
+        frame: &wire::SubjectColumns,
         subjects: &mut Numbers<Subject>,
-        taken: &mut Taken<'r>,
-    ) {
-        let secrets = frame.secrets.as_chunks::<32>().0;
-        let width = self.secrets_for.len();
+        taking: &mut Taking,
+    ) -> Vec<u32> {
+        let mut listed = vec![];
         for (index, subject) in group::subjects(&frame.subjects).enumerate() {
             let number = subjects.intern(subject);
             self.columns.grow(subjects.len());
@@ -111,7 +89,27 @@ impl WatchList {
             self.columns
                 .set_flags(number as usize, Some(flags))
                 .expect("flag bytes were checked with the group");
-            taken.listed.push((number, &secrets[index * width..(index + 1) * width]));
+            listed.push(number);
         }
+        for subject in group::subjects(&frame.deleted_subjects) {
+            if let Some(number) = subjects.get(&subject)
+                && self.regions.remove(&number).is_some()
+            {
+                taking.gone.push(number);
+            }
+        }
+        listed
+    }
+
+    /// Ends the release; whom it lists no longer.
+    pub fn end(&mut self, taking: Taking) -> Vec<u32> {
+        let Taking { before, mut gone } = taking;
+        let unlisted = before.into_keys().filter(|number| !self.regions.contains_key(number));
+        gone.extend(unlisted);
+        for &number in &gone {
+            self.columns.set_listed(number as usize, false);
+            self.columns.set_flags(number as usize, None).expect("nobody's flags are no bytes");
+        }
+        gone
     }
 }

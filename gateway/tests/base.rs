@@ -29,7 +29,7 @@ impl Bureau {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let policy = Policy::parse(SMALL).expect("good");
-        let rows = Rows::open(&directory.path().join("rows.redb"), &scope()).expect("opens");
+        let rows = Rows::open(&directory.path().join("rows"), &scope()).expect("opens");
         let mut base = Base::new(&scope(), policy.catalogue.clone());
         base.catch_up(&rows).expect("nothing to read");
         Self { _directory: directory, policy, rows, base }
@@ -37,7 +37,7 @@ impl Bureau {
 
     fn snapshot(&mut self, dataset: &str, to: u32, people: &[(u8, Option<Vec<u8>>)]) {
         let (batch, columns) = batch(dataset, None, to, people);
-        let staging = self.rows.stage(&schema(dataset)).expect("staged");
+        let mut staging = self.rows.stage(&schema(dataset)).expect("staged");
         staging.append(&columns).expect("taken");
         let (_, changed) = staging.commit(&batch).expect("committed");
         self.told(dataset, &changed);
@@ -57,7 +57,7 @@ impl Bureau {
     fn release(&mut self, from: Option<u32>, secrets_for: &[&str], people: &[(u8, Option<u8>)]) {
         let to = from.map_or(1, |from| from + 1);
         let release = release(from, to, secrets_for, people).expect("good");
-        self.base.release(&release, &self.rows).expect("read");
+        self.base.release(release, &self.rows).expect("read");
     }
 
     fn ask(&mut self, person: u8, condition: &str) -> (bool, bool) {

@@ -47,7 +47,7 @@ async fn office(directory: tempfile::TempDir, policy: &str, at: Timestamp) -> Of
     std::fs::write(&path, policy).expect("written");
     let policy = PolicyInForce::read(&path, &scope().programme).expect("good");
     let policy = Arc::new(policy);
-    let rows = Rows::open(&directory.path().join("rows.redb"), &scope()).expect("opens");
+    let rows = Rows::open(&directory.path().join("rows"), &scope()).expect("opens");
     let alerts = Alerts::new(
         gateway::database::open(&directory.path().join("alerts.sqlite")).await.expect("opens"),
     );
@@ -94,7 +94,7 @@ fn directory() -> tempfile::TempDir {
 impl Office {
     async fn rows(&self, dataset: &str, people: &[(u8, Option<Vec<u8>>)]) {
         let (batch, columns) = batch(dataset, None, 1, people);
-        let staging = self.rows.stage(&schema(dataset)).expect("staged");
+        let mut staging = self.rows.stage(&schema(dataset)).expect("staged");
         staging.append(&columns).expect("taken");
         let (_, changed) = staging.commit(&batch).expect("committed");
         let dataset = dataset.parse().expect("a name");

@@ -10,12 +10,12 @@ fn car(flag: u8) -> Option<Vec<u8>> {
 }
 
 fn open(directory: &tempfile::TempDir) -> Rows {
-    Rows::open(&directory.path().join("rows.redb"), &scope()).expect("opens")
+    Rows::open(&directory.path().join("rows"), &scope()).expect("opens")
 }
 
 fn snapshot(rows: &Rows, to: u32, people: &[(u8, Option<Vec<u8>>)]) {
     let (batch, columns) = batch("cars", None, to, people);
-    let staging = rows.stage(&schema("cars")).expect("staged");
+    let mut staging = rows.stage(&schema("cars")).expect("staged");
     staging.append(&columns).expect("taken");
     let (held, changed) = staging.commit(&batch).expect("committed");
     assert_eq!((held.rows, changed), (people.len() as u64, Changed::All));
@@ -61,7 +61,7 @@ fn a_snapshot_that_was_never_committed_leaves_the_old_rows() {
     let rows = open(&directory);
     snapshot(&rows, 1, &[(1, car(0))]);
     let (_, columns) = batch("cars", None, 2, &[(2, car(0))]);
-    let staging = rows.stage(&schema("cars")).expect("staged");
+    let mut staging = rows.stage(&schema("cars")).expect("staged");
     staging.append(&columns).expect("taken");
     drop(staging);
     drop(rows);
@@ -77,8 +77,8 @@ fn a_transfer_that_was_overtaken_can_neither_add_nor_commit() {
     let rows = open(&directory);
     let (late, late_columns) = batch("cars", None, 1, &[(1, car(0))]);
     let (batch, columns) = batch("cars", None, 2, &[(2, car(0))]);
-    let overtaken = rows.stage(&schema("cars")).expect("staged");
-    let staging = rows.stage(&schema("cars")).expect("staged");
+    let mut overtaken = rows.stage(&schema("cars")).expect("staged");
+    let mut staging = rows.stage(&schema("cars")).expect("staged");
     assert!(matches!(overtaken.append(&late_columns), Err(RowsError::Overtaken(_))));
     staging.append(&columns).expect("taken");
     assert!(matches!(overtaken.commit(&late), Err(RowsError::Overtaken(_))));
@@ -120,24 +120,9 @@ fn rows_of_another_epoch_or_schema_are_as_good_as_none() {
     assert!(rows.reader(&other).expect("readable").as_of().is_none());
     drop(rows);
     let next = Scope { epoch: 2, ..scope() };
-    let path = directory.path().join("rows.redb");
+    let path = directory.path().join("rows");
     let rows = Rows::open(&path, &next).expect("opens");
     assert_eq!(count(&rows), None, "nobody's tag of this epoch is among them");
     snapshot(&rows, 1, &[(2, car(0))]);
     assert_eq!(count(&rows), Some((1, 1)));
-}
-
-#[test]
-fn what_others_wrote_into_the_file_is_told_and_not_taken_for_nothing() {
-    let directory = tempfile::tempdir().expect("a directory");
-    drop(open(&directory));
-    let path = directory.path().join("rows.redb");
-    let file = redb::Database::create(&path).expect("opens");
-    let write = file.begin_write().expect("begins");
-    let held = redb::TableDefinition::<'_, &str, &[u8]>::new("held");
-    write.open_table(held).expect("there").insert("cars", &[1, 2, 3][..]).expect("taken");
-    write.commit().expect("committed");
-    drop(file);
-    let opened = Rows::open(&path, &scope()).err();
-    assert!(matches!(opened, Some(RowsError::Foreign(dataset)) if dataset == "cars"));
 }

@@ -3,11 +3,20 @@
 //!
 //! How a person secret comes from an identifier is not here: only agency-adapter can do that.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
+
+use blake3::{
+    Hasher,
+    hazmat::{ContextKey, HasherExt, hash_derive_key_context},
+};
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::labels;
+
+static LOOKUP_TAG: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context(labels::LOOKUP_TAG));
+static SEAL_KEY: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context(labels::SEAL_KEY));
 
 /// 32 bytes per (person, dataset, programme, epoch): the capability to find and open one sealed row.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
@@ -35,14 +44,19 @@ impl PersonSecret {
     /// The first 16 bytes of `dk("lookup tag", P)`.
     pub fn lookup_tag(&self) -> LookupTag {
         let mut tag = [0; 16];
-        tag.copy_from_slice(&blake3::derive_key(labels::LOOKUP_TAG, &self.0)[..16]);
+        tag.copy_from_slice(&derive(&LOOKUP_TAG, &self.0)[..16]);
         LookupTag(tag)
     }
 
     /// `dk("seal key", P)`.
     pub fn seal_key(&self) -> SealKey {
-        SealKey(blake3::derive_key(labels::SEAL_KEY, &self.0))
+        SealKey(derive(&SEAL_KEY, &self.0))
     }
+}
+
+/// `dk` with a context that was hashed before: millions of rows share it.
+fn derive(context: &ContextKey, material: &[u8; 32]) -> [u8; 32] {
+    Hasher::new_from_context_key(context).update(material).finalize().into()
 }
 
 impl SealKey {

@@ -12,6 +12,8 @@ use crate::{
 
 /// The most exact values a flag can have: a set of them fits a `u32`.
 pub const MAX_VALUES: usize = 32;
+/// The most flags a dataset can have.
+pub const MAX_FLAGS: usize = 32;
 /// The most coarser groups a flag can declare.
 pub const MAX_GROUPS: usize = 32;
 
@@ -194,7 +196,7 @@ impl DatasetSchema {
                 return Err(fault(format!("flag {} is declared twice", flag.name)));
             }
         }
-        if self.flags.len() > 32 {
+        if self.flags.len() > MAX_FLAGS {
             return Err(fault("more than 32 flags".into()));
         }
         if let Some(household) = &self.household {

@@ -14,6 +14,10 @@ use crate::{
 /// Bytes that encryption adds to a row's flags.
 pub const SEAL_OVERHEAD: usize = 16;
 
+/// Room for a row's additional data: label, suite, two names of at most 64 characters, epoch, version,
+/// tag, and three lengths.
+const ADDITIONAL_DATA: usize = 32 + 1 + 2 * 64 + 4 + 4 + 16 + 3 * 4;
+
 /// The row did not open: another key, another place, or changed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the sealed row does not open with the person secret released for it")]
@@ -46,6 +50,18 @@ impl RowNonce {
     }
 }
 
+/// One is made for every row that is opened, so it is not worth an allocation.
+struct AdditionalData {
+    bytes: [u8; ADDITIONAL_DATA],
+    length: usize,
+}
+
+impl AsRef<[u8]> for AdditionalData {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
 impl RowSealer {
     /// For one dataset in one scope.
     pub fn new(scope: &Scope, dataset: &DatasetId) -> Self {
@@ -62,7 +78,7 @@ impl RowSealer {
     pub fn seal(&self, key: &SealKey, tag: LookupTag, nonce: RowNonce, row: &mut Vec<u8>) {
         let aad = self.additional_data(tag, nonce);
         aes(key)
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce.0), Aad::from(&aad), row)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce.0), Aad::from(aad), row)
             .expect("a row is far below AES-GCM's length limit");
     }
 
@@ -79,17 +95,18 @@ impl RowSealer {
     ) -> Result<&'r [u8], Unopenable> {
         let aad = self.additional_data(tag, nonce);
         let flags = aes(key)
-            .open_in_place(Nonce::assume_unique_for_key(nonce.0), Aad::from(&aad), row)
+            .open_in_place(Nonce::assume_unique_for_key(nonce.0), Aad::from(aad), row)
             .map_err(|_| Unopenable)?;
         Ok(flags)
     }
 
-    fn additional_data(&self, tag: LookupTag, nonce: RowNonce) -> Vec<u8> {
-        let mut aad = Vec::with_capacity(self.prefix.len() + 20);
-        aad.extend_from_slice(&self.prefix);
-        aad.extend_from_slice(&nonce.version().to_be_bytes());
-        aad.extend_from_slice(&tag.0);
-        aad
+    fn additional_data(&self, tag: LookupTag, nonce: RowNonce) -> AdditionalData {
+        let (mut bytes, mut length) = ([0; ADDITIONAL_DATA], 0);
+        for part in [&self.prefix[..], &nonce.0[..4], &tag.0] {
+            bytes[length..][..part.len()].copy_from_slice(part);
+            length += part.len();
+        }
+        AdditionalData { bytes, length }
     }
 }
 

@@ -217,9 +217,9 @@ async fn alerts_go_on_under_their_ids_from_the_first_manifest_to_the_deletion() 
     change.come_to(true, &[]).await;
     change.write(false);
     change.come_to(false, &[]).await;
-    assert!(change.exists("gateway/data/rows-1.redb") && change.exists("police/state/salts/1"));
+    assert!(change.exists("gateway/data/rows-1") && change.exists("police/state/salts/1"));
     change.sleep_until(last_day().checked_add(jiff::Span::new().days(2)).expect("a day"));
-    let old = ["gateway/data/rows-1.redb", "police/state/salts/1", "aid/state/versions-1.redb"];
+    let old = ["gateway/data/rows-1", "police/state/salts/1", "aid/state/versions-1.redb"];
     let left = || {
         change.town.world.reload_all().expect("reloading");
         let left: Vec<_> = old.iter().filter(|path| change.exists(path)).collect();
@@ -227,7 +227,7 @@ async fn alerts_go_on_under_their_ids_from_the_first_manifest_to_the_deletion() 
     };
     change.town.world.until(left, |left| *left == 0).await.expect("deleted");
     change.come_to(false, &[]).await;
-    assert!(change.exists("gateway/data/rows-2.redb") && change.exists("aid/state/salts/2"));
+    assert!(change.exists("gateway/data/rows-2") && change.exists("aid/state/salts/2"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

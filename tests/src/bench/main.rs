@@ -5,6 +5,7 @@
 
 mod duckdb;
 mod evaluate;
+mod first_match;
 mod latency;
 mod latency_town;
 mod log;
@@ -12,6 +13,7 @@ mod oprf;
 mod report;
 mod rules;
 mod rules_town;
+mod sealed;
 mod stopwatch;
 
 use std::process::ExitCode;
@@ -39,6 +41,8 @@ enum Benchmark {
     All,
     /// From a changed row to the alert that is delivered, over mutual TLS, with a city's base.
     Latency(latency::Arguments),
+    /// First match: the whole base against every data line, beside DuckDB's join in plain.
+    FirstMatch(first_match::Arguments),
     /// The access log: appending beside writing and syncing, verification beside hashing.
     Log(log::Arguments),
     /// The function of suite oprf: what requester and holder add to the bare group operations.
@@ -48,7 +52,7 @@ enum Benchmark {
 }
 
 /// What `all` runs, in this order.
-const ALL: [&str; 5] = ["oprf", "log", "rules", "latency", "evaluate"];
+const ALL: [&str; 6] = ["oprf", "log", "first-match", "rules", "latency", "evaluate"];
 
 impl Benchmark {
     fn run(&self) -> anyhow::Result<Vec<Report>> {
@@ -59,6 +63,7 @@ impl Benchmark {
                 return Ok(each.collect::<anyhow::Result<Vec<_>>>()?.concat());
             }
             Self::Evaluate(benchmark) => evaluate::run(benchmark),
+            Self::FirstMatch(benchmark) => first_match::run(benchmark),
             Self::Latency(benchmark) => latency::run(benchmark),
             Self::Log(benchmark) => log::run(benchmark),
             Self::Oprf(benchmark) => oprf::run(benchmark),
