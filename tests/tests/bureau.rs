@@ -215,7 +215,7 @@ impl Bureau {
         let (_, changed) = match versions.0 {
             Some(_) => self.rows.apply(schema, &batch).expect("applied"),
             None => {
-                let staging = self.rows.stage(schema).expect("staged");
+                let mut staging = self.rows.stage(schema).expect("staged");
                 staging.append(&columns).expect("taken");
                 staging.commit(&batch).expect("committed")
             }
@@ -263,7 +263,7 @@ impl Bureau {
         let mut group = self.expecting(schema, versions.0, begin).expect("a good header");
         group.subjects(columns).expect("good subjects");
         let release = group.end(&check.trailer()).expect("whole");
-        self.base.release(&release, &self.rows).expect("read");
+        self.base.release(release, &self.rows).expect("read");
     }
 
     /// Time goes on.
