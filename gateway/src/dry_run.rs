@@ -42,7 +42,7 @@ pub fn count(base: &Base, question: &Question, now: Timestamp) -> Counts {
     if !question.region.is_empty() {
         let elsewhere = |number: &usize| {
             let number = u32::try_from(*number).expect("subjects are numbered by u32");
-            !region::text(base.region(number)).starts_with(&question.region)
+            !region::text(base.regions(number).foremost()).starts_with(&question.region)
         };
         let elsewhere: Vec<usize> = asked.ones().filter(elsewhere).collect();
         elsewhere.into_iter().for_each(|number| asked.assign(number, false));

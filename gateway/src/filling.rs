@@ -19,6 +19,7 @@ use crate::{
     link::Arrival,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     rows::{Rows, RowsError},
     status::StatusBoard,
 };
@@ -36,6 +37,8 @@ pub struct Supply {
     pub status: Arc<StatusBoard>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
+    /// Where subjects are looked for.
+    pub routing: Arc<Routing>,
     /// The time.
     pub clock: Clock,
     /// From the epoch's links.

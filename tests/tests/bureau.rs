@@ -236,7 +236,9 @@ impl Bureau {
         let mut columns = wire::SubjectColumns::default();
         for (person, flags) in people {
             columns.subjects.extend(subject(person).0);
-            columns.regions.push(320_104_002_003);
+            columns.residences.push(320_104_002_003);
+            columns.registrations.push(0);
+            columns.order_counts.push(0);
             columns.flags.extend(flags);
             for dataset in secrets_for {
                 columns.secrets.extend(secret(person, dataset).expose());

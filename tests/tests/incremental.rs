@@ -9,6 +9,7 @@ use gateway::{
     ledger::Ledger,
     outcomes::Outcome,
     policy::Policy,
+    routing::Routing,
     standing::{Effort, Standing},
 };
 use jiff::Timestamp;
@@ -142,6 +143,7 @@ impl Office {
             let evaluation = Evaluation {
                 base: &self.bureau.base,
                 policy: &self.policy,
+                routing: &Routing::default(),
                 ledger: &side.ledger,
                 epoch: 1,
                 begun: self.begun,
