@@ -124,6 +124,7 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            tally: self.tally.clone(),
             deliveries: self.deliveries.clone(),
         }
     }
