@@ -1,23 +1,8 @@
 //! What a rule would come to, in counts only; nothing is raised and nobody is named.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
 use crate::{base::Base, bitset::Bitset, outcomes, region, rule::Rule};
-
-/// Counts asked for in a dry run.
-pub struct Question {
-    /// The rule to try.
-    pub rule: Arc<Rule>,
-    /// The catalogue's generation that it was checked against.
-    pub generation: u64,
-    /// Count subjects of this region only.
-    pub region: String,
-    /// Where the answer goes; nothing is sent where the catalogue changed meanwhile.
-    pub answer: oneshot::Sender<Counts>,
-}
 
 /// How many subjects a rule would do what to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,15 +19,15 @@ pub struct Counts {
     pub base: u64,
 }
 
-/// Counts the subjects of the question's region by outcome.
-pub fn count(base: &Base, question: &Question, now: Timestamp) -> Counts {
-    let outcomes = outcomes::evaluate(&question.rule, &base.facts(now));
+/// Counts the subjects of a region by what the rule comes to.
+pub fn count(base: &Base, rule: &Rule, region: &str, now: Timestamp) -> Counts {
+    let outcomes = outcomes::evaluate(rule, &base.facts(now));
     let mut asked = base.unlisted();
     asked.invert();
-    if !question.region.is_empty() {
+    if !region.is_empty() {
         let elsewhere = |number: &usize| {
             let number = u32::try_from(*number).expect("subjects are numbered by u32");
-            !region::text(base.regions(number).foremost()).starts_with(&question.region)
+            !region::text(base.regions(number).foremost()).starts_with(region)
         };
         let elsewhere: Vec<usize> = asked.ones().filter(elsewhere).collect();
         elsewhere.into_iter().for_each(|number| asked.assign(number, false));

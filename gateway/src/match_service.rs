@@ -3,7 +3,7 @@
 //! Who may ask was settled by `authorise`; every answer is narrowed to the caller's region, and is in
 //! the access log before it is given.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::{Stream, stream};
@@ -12,7 +12,7 @@ use proto::{
     hex_bytes::HexBytes,
     wire::{self, match_service_server::MatchService},
 };
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -20,10 +20,12 @@ use crate::{
     alerts::{After, Alerts},
     audit::recorder::Recorder,
     authorise::caller,
+    base::Base,
     clock::{Clock, later},
-    dry_run::{Counts, Question},
+    dry_run::{self, Counts},
     epoch::LiveEpochs,
     policy_in_force::PolicyInForce,
+    question::{self, Question},
     refusal::Refusal,
     regions::Regions,
     rule::Rule,
@@ -37,7 +39,6 @@ const LARGEST_PAGE: u32 = 1000;
 const SMALLEST_COUNT: u64 = 10;
 /// Watches that may be open at once: each holds a batch of changes in memory, however slowly it is read.
 pub const WATCHERS: usize = 256;
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The service.
 pub struct Matches {
@@ -196,12 +197,9 @@ impl MatchService for Matches {
             rule_version: HexBytes(rule.version),
         };
         self.recorder.record(&caller.actor(), act).await.map_err(Refusal::from)?;
-        let (answer, counts) = oneshot::channel();
-        let question = Question { rule, generation, region: caller.0.region.clone(), answer };
-        let busy = || Refusal::Busy("the gateway is busy or its catalogue changed: try again");
-        self.questions.send(question).await.map_err(|_| busy())?;
-        let counts = tokio::time::timeout(ANSWER_WITHIN, counts).await;
-        let counts = counts.ok().and_then(Result::ok).ok_or_else(busy)?;
+        let region = caller.0.region.clone();
+        let count = move |base: &Base, now| dry_run::count(base, &rule, &region, now);
+        let counts = question::ask(&self.questions, generation, count).await?;
         Ok(Response::new(suppressed(&counts)))
     }
 }

@@ -24,13 +24,13 @@ use crate::{
         recorder::Recorder,
     },
     clock::later,
-    dry_run::{self, Question},
     evaluation::{Evaluation, FIRST_ARRIVALS},
     filling::{Contents, Filling, RETRY},
     hotline::open_orders::{OpenOrders, OrderBoard},
     inquiry::Inquiry,
     ledger::Ledger,
     link::Arrival,
+    question::Question,
     standing::Standing,
     successors::{self, Successors},
 };
@@ -359,12 +359,9 @@ impl Pipeline {
     }
 
     fn answer(&mut self, question: Question) {
-        if question.generation != self.filling.generation() {
-            return;
+        if question.generation() == self.filling.generation() {
+            let (base, now) = (self.filling.base(), self.filling.supply().clock.now());
+            block_in_place(|| question.put(base, now));
         }
-        let (base, now) = (self.filling.base(), self.filling.supply().clock.now());
-        let counts = block_in_place(|| dry_run::count(base, &question, now));
-        // Whoever asked may have gone away.
-        let _ = question.answer.send(counts);
     }
 }

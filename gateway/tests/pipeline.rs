@@ -7,12 +7,12 @@ use gateway::{
     alerts::Alerts,
     audit::recorder::Recorder,
     clock::Clock,
-    dry_run::Question,
     filling::{Filling, Supply},
     intake::Share,
     link::Arrival,
     pipeline::Pipeline,
     policy_in_force::PolicyInForce,
+    question::Question,
     rows::{Changed, Rows},
     status::StatusBoard,
 };
