@@ -22,7 +22,7 @@ const HOME: &str = "320104002003";
 async fn cases(world: &World) -> anyhow::Result<Vec<wire::Case>> {
     let mut desk = world.client(&CITY_DESK).await?;
     let stages = [CaseStage::Routed, CaseStage::Acknowledged, CaseStage::Joined];
-    let stages = stages.map(Into::into).to_vec();
+    let stages: Vec<i32> = stages.map(i32::from).to_vec();
     let filter = Some(wire::CaseFilter { stages, ..Default::default() });
     let request = wire::ListCasesRequest { filter, ..Default::default() };
     let people = desk.cases.list_cases(request).await?.into_inner().people;
