@@ -28,6 +28,7 @@ use crate::{
         witnesses::{Witnesses, last_cosigned},
     },
     authorise::{AuthoriseLayer, Register},
+    backup,
     clock::Clock,
     config::Config,
     database,
@@ -78,8 +79,10 @@ impl Gateway {
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
+        backup::finished(&config.data_dir)?;
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
+        backup::continues(&config, recorder.log()).await?;
         let (epoch, alerts, deliveries) =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;

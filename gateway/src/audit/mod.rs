@@ -9,6 +9,7 @@ mod journal;
 pub mod log;
 pub mod log_key;
 pub mod logged;
+pub mod looking;
 mod opening;
 pub mod recorder;
 mod sealing;
@@ -17,7 +18,7 @@ pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod tile_files;
-mod witness_call;
+pub(crate) mod witness_call;
 mod witnessed;
 pub mod witnesses;
 mod writer;

@@ -11,6 +11,7 @@ mod oprf;
 mod report;
 mod sealed;
 mod stopwatch;
+mod store;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Benchmark {
     Log(log::Arguments),
     /// The function of suite oprf: what requester and holder add to the bare group operations.
     Oprf(oprf::Arguments),
+    /// The store of sealed rows: ingest, open-and-look-up, memory, growth.
+    Store(store::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         }
         Benchmark::Log(benchmark) => log::run(benchmark).and_then(|r| r.print(arguments.json)),
         Benchmark::Oprf(benchmark) => oprf::run(benchmark).and_then(|r| r.print(arguments.json)),
+        Benchmark::Store(benchmark) => store::run(benchmark).and_then(|r| r.print(arguments.json)),
     };
     match printed {
         Ok(()) => ExitCode::SUCCESS,
