@@ -1,26 +1,24 @@
-//! `[[dataset]]` of adapter.toml: which file a dataset is in and how its columns become flags.
+//! `[[dataset]]` of adapter.toml: which file a dataset is in and what its columns are.
 //!
-//! Owns what can be written there and its checks. Reading the file is `load`'s; the rest of
-//! adapter.toml is `config`'s.
+//! Owns what can be written there and its checks. Flags are `flag_config`'s, regions and work orders
+//! `watch_config`'s; reading the file is `load`'s; the rest of adapter.toml is `config`'s.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use jiff::civil::{Date, date};
 use proto::{
     name::{DatasetId, FlagName},
-    schema::{
-        CoarserGroup, DatasetKind, DatasetSchema, FlagKind, FlagSchema, HouseholdSchema,
-        InvalidSchema,
-    },
+    schema::{DatasetKind, DatasetSchema, FlagSchema, HouseholdSchema, InvalidSchema},
 };
 use serde::Deserialize;
 
 use crate::{
-    condition::ConditionConfig,
     csv_source::{CERTIFICATE_KIND, CERTIFICATE_LEVEL, Column},
     disclosure::policy::DisclosurePolicy,
+    flag_config::FlagConfig,
     flag_rule::FlagRule,
     identifier::IdentifierType,
+    watch_config::{RegionConfig, WorkOrderConfig},
 };
 
 /// One `[[dataset]]`.
@@ -40,8 +38,10 @@ pub struct DatasetConfig {
     pub delimiter: char,
     /// Where the personal number is.
     pub identifier: IdentifierConfig,
-    /// Where the administrative region is; of watch datasets.
+    /// Where the administrative regions are; of watch datasets.
     pub region: Option<RegionConfig>,
+    /// Where a hotline's work orders are; of watch datasets.
+    pub work_order: Option<WorkOrderConfig>,
     /// A combination of flags held by fewer people is made coarser where the flags allow it.
     #[serde(default = "ten")]
     pub k_threshold: u32,
@@ -81,14 +81,6 @@ pub struct IdentifierConfig {
     pub country_column: Option<String>,
 }
 
-/// The column of the administrative region.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegionConfig {
-    /// Its header.
-    pub column: String,
-}
-
 /// The column by which people form households.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,61 +91,6 @@ pub struct HouseholdConfig {
     pub max_members: u8,
     /// The datasets that household rules read.
     pub datasets: Vec<DatasetId>,
-}
-
-/// One `[[dataset.flag]]`: exactly one of `when`, `bands`, `values`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FlagConfig {
-    /// Unique in the dataset.
-    pub name: FlagName,
-    /// Boolean: whether any row of the person satisfies this.
-    pub when: Option<ConditionConfig>,
-    /// Ranges of a number.
-    pub bands: Option<BandsConfig>,
-    /// Names without order.
-    pub values: Option<ValuesConfig>,
-    /// Groups of value indices that may stand in for their members.
-    #[serde(default)]
-    pub coarser: Vec<Vec<u8>>,
-}
-
-/// A number and the ranges it is put into: exactly one of `column`, `count`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BandsConfig {
-    /// The column with the number.
-    pub column: Option<String>,
-    /// How the numbers of a person's rows become one.
-    pub combine: Option<Combine>,
-    /// The number is how many of the person's rows satisfy this.
-    pub count: Option<ConditionConfig>,
-    /// Where each band begins; a number below the first is in the first.
-    pub lower_bounds: Vec<i64>,
-}
-
-/// How the numbers of a person's rows become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Combine {
-    /// The greatest.
-    #[default]
-    Max,
-    /// All together.
-    Sum,
-}
-
-/// A column with texts, and what each means.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ValuesConfig {
-    /// Its header.
-    pub column: String,
-    /// The values; the first is that of a person the dataset does not list.
-    pub names: Vec<String>,
-    /// From texts in the file to names. A text that is a name needs no entry.
-    #[serde(default)]
-    pub map: BTreeMap<String, String>,
 }
 
 /// What is wrong in a `[[dataset]]` and how to mend it.
@@ -216,7 +153,10 @@ impl DatasetConfig {
     pub fn columns(&self) -> Vec<String> {
         let mut columns = vec![self.identifier.column.clone()];
         columns.extend(self.identifier.country_column.clone());
-        columns.extend(self.region.as_ref().map(|region| region.column.clone()));
+        columns.extend(self.region.iter().flat_map(RegionConfig::columns).cloned());
+        if let Some(orders) = &self.work_order {
+            columns.extend([orders.number.clone(), orders.urgency.clone()]);
+        }
         columns.extend(self.household.as_ref().map(|household| household.column.clone()));
         for flag in &self.flags {
             columns.extend(flag.columns().into_iter().map(str::to_owned));
@@ -257,9 +197,15 @@ impl DatasetConfig {
         if self.k_threshold == 0 {
             return Err("`k_threshold` must be at least 1; leave it out for 10".into());
         }
-        if self.kind == DatasetKind::CrossCheck && self.region.is_some() {
-            return Err("only watch datasets have regions; remove `region`".into());
+        if self.kind == DatasetKind::CrossCheck {
+            if self.region.is_some() {
+                return Err("only watch datasets have regions; remove `region`".into());
+            }
+            if self.work_order.is_some() {
+                return Err("only watch datasets have work orders; remove `work_order`".into());
+            }
         }
+        self.region.as_ref().map_or(Ok(()), RegionConfig::check)?;
         if self.kind == DatasetKind::CrossCheck && self.disclosure.is_some() {
             return Err("only watch datasets have subjects to disclose; remove `disclosure`".into());
         }
@@ -281,31 +227,6 @@ impl DatasetConfig {
             return Err("the @certificate columns need `type = \"disability_certificate\"`".into());
         }
         Ok(())
-    }
-}
-
-impl FlagConfig {
-    /// The columns the flag is made from.
-    fn columns(&self) -> Vec<&str> {
-        let when = self.when.as_ref().and_then(|when| when.column.as_deref());
-        let bands = self.bands.as_ref();
-        let number = bands.and_then(|bands| bands.column.as_deref());
-        let count = bands.and_then(|bands| bands.count.as_ref()?.column.as_deref());
-        let values = self.values.as_ref().map(|values| values.column.as_str());
-        [when, number, count, values].into_iter().flatten().collect()
-    }
-
-    /// The flag's kind, of a flag that passed the checks of [`FlagRule::new`].
-    fn kind(&self) -> FlagKind {
-        let groups = self.coarser.iter();
-        let coarser = groups.map(|group| CoarserGroup(group.iter().copied().collect())).collect();
-        if let Some(bands) = &self.bands {
-            FlagKind::Bands { lower_bounds: bands.lower_bounds.clone(), coarser }
-        } else if let Some(values) = &self.values {
-            FlagKind::Category { values: values.names.clone(), coarser }
-        } else {
-            FlagKind::Boolean
-        }
     }
 }
 
@@ -377,8 +298,10 @@ mod tests {
         assert!(text.contains("only a passport"), "{text}");
         assert!(fault("用途", CERTIFICATE_KIND).contains("disability_certificate"));
         assert!(fault("[[flag]]", "k_threshold = 0\n[[flag]]").contains("at least 1"));
-        let region = "region = { column = \"r\" }\n[[flag]]";
+        let region = "region = { residence = \"r\" }\n[[flag]]";
         assert!(fault("[[flag]]", region).contains("remove `region`"));
+        let orders = "work_order = { number = \"n\", urgency = \"u\" }\n[[flag]]";
+        assert!(fault("[[flag]]", orders).contains("remove `work_order`"));
         assert!(fault("\"any\"", "\"homes\"").contains("twice"));
     }
 

@@ -99,7 +99,7 @@ pub fn identifier(number: u32) -> Identifier {
 pub fn person(number: u32, flag: u8) -> Person {
     let flags = vec![FlagValue::exact(flag)];
     let (identifier, household) = (identifier(number), vec![]);
-    Person { identifier, region: 0, flags, household, household_complete: true }
+    Person { identifier, particulars: None, flags, household, household_complete: true }
 }
 
 /// The example of a manifest with `aid` as its one holder, with these keys in place of its agencies'

@@ -12,7 +12,7 @@ use crate::{
     cell,
     condition::Condition,
     csv_source::{Column, Row},
-    dataset_config::{BandsConfig, Combine, FlagConfig, ValuesConfig},
+    flag_config::{BandsConfig, Combine, FlagConfig, ValuesConfig},
 };
 
 /// What rows have said so far; its meaning is its rule's.

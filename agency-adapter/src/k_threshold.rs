@@ -127,7 +127,7 @@ mod tests {
         let somebody = canonicalise(&kind, "320102198001010016", date(2026, 1, 31)).expect("good");
         let person = |flags: [u8; 2]| Person {
             identifier: somebody.identifier.clone(),
-            region: 0,
+            particulars: None,
             flags: flags.map(FlagValue::exact).to_vec(),
             household: vec![],
             household_complete: false,

@@ -13,6 +13,7 @@ use crate::{
     identifier::Identifier,
     load_report::LoadReport,
     loading::Loading,
+    particulars::Particulars,
 };
 
 pub use crate::load_error::LoadError;
@@ -25,8 +26,8 @@ const ROWS_BETWEEN_PROGRESS: u64 = 1 << 15;
 pub struct Person {
     /// Who.
     pub identifier: Identifier,
-    /// A 12-digit code, or [`crate::region::UNKNOWN_REGION`]; of watch datasets.
-    pub region: u64,
+    /// Regions and work orders; of watch datasets.
+    pub particulars: Option<Box<Particulars>>,
     /// In the order of the schema.
     pub flags: Vec<FlagValue>,
     /// All who live with the person, the person included, in file order; may be more than fit a row.
@@ -92,6 +93,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use jiff::civil::date;
+    use proto::case_event::Urgency;
 
     use super::*;
     use crate::{
@@ -246,14 +248,47 @@ mod tests {
 
     #[test]
     fn regions_of_a_watch_dataset_are_read_and_bad_ones_counted() {
-        let config = PLAIN
-            .replace("cross_check", "watch")
-            .replace("k_threshold", "region = { column = \"r\" }\nk_threshold");
-        let text = format!("id,r\n{},320104\n{},秦淮区\n{},320104002\n", id(1), id(2), id(2));
+        let config = PLAIN.replace("cross_check", "watch").replace(
+            "k_threshold",
+            "region = { residence = \"r\", registration = \"h\" }\nk_threshold",
+        );
+        let (a, b) = (id(1), id(2));
+        let text = format!("id,r,h\n{a},320104,\n{b},秦淮区,320106\n{b},320104002,320102\n{b},,\n");
         let load = loaded(&config, &text);
-        let regions: Vec<_> = load.persons.iter().map(|person| person.region).collect();
-        assert_eq!(regions, [320_104_000_000, 320_104_002_000]);
-        assert_eq!(load.report.bad_regions.first_rows, [3]);
+        let regions: Vec<_> = load
+            .persons
+            .iter()
+            .filter_map(|person| person.particulars.as_ref())
+            .map(|particulars| (particulars.residence, particulars.registration))
+            .collect();
+        assert_eq!(regions, [(320_104_000_000, 0), (320_104_002_000, 320_106_000_000)]);
+        assert_eq!(load.report.bad_regions.first_rows, [3, 5]);
+    }
+
+    #[test]
+    fn work_orders_are_read_and_those_that_cannot_be_are_counted() {
+        let orders =
+            "[work_order]\nnumber = \"n\"\nurgency = \"u\"\nmap = { \"特急\" = \"emergency\" }\n";
+        let config =
+            PLAIN.replace("cross_check", "watch").replace("[[flag]]", &format!("{orders}[[flag]]"));
+        let (a, b) = (id(1), id(2));
+        let rows = ["20261127000012,特急", "'20261127000011,routine", "12345-A,urgent", "0,urgent"];
+        let rows: String = rows.iter().map(|row| format!("{a},{row}\n")).collect();
+        let text = format!("id,n,u\n{rows}{b},７,很急\n");
+        let load = loaded(&config, &text);
+        let of = |person: usize| {
+            let particulars =
+                load.persons[person].particulars.as_ref().expect("of a watch dataset");
+            particulars.orders.iter().map(|it| (it.number, it.urgency)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(0),
+            [(20_261_127_000_011, Urgency::Routine), (20_261_127_000_012, Urgency::Emergency)]
+        );
+        assert_eq!(of(1), [(7, Urgency::Urgent)], "an order is not forgotten for its urgency");
+        assert_eq!((load.report.orders, load.report.orders_left_out), (3, 0));
+        assert_eq!(load.report.bad_orders.first_rows, [4, 5]);
+        assert_eq!(load.report.bad_urgencies.first_rows, [6]);
     }
 
     #[test]

@@ -35,6 +35,14 @@ pub struct LoadReport {
     pub flags: Vec<FlagReport>,
     /// Rows of a watch dataset without a usable region.
     pub bad_regions: RowNumbers,
+    /// Work orders that are released with their people.
+    pub orders: u64,
+    /// Work orders that are not, because one person has too many.
+    pub orders_left_out: u64,
+    /// Rows without a usable number of a work order.
+    pub bad_orders: RowNumbers,
+    /// Rows whose work order's urgency cannot be read: it counts as urgent.
+    pub bad_urgencies: RowNumbers,
     /// People of the household dataset whose list of members is not complete.
     pub incomplete_households: u64,
     /// Combinations of flags that few people share.
@@ -138,13 +146,27 @@ impl LoadReport {
             ),
             ("更正字形的信用代码", "credit codes with letters read as digits", self.repaired),
             ("户成员不全的人", "people with an incomplete household", self.incomplete_households),
+            ("未办结工单", "open work orders", self.orders),
+            (
+                "因一人工单过多而未报送的工单",
+                "work orders beyond the most that one person may have",
+                self.orders_left_out,
+            ),
         ];
         for (zh, en, number) in lines.into_iter().filter(|line| line.2 > 0) {
             table.line(lang.pick(zh, en), number.to_string(), String::new());
         }
-        if self.bad_regions.rows > 0 {
-            let label = lang.pick("区划代码不可用的行", "rows without a usable region");
-            table.line(label, self.bad_regions.rows.to_string(), self.bad_regions.listed(lang));
+        let lines = [
+            ("区划代码不可用的行", "rows without a usable region", &self.bad_regions),
+            ("工单编号不可用的行", "rows without a usable work order number", &self.bad_orders),
+            (
+                "紧急程度无法识别（按紧急处理）的行",
+                "rows of unreadable urgency (taken for urgent)",
+                &self.bad_urgencies,
+            ),
+        ];
+        for (zh, en, rows) in lines.into_iter().filter(|line| line.2.rows > 0) {
+            table.line(lang.pick(zh, en), rows.rows.to_string(), rows.listed(lang));
         }
     }
 
@@ -228,6 +250,10 @@ mod tests {
                 unknown_persons: 1,
             }],
             bad_regions: RowNumbers::default(),
+            orders: 0,
+            orders_left_out: 0,
+            bad_orders: RowNumbers::default(),
+            bad_urgencies: RowNumbers::default(),
             incomplete_households: 0,
             k_threshold: KThresholdReport {
                 k: 10,

@@ -6,10 +6,14 @@
 use std::path::Path;
 
 use jiff::civil::Date;
-use proto::schema::{DatasetKind, DatasetSchema, FlagValue};
+use proto::{
+    case_event::Urgency,
+    schema::{DatasetKind, DatasetSchema, FlagValue},
+    work_order::WorkOrder,
+};
 
 use crate::{
-    clean_text::CleanText,
+    clean_text::{CleanText, stands_for_nothing, unwrapped},
     csv_source::{Column, CsvSource, Row},
     dataset_config::{DatasetConfig, IdentifierConfig},
     flag_rule::{FlagRule, Tally},
@@ -19,6 +23,7 @@ use crate::{
     load::{Load, Person},
     load_error::LoadError,
     load_report::{FlagReport, LoadReport, RefusedRows, RowNumbers},
+    particulars::Particulars,
     person_table::PersonTable,
     region::{UNKNOWN_REGION, region},
     reject::Reject,
@@ -33,7 +38,8 @@ const CHANCE_IDS: u64 = 2;
 struct Places {
     identifier: Column,
     country: Option<Column>,
-    region: Option<Column>,
+    region: [Option<Column>; 2],
+    order: Option<(Column, Column)>,
     household: Option<Column>,
 }
 
@@ -51,6 +57,8 @@ pub(crate) struct Loading<'a> {
     refused: [RowNumbers; Reject::ALL.len()],
     unknown_cells: Vec<RowNumbers>,
     bad_regions: RowNumbers,
+    bad_orders: RowNumbers,
+    bad_urgencies: RowNumbers,
     upgraded: u64,
     nonconforming: u64,
     repaired: u64,
@@ -71,7 +79,13 @@ impl<'a> Loading<'a> {
         let places = Places {
             identifier: place(&identifier.column),
             country: identifier.country_column.as_ref().map(place),
-            region: dataset.region.as_ref().map(|region| place(&region.column)),
+            region: dataset.region.as_ref().map_or([None; 2], |region| {
+                [&region.residence, &region.registration].map(|name| name.as_ref().map(place))
+            }),
+            order: dataset
+                .work_order
+                .as_ref()
+                .map(|orders| (place(&orders.number), place(&orders.urgency))),
             household: dataset.household.as_ref().map(|household| place(&household.column)),
         };
         Self {
@@ -86,6 +100,8 @@ impl<'a> Loading<'a> {
             refused: std::array::from_fn(|_| RowNumbers::default()),
             unknown_cells: vec![RowNumbers::default(); rules.len()],
             bad_regions: RowNumbers::default(),
+            bad_orders: RowNumbers::default(),
+            bad_urgencies: RowNumbers::default(),
             upgraded: 0,
             nonconforming: 0,
             repaired: 0,
@@ -136,9 +152,9 @@ impl<'a> Loading<'a> {
         self.repaired += u64::from(canonical.repaired);
         let row = Row::new(source.record(), canonical.certificate);
         self.tally(number, &row);
-        let region = self.region(number, &row);
+        let particulars = self.particulars(number, &row);
         let confirmed = !canonical.upgraded;
-        let person = self.people.add(canonical.identifier, region, confirmed, &self.tallies);
+        let person = self.people.add(canonical.identifier, particulars, confirmed, &self.tallies);
         if let Some(column) = self.places.household {
             self.households.add(person, row.text(column));
         }
@@ -163,12 +179,42 @@ impl<'a> Loading<'a> {
         }
     }
 
-    fn region(&mut self, number: u64, row: &Row<'_>) -> u64 {
-        let Some(column) = self.places.region else { return UNKNOWN_REGION };
-        region(row.text(column)).unwrap_or_else(|| {
+    fn particulars(&mut self, number: u64, row: &Row<'_>) -> Option<Box<Particulars>> {
+        if self.dataset.kind != DatasetKind::Watch {
+            return None;
+        }
+        let [residence, registration] = self.regions(number, row);
+        let orders = self.order(number, row).into_iter().collect();
+        Some(Box::new(Particulars { residence, registration, orders }))
+    }
+
+    /// A row is counted as bad where a cell holds no code, and where no cell holds one.
+    fn regions(&mut self, number: u64, row: &Row<'_>) -> [u64; 2] {
+        let cells = self.places.region.map(|column| column.map(|column| row.text(column)));
+        let regions = cells.map(|cell| cell.and_then(region).unwrap_or(UNKNOWN_REGION));
+        let garbled = cells.into_iter().zip(regions).any(|(cell, region)| {
+            region == UNKNOWN_REGION && cell.is_some_and(|cell| !stands_for_nothing(cell))
+        });
+        let asked = cells.iter().any(Option::is_some);
+        if garbled || (asked && regions == [UNKNOWN_REGION; 2]) {
             self.bad_regions.add(number);
-            UNKNOWN_REGION
-        })
+        }
+        regions
+    }
+
+    /// An order whose urgency cannot be read is taken for urgent: nobody's request is forgotten for it.
+    fn order(&mut self, number: u64, row: &Row<'_>) -> Option<WorkOrder> {
+        let (column, urgency) = self.places.order?;
+        let Some(order) = order_number(row.text(column)) else {
+            self.bad_orders.add(number);
+            return None;
+        };
+        let config = self.dataset.work_order.as_ref()?;
+        let urgency = config.urgency(unwrapped(row.text(urgency))).unwrap_or_else(|| {
+            self.bad_urgencies.add(number);
+            Urgency::Urgent
+        });
+        Some(WorkOrder { number: order, urgency })
     }
 
     /// A spreadsheet rounds to 15 digits, and one damaged id in eleven still passes its check: where
@@ -206,7 +252,7 @@ impl<'a> Loading<'a> {
             };
             Person {
                 identifier: person.identifier,
-                region: person.region,
+                particulars: person.particulars,
                 flags: self.rules.iter().zip(person.tallies).map(value).collect(),
                 household: vec![],
                 household_complete: false,
@@ -216,6 +262,7 @@ impl<'a> Loading<'a> {
         if self.dataset.household.is_some() {
             incomplete_households = add_households(&mut persons, self.households);
         }
+        let (orders, orders_left_out) = limit_orders(&mut persons);
         let flags = flag_reports(&schema, &persons, self.unknown_cells);
         let k = self.dataset.k_threshold;
         let refused = Reject::ALL.into_iter().zip(self.refused);
@@ -232,6 +279,10 @@ impl<'a> Loading<'a> {
             repaired: self.repaired,
             flags,
             bad_regions: self.bad_regions,
+            orders,
+            orders_left_out,
+            bad_orders: self.bad_orders,
+            bad_urgencies: self.bad_urgencies,
             incomplete_households,
             k_threshold: k_threshold::coarsen_rare(&mut persons, &schema, k),
         };
@@ -265,6 +316,29 @@ fn add_households(persons: &mut [Person], households: Households) -> u64 {
         incomplete += u64::from(!complete);
     }
     incomplete
+}
+
+/// A work order's number: digits alone, and not only zeros.
+fn order_number(cell: &str) -> Option<u64> {
+    let text = CleanText::code(cell).ok()?;
+    let digits = text.as_bytes();
+    let number: u64 = std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| digits.iter().all(u8::is_ascii_digit))?
+        .parse()
+        .ok()?;
+    (number > 0).then_some(number)
+}
+
+/// Keeps as many orders of each person as a release has room for; says how many there are, and how many
+/// more there were.
+fn limit_orders(persons: &mut [Person]) -> (u64, u64) {
+    let (mut kept, mut beyond) = (0, 0);
+    for particulars in persons.iter_mut().filter_map(|person| person.particulars.as_mut()) {
+        beyond += particulars.limit_orders() as u64;
+        kept += particulars.orders.len() as u64;
+    }
+    (kept, beyond)
 }
 
 fn flag_reports(

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use crate::{
     flag_rule::{FlagRule, Tally},
     identifier::Identifier,
-    region::UNKNOWN_REGION,
+    particulars::Particulars,
 };
 
 /// People, by the order of their first rows.
 pub(crate) struct PersonTable<'a> {
     rules: &'a [FlagRule],
     places: HashMap<Identifier, u32>,
-    regions: Vec<u64>,
+    particulars: Vec<Option<Box<Particulars>>>,
     /// Some row had an identifier that was not upgraded.
     confirmed: Vec<bool>,
     /// Of all people, one for each rule.
@@ -22,41 +22,41 @@ pub(crate) struct PersonTable<'a> {
 /// A person whose rows are all read.
 pub(crate) struct TabledPerson<'a> {
     pub identifier: Identifier,
-    pub region: u64,
+    pub particulars: Option<Box<Particulars>>,
     pub confirmed: bool,
     pub tallies: &'a [Tally],
 }
 
 impl<'a> PersonTable<'a> {
     pub(crate) fn new(rules: &'a [FlagRule]) -> Self {
-        let (regions, confirmed, tallies) = (vec![], vec![], vec![]);
-        Self { rules, places: HashMap::new(), regions, confirmed, tallies }
+        let (particulars, confirmed, tallies) = (vec![], vec![], vec![]);
+        Self { rules, places: HashMap::new(), particulars, confirmed, tallies }
     }
 
     /// How many people there are.
     pub(crate) fn len(&self) -> usize {
-        self.regions.len()
+        self.particulars.len()
     }
 
-    /// Adds a row with a tally for each rule and returns the person's place. The first region that is
-    /// known stays.
+    /// Adds a row with a tally for each rule and returns the person's place.
     pub(crate) fn add(
         &mut self,
         identifier: Identifier,
-        region: u64,
+        particulars: Option<Box<Particulars>>,
         confirmed: bool,
         tallies: &[Tally],
     ) -> usize {
         let next = u32::try_from(self.len()).expect("fewer people than memory has");
         let place = *self.places.entry(identifier).or_insert(next) as usize;
         if place == self.len() {
-            self.regions.push(region);
+            self.particulars.push(particulars);
             self.confirmed.push(confirmed);
             self.tallies.extend_from_slice(tallies);
             return place;
         }
-        if self.regions[place] == UNKNOWN_REGION {
-            self.regions[place] = region;
+        match (&mut self.particulars[place], particulars) {
+            (Some(known), Some(row)) => known.merge(*row),
+            (known, row) => *known = known.take().or(row),
         }
         self.confirmed[place] |= confirmed;
         let width = self.rules.len();
@@ -69,16 +69,16 @@ impl<'a> PersonTable<'a> {
 
     /// The identifiers by place, and by the same places what `person` makes of each person.
     pub(crate) fn into_people<P>(self, mut person: impl FnMut(TabledPerson<'_>) -> P) -> Vec<P> {
-        let mut identifiers: Vec<Option<Identifier>> = vec![None; self.regions.len()];
+        let mut identifiers: Vec<Option<Identifier>> = vec![None; self.particulars.len()];
         for (identifier, place) in self.places {
             identifiers[place as usize] = Some(identifier);
         }
         let width = self.rules.len();
-        let people = identifiers.into_iter().zip(self.regions).zip(self.confirmed).enumerate();
-        let people = people.map(|(place, ((identifier, region), confirmed))| {
+        let people = identifiers.into_iter().zip(self.particulars).zip(self.confirmed).enumerate();
+        let people = people.map(|(place, ((identifier, particulars), confirmed))| {
             person(TabledPerson {
                 identifier: identifier.expect("each place was given to one identifier"),
-                region,
+                particulars,
                 confirmed,
                 tallies: &self.tallies[place * width..][..width],
             })

@@ -81,6 +81,13 @@ pub fn acts(error: &ActsError) -> Status {
         .status("the adapter's state directory failed: its IT department finds why in its log")
 }
 
+/// What was given back cannot be kept.
+pub fn returns(error: &std::io::Error) -> Status {
+    tracing::error!(problem = %error, "returned_orders.csv cannot be written");
+    Reason::StoreUnavailable
+        .status("the adapter's state directory failed: its IT department finds why in its log")
+}
+
 /// As many requests as can be at work are at work.
 pub fn busy(what: &str) -> Status {
     Reason::Busy

@@ -131,8 +131,10 @@ impl Released {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proto::{case_event::Urgency, work_order::WorkOrder};
+
     use super::*;
-    use crate::{fixture, load::Person};
+    use crate::{fixture, load::Person, particulars::Particulars};
 
     fn subjects(people: &[(u32, u8)]) -> Subjects {
         let persons: Vec<Person> =
@@ -185,6 +187,31 @@ mod tests {
                 present.subjects().rows().map(|row| (row.subject, row.flags.to_vec())).collect();
             assert!(flags == expected, "from {:?}", old.cursor());
         }
+    }
+
+    #[test]
+    fn a_changed_region_or_work_order_is_a_change_of_its_person() {
+        let load = |particulars: Option<Particulars>| {
+            let mut person = fixture::person(1, 0);
+            person.particulars = particulars.map(Box::new);
+            let (derivation, salt) = (fixture::derivation(1), fixture::salt(1));
+            Subjects::new(&derivation, &salt, &[], (1, &[person]), &fixture::link_key())
+        };
+        let order = |urgency| Particulars {
+            orders: vec![WorkOrder { number: 12, urgency }],
+            ..Particulars::default()
+        };
+        let residence = Particulars { residence: 320_104_000_000, ..Particulars::default() };
+        let registration = Particulars { registration: 320_104_000_000, ..Particulars::default() };
+        let routine = order(Urgency::Routine);
+        let others = [residence, registration, routine.clone(), order(Urgency::Urgent)];
+        for pair in others.windows(2) {
+            let [one, other] = [&pair[0], &pair[1]].map(|it| load(Some(it.clone())));
+            assert_eq!(one.changed_since(&other).len(), 1);
+        }
+        assert_eq!(load(Some(routine.clone())).changed_since(&load(None)).len(), 1, "a new order");
+        assert_eq!(load(None).changed_since(&load(Some(routine.clone()))).len(), 1, "a closed one");
+        assert!(load(Some(routine.clone())).changed_since(&load(Some(routine))).is_empty());
     }
 
     #[test]

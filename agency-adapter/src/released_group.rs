@@ -9,6 +9,7 @@ use proto::{
     scope::Scope,
     subject::Subject,
     wire::{self, release_frame::Frame},
+    work_order::urgency_byte,
 };
 
 use crate::{clock, released::Released, resume::Resume, subjects::Row};
@@ -88,10 +89,16 @@ impl Frames<'_> {
         match row {
             Some(row) => {
                 columns.subjects.extend_from_slice(&subject.0);
-                columns.regions.push(row.region);
+                columns.residences.push(row.residence);
+                columns.registrations.push(row.registration);
                 columns.flags.extend_from_slice(row.flags);
                 columns.secrets.extend_from_slice(row.secrets);
-                self.bytes += 24 + row.flags.len() + row.secrets.len();
+                let orders = u8::try_from(row.orders.len()).expect("a load has at most 255");
+                columns.order_counts.push(orders);
+                columns.order_numbers.extend(row.orders.iter().map(|order| order.number));
+                let urgencies = row.orders.iter().map(|order| urgency_byte(order.urgency));
+                columns.order_urgencies.extend(urgencies);
+                self.bytes += 33 + row.flags.len() + row.secrets.len() + 9 * row.orders.len();
             }
             None => {
                 columns.deleted_subjects.extend_from_slice(&subject.0);

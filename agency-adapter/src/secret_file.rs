@@ -179,7 +179,7 @@ fn write_beside(path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, Secre
     Ok(temporary)
 }
 
-fn sync_directory(path: &Path) -> Result<(), SecretFileError> {
+pub(crate) fn sync_directory(path: &Path) -> Result<(), SecretFileError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -9,6 +9,7 @@ use proto::{
     wire::{
         self, adapter_service_server::AdapterServiceServer,
         discloser_service_server::DiscloserServiceServer,
+        hotline_service_server::HotlineServiceServer,
         key_holder_service_server::KeyHolderServiceServer,
         requester_service_server::RequesterServiceServer,
         witness_service_server::WitnessServiceServer,
@@ -33,6 +34,7 @@ use crate::{
     disclosure::{discloser::Discloser, journal::JournalError, service::Disclosing},
     epochs::{Epochs, EpochsError},
     evaluating::Evaluations,
+    hotline_service::Hotline,
     key_holder::{holder::KeyHolder, service::Holder},
     reloads::Reloads,
     requester_service::Requests,
@@ -129,7 +131,8 @@ pub async fn serve(
     tokio::spawn(complain(witness.clone(), stop.clone()));
     let requests = Requests { carrier: evaluations.carrier(), witness: witness.clone() };
     let adapter = Adapter { epochs: epochs.clone(), granted: granted.clone(), witness };
-    let routes = routes(adapter, key_holder.clone(), (requests, discloser)).await?;
+    let hotline = Hotline::new(&config, epochs.clone(), adapter.witness.clone());
+    let routes = routes(adapter, key_holder.clone(), (requests, discloser, hotline)).await?;
     let reloads = Reloads {
         config,
         epochs: epochs.clone(),
@@ -183,7 +186,7 @@ async fn listen(
 async fn routes(
     adapter: Adapter,
     key_holder: Option<Arc<KeyHolder>>,
-    (requests, discloser): (Requests, Arc<Discloser>),
+    (requests, discloser, hotline): (Requests, Arc<Discloser>, Hotline),
 ) -> Result<Routes, ServeError> {
     let epochs = adapter.epochs.clone();
     let gateway_only = move |request: Request<()>| {
@@ -211,7 +214,9 @@ async fn routes(
         routes = routes.add_service(holder.max_decoding_message_size(LARGEST_REQUEST));
     }
     let requests = RequesterServiceServer::new(requests).max_decoding_message_size(LARGEST_ANSWER);
+    let hotline = HotlineServiceServer::new(hotline).max_decoding_message_size(LARGEST_REQUEST);
     Ok(routes
+        .add_service(hotline)
         .add_service(InterceptedService::new(requests, gateway_only.clone()))
         .add_service(InterceptedService::new(health, gateway_only.clone()))
         .add_service(InterceptedService::new(reflection, gateway_only)))
@@ -251,16 +256,20 @@ mod tests {
         let witness = Witness::open(&config.state_dir, clock.clone(), stop).expect("opened");
         let witness = Arc::new(witness);
         let requests = Requests { carrier: Arc::default(), witness: witness.clone() };
-        let adapter = Adapter { epochs: Arc::new(epochs), granted, witness };
+        let epochs = Arc::new(epochs);
+        let hotline = Hotline::new(&config, epochs.clone(), witness.clone());
+        let adapter = Adapter { epochs, granted, witness };
         let key_holder = KeyHolder::new(&config.state_dir, &config.agency, clock.clone());
         let discloser = Arc::new(Discloser::open(config, clock).expect("opened"));
-        let routes = routes(adapter, Some(Arc::new(key_holder)), (requests, discloser)).await;
+        let rest = (requests, discloser, hotline);
+        let routes = routes(adapter, Some(Arc::new(key_holder)), rest).await;
         let mut routes = routes.expect("built").prepare();
         let mut answers = vec![];
         for path in [
             "/matching.v1.AdapterService/Describe",
             "/matching.v1.DiscloserService/Disclose",
             "/matching.v1.KeyHolderService/Evaluate",
+            "/matching.v1.HotlineService/ReturnOrders",
             "/matching.v1.RequesterService/Evaluations",
             "/matching.v1.WitnessService/AddCheckpoint",
             "/matching.v1.WitnessService/ShowEntries",
@@ -292,7 +301,7 @@ mod tests {
             Some("spiffe://demo/agency/tax"),
             Some("spiffe://other/gateway/gateway"),
         ] {
-            assert_eq!(answers(party).await, [REFUSED; 8], "{party:?}");
+            assert_eq!(answers(party).await, [REFUSED; 9], "{party:?}");
         }
         let gateway = answers(Some("spiffe://demo/gateway/gateway")).await;
         assert!(gateway.iter().all(|status| status != REFUSED), "{gateway:?}");

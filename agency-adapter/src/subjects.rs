@@ -1,11 +1,13 @@
-//! The people of one watch dataset as they are released: subject, region, flags and person secrets,
-//! in columns ordered by subject.
+//! The people of one watch dataset as they are released: subject, regions, flags, person secrets and
+//! work orders, in columns ordered by subject.
 //!
 //! In memory only. Versions and changes are the business of `released`.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashMap};
 
-use proto::{name::DatasetId, salt::Salt, schema::FlagValue, subject::Subject};
+use proto::{
+    name::DatasetId, salt::Salt, schema::FlagValue, subject::Subject, work_order::WorkOrder,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -13,15 +15,19 @@ use crate::{
     link_key::{Link, LinkKey},
     load::Person,
     parallel,
+    region::UNKNOWN_REGION,
 };
 
 /// One load of one watch dataset.
 #[derive(Default)]
 pub struct Subjects {
     subjects: Vec<Subject>,
-    regions: Vec<u64>,
+    residences: Vec<u64>,
+    registrations: Vec<u64>,
     flags: Vec<u8>,
     secrets: Zeroizing<Vec<u8>>,
+    /// Of those who have any.
+    orders: HashMap<Subject, Vec<WorkOrder>>,
     links: Vec<Link>,
     flag_count: usize,
     secret_count: usize,
@@ -32,12 +38,16 @@ pub struct Subjects {
 pub struct Row<'s> {
     /// The pseudonym.
     pub subject: Subject,
-    /// 12-digit code as a number; 0 where unknown.
-    pub region: u64,
+    /// Where the person lives: 12-digit code as a number; 0 where unknown.
+    pub residence: u64,
+    /// Where the person is registered, likewise.
+    pub registration: u64,
     /// One byte each.
     pub flags: &'s [u8],
     /// 32 bytes each, in the order of the datasets they are for.
     pub secrets: &'s [u8],
+    /// Ascending by number.
+    pub orders: &'s [WorkOrder],
 }
 
 impl Subjects {
@@ -78,7 +88,12 @@ impl Subjects {
             assert_eq!(person.flags.len(), flag_count, "a load has as many flags as its schema");
             released.subjects.push(subject);
             released.links.push(key.link(&person.identifier));
-            released.regions.push(person.region);
+            let particulars = person.particulars.as_deref();
+            released.residences.push(particulars.map_or(UNKNOWN_REGION, |it| it.residence));
+            released.registrations.push(particulars.map_or(UNKNOWN_REGION, |it| it.registration));
+            if let Some(orders) = particulars.map(|it| &it.orders).filter(|it| !it.is_empty()) {
+                released.orders.insert(subject, orders.clone());
+            }
             released.flags.extend(person.flags.iter().map(|flag: &FlagValue| flag.to_byte()));
         }
         released
@@ -142,9 +157,11 @@ impl Subjects {
         let (flags, secrets) = (self.flag_count, 32 * self.secret_count);
         Row {
             subject: self.subjects[index],
-            region: self.regions[index],
+            residence: self.residences[index],
+            registration: self.registrations[index],
             flags: &self.flags[index * flags..][..flags],
             secrets: &self.secrets[index * secrets..][..secrets],
+            orders: self.orders.get(&self.subjects[index]).map_or(&[], Vec::as_slice),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     facts::{DatasetFacts, Facts, HouseholdFacts},
     households::Households,
     numbers::Numbers,
-    region,
+    region::SubjectRegions,
     touched::Touched,
     watch_list::WatchList,
 };
@@ -140,13 +140,10 @@ impl Base {
         }
     }
 
-    /// Region of a subject, 12 digits: the most precise that any list gives, 0 where none does.
-    pub fn region(&self, number: u32) -> u64 {
-        let lists = self.watch_lists().map(|(_, list)| list.region(number));
-        // Of equally precise ones, the first list's.
-        lists.fold(0, |best, region| {
-            if region::precision(region) > region::precision(best) { region } else { best }
-        })
+    /// Where a subject lives and is registered, by all lists together.
+    pub fn regions(&self, number: u32) -> SubjectRegions {
+        let lists = self.watch_lists().map(|(_, list)| list.regions(number));
+        lists.fold(SubjectRegions::default(), SubjectRegions::and)
     }
 
     /// Everything rules may read, as of now.

@@ -24,6 +24,7 @@ use crate::{
     accepted_manifest,
     authorise::Officer,
     notify::{self, target_file::FileTarget},
+    regions::Regions,
     tls_in_force::{TlsFiles, TlsInForce},
 };
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub adapters: Vec<Adapter>,
     /// Who may call what.
     pub officers: Vec<Officer>,
+    /// What regions are called, and which were merged.
+    pub regions: Regions,
     /// Who is told that a case waits.
     pub targets: Vec<notify::target::Target>,
 }
@@ -69,6 +72,7 @@ struct File {
     data_dir: PathBuf,
     manifest: PathBuf,
     policy: PathBuf,
+    regions: Option<PathBuf>,
     tls: TlsFiles,
     #[serde(rename = "adapter")]
     adapters: Vec<FileAdapter>,
@@ -107,6 +111,7 @@ impl Config {
         let manifest = signed.manifest().clone();
         let tls = TlsInForce::read(file.tls.within(directory), &manifest.scope.programme)?;
         let tls = Arc::new(tls);
+        let regions = file.regions.map(|path| Regions::read(&directory.join(path))).transpose()?;
         Ok(Self {
             listen: file.listen,
             data_dir,
@@ -114,6 +119,7 @@ impl Config {
             policy: directory.join(file.policy),
             adapters: adapters(file.adapters, &manifest)?,
             officers: file.officers,
+            regions: regions.unwrap_or_default(),
             targets: notify::target::read(file.notify, directory)?,
             manifest,
             manifest_path,

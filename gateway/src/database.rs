@@ -12,11 +12,16 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{alerts, case::cases, notify::outbox};
+use crate::{alerts, case::cases, disclosure::disclosures, hotline::returns, notify::outbox};
 
 /// The schemas in the order in which files get them.
-const SCHEMAS: [(&str, &str); 3] =
-    [("alerts", alerts::SCHEMA), ("cases", cases::SCHEMA), ("outbox", outbox::SCHEMA)];
+const SCHEMAS: &[(&str, &str)] = &[
+    ("alerts", alerts::SCHEMA),
+    ("cases", cases::SCHEMA),
+    ("outbox", outbox::SCHEMA),
+    ("returned orders", returns::SCHEMA),
+    ("disclosures", disclosures::SCHEMA),
+];
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +51,7 @@ pub async fn open(path: &Path) -> Result<SqlitePool, DatabaseError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
     let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-    Migrator::with_migrations(migrations(&SCHEMAS)).run(&pool).await.map_err(
+    Migrator::with_migrations(migrations(SCHEMAS)).run(&pool).await.map_err(
         |error| match error {
             MigrateError::VersionMissing(_) => DatabaseError::Newer,
             other => DatabaseError::Schema(other),

@@ -45,7 +45,7 @@ pub fn count(base: &Base, question: &Question, now: Timestamp) -> Counts {
     let mut counts = Counts::default();
     let everybody = u32::try_from(base.met()).expect("subjects are numbered by u32");
     for number in (0..everybody).filter(|&number| base.is_listed(number)) {
-        if !region::text(base.region(number)).starts_with(&question.region) {
+        if !region::text(base.regions(number).foremost()).starts_with(&question.region) {
             continue;
         }
         counts.base += 1;

@@ -12,11 +12,13 @@ use crate::{
     audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
+    connections::Connections,
     epoch::Epoch,
     filling::Supply,
     link::{Arrival, Link, Surroundings},
     policy_in_force::PolicyInForce,
     relay::Relay,
+    routing::Routing,
     tls_in_force::TlsInForce,
 };
 
@@ -34,6 +36,10 @@ pub struct Federation {
     pub policy: Arc<PolicyInForce>,
     /// The key holders that are connected.
     pub relay: Arc<Relay>,
+    /// The adapters that are.
+    pub connections: Arc<Connections>,
+    /// Where subjects are looked for.
+    pub routing: Arc<Routing>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is done.
@@ -63,6 +69,7 @@ impl EpochRun {
             rows: epoch.rows.clone(),
             status: epoch.status.clone(),
             policy: federation.policy.clone(),
+            routing: federation.routing.clone(),
             clock: federation.clock.clone(),
             arrivals: arriving,
         };
@@ -85,6 +92,7 @@ impl EpochRun {
             grants: self.epoch.grants.clone(),
             policy: self.federation.policy.clone(),
             relay: self.federation.relay.clone(),
+            connections: self.federation.connections.clone(),
             clock: self.federation.clock.clone(),
             recorder: self.federation.recorder.clone(),
             tally: self.federation.tally.clone(),

@@ -11,13 +11,13 @@ use crate::{
     alert::{Alert, DatedFinding, Moment, State},
     base::Base,
     bitset::Bitset,
-    clock::later,
+    clock::{day, later},
     explanation::{Finding, explain},
     facts::Facts,
     ledger::Ledger,
     outcomes::Outcome,
     policy::Policy,
-    region,
+    routing::{How, Routing},
     rule::Rule,
     standing::{Moved, Stand, Standing, number},
     waits::UNKNOWN_FOR,
@@ -34,6 +34,8 @@ pub struct Evaluation<'a> {
     pub base: &'a Base,
     /// The rules.
     pub policy: &'a Policy,
+    /// Where subjects are looked for.
+    pub routing: &'a Routing,
     /// Alerts as they stand.
     pub ledger: &'a Ledger,
     /// Whose subjects the base has.
@@ -165,9 +167,10 @@ impl Evaluation<'_> {
         renewed: bool,
         facts: &Facts<'_>,
     ) -> Option<Alert> {
-        let region = match self.base.region(number) {
-            0 => alert.map(|alert| alert.region.clone()).unwrap_or_default(),
-            region => region::text(region),
+        let route = self.routing.route(self.base.regions(number), day(self.now));
+        let region = match route.how {
+            How::Nowhere => alert.map(|alert| alert.region.clone()).unwrap_or_default(),
+            How::Residence | How::Registration => route.place.into(),
         };
         let live = alert.filter(|alert| alert.state != State::Withdrawn);
         let findings = || -> Vec<DatedFinding> {

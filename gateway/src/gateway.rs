@@ -29,9 +29,15 @@ use crate::{
     },
     authorise::{AuthoriseLayer, Register},
     backup,
+    case::{
+        cases::Cases,
+        desk::{self, Desk},
+        requests::Requests,
+    },
     clock::Clock,
     config::Config,
     database,
+    disclosure::{courier::Courier, disclosures::Disclosures},
     epoch::{Epoch, LiveEpochs},
     epoch_change::{self, EpochChange, Parts},
     epoch_run::{EpochRun, Federation},
@@ -42,6 +48,7 @@ use crate::{
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    routing::Routing,
     staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
 };
@@ -63,6 +70,9 @@ pub struct Gateway {
     tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
+    cases: Cases,
+    desk: Desk,
+    courier: Arc<Courier>,
     deliveries: Deliveries,
     pipeline: Pipeline,
 }
@@ -83,7 +93,7 @@ impl Gateway {
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
         backup::continues(&config, recorder.log()).await?;
-        let (epoch, alerts, deliveries) =
+        let Stores { epoch, alerts, cases, deliveries, disclosures } =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
@@ -99,11 +109,16 @@ impl Gateway {
                 });
             }
         }
+        let connections = Arc::default();
+        let courier =
+            Courier::new(disclosures, recorder.clone(), clock.clone(), Arc::clone(&connections));
         let federation = Federation {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
             relay: Arc::default(),
+            connections,
+            routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
             recorder: recorder.clone(),
             tally: tally.clone(),
@@ -111,6 +126,15 @@ impl Gateway {
         let (present, supply) = EpochRun::new(federation.clone(), epoch);
         let pipeline =
             Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
+        let desk = Desk::open(desk::Parts {
+            cases: cases.clone(),
+            alerts: alerts.clone(),
+            recorder: recorder.clone(),
+            policy: policy.clone(),
+            register: register.clone(),
+            clock: clock.clone(),
+        });
+        let desk = desk.await?;
         let manifest =
             ManifestInForce::new(&config.manifest_path, &config.data_dir, config.manifest.clone());
         let manifest = Arc::new(manifest);
@@ -125,6 +149,9 @@ impl Gateway {
             tally,
             present,
             alerts,
+            cases,
+            desk,
+            courier: Arc::new(courier),
             deliveries,
             pipeline,
         })
@@ -163,6 +190,7 @@ impl Gateway {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
+        let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
         let sender = Sender {
             deliveries: self.deliveries.clone(),
@@ -172,11 +200,15 @@ impl Gateway {
         };
         let services = StaffServices {
             alerts: self.alerts,
+            cases: self.cases,
+            requests,
+            courier: self.courier.clone(),
             deliveries: self.deliveries,
             recorder: recorder.clone(),
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
+            regions: Arc::new(self.config.regions),
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,
@@ -201,13 +233,22 @@ impl Gateway {
             orders,
             present: (self.present, self.pipeline.contents()),
         });
+        let desk = self.desk.run(
+            self.pipeline.revision(),
+            incoming,
+            self.pipeline.orders(),
+            epochs.clone(),
+        );
+        let mut desk = tokio::spawn(desk);
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
+        running.spawn(self.courier.run());
         tokio::select! {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
             ended = &mut pipeline => ended.context("the pipeline failed")?,
+            ended = &mut desk => ended.context("the desk failed")?,
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
@@ -221,6 +262,7 @@ impl Gateway {
                 }
                 running.shutdown().await;
                 pipeline.await.context("the pipeline failed")?;
+                desk.await.context("the desk failed")?;
                 tally.log(&recorder).await;
             }
         }
@@ -236,11 +278,20 @@ async fn keep_logging(recorder: &Recorder, tally: &Tally, epochs: &LiveEpochs) {
     tokio::join!(recorder.resume(), tally.keep_logging(recorder), witnessing);
 }
 
+/// What is on disk beside the log.
+struct Stores {
+    epoch: Epoch,
+    alerts: Alerts,
+    cases: Cases,
+    deliveries: Deliveries,
+    disclosures: Disclosures,
+}
+
 async fn stores(
     config: &Config,
     policy: &Arc<Policy>,
     (recorder, now): (&Recorder, Timestamp),
-) -> anyhow::Result<(Epoch, Alerts, Deliveries)> {
+) -> anyhow::Result<Stores> {
     let data_dir = &config.data_dir;
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make data_dir {}", data_dir.display()))?;
@@ -248,12 +299,14 @@ async fn stores(
     let database = database::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
-    let (deliveries, alerts) = (Deliveries::new(database.clone()), Alerts::new(database));
+    let (alerts, cases) = (Alerts::new(database.clone()), Cases::new(database.clone()));
+    let disclosures = Disclosures::new(database.clone());
+    let deliveries = Deliveries::new(database);
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok((epoch, alerts, deliveries))
+    Ok(Stores { epoch, alerts, cases, deliveries, disclosures })
 }
 
 /// The access log of this programme's gateway.

@@ -32,6 +32,7 @@ use crate::{
     audit::{recorder::Recorder, tally::Tally},
     clock::Clock,
     config::Adapter,
+    connections::Connections,
     description::{self, Description},
     follow,
     grants::Grants,
@@ -84,6 +85,8 @@ pub struct Surroundings {
     pub policy: Arc<PolicyInForce>,
     /// The key holders that are connected.
     pub relay: Arc<Relay>,
+    /// The adapters that are.
+    pub connections: Arc<Connections>,
     /// The time.
     pub clock: Clock,
     /// Writes down what is taken over and what is carried.
@@ -182,7 +185,8 @@ impl Link {
 
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
-        let _connected = self.around.relay.connect(&self.adapter.agency, channel.clone());
+        let _holder = self.around.relay.connect(&self.adapter.agency, channel.clone());
+        let _connection = self.around.connections.connect(&self.adapter.agency, channel.clone());
         let mut relaying = JoinSet::new();
         if self.around.manifest.scope.suite == Suite::Oprf {
             relaying.spawn(relay::carry(self.clone(), channel.clone()));

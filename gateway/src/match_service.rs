@@ -25,6 +25,7 @@ use crate::{
     epoch::LiveEpochs,
     policy_in_force::PolicyInForce,
     refusal::Refusal,
+    regions::Regions,
     rule::Rule,
     watcher::Watcher,
     wire_alert,
@@ -46,6 +47,8 @@ pub struct Matches {
     pub policy: Arc<PolicyInForce>,
     /// Freshness.
     pub epochs: Arc<LiveEpochs>,
+    /// What regions are called.
+    pub regions: Arc<Regions>,
     /// The revision of the last alert written.
     pub revision: watch::Receiver<u64>,
     /// To the pipeline.
@@ -101,7 +104,10 @@ impl MatchService for Matches {
         let witnessed = self.recorder.witnesses().witnessed_revision();
         Ok(Response::new(wire::ListAlertsResponse {
             next_page_token: last.map(token).unwrap_or_default(),
-            alerts: alerts.iter().map(|alert| wire_alert::alert(alert, witnessed)).collect(),
+            alerts: alerts
+                .iter()
+                .map(|it| wire_alert::alert(it, witnessed, &self.regions))
+                .collect(),
             logged: Some(self.recorder.place(page.index())),
         }))
     }
@@ -117,6 +123,7 @@ impl MatchService for Matches {
         let found = found.ok_or(Refusal::NotFound("no alert of your region has this id"))?;
         let found = self.recorder.open(&caller.actor(), found).await.map_err(Refusal::from)?;
         let alert = &found.what().0;
+        let witnessed = self.recorder.witnesses().witnessed_revision();
         let policy = self.policy.current();
         let rule = policy.rules.iter().find(|rule| rule.id == alert.rule);
         Ok(Response::new(wire::GetAlertResponse {
@@ -124,7 +131,7 @@ impl MatchService for Matches {
             rule_label: rule.map(|rule| wire_alert::label(&rule.label)),
             situation_label: policy.catalogue.situation(&alert.situation).map(wire_alert::label),
             assist: wire_alert::measures(&alert.assist, &policy.catalogue),
-            alert: Some(wire_alert::alert(alert, self.recorder.witnesses().witnessed_revision())),
+            alert: Some(wire_alert::alert(alert, witnessed, &self.regions)),
             logged: Some(self.recorder.place(found.index())),
         }))
     }
@@ -149,7 +156,7 @@ impl MatchService for Matches {
             (self.recorder.clone(), by),
             after,
             (self.revision.clone(), self.stopping.clone()),
-            self.clock.clone(),
+            (self.clock.clone(), self.regions.clone()),
         );
         let events = stream::unfold(watcher, |mut watcher| async move {
             let event = watcher.next().await?;

@@ -106,6 +106,7 @@ mod tests {
         let adapters = [
             "AdapterService",
             "DiscloserService",
+            "HotlineService",
             "KeyHolderService",
             "RequesterService",
             "WitnessService",

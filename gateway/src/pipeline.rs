@@ -27,6 +27,7 @@ use crate::{
     dry_run::{self, Question},
     evaluation::{Evaluation, FIRST_ARRIVALS},
     filling::{Contents, Filling, RETRY},
+    hotline::open_orders::{OpenOrders, OrderBoard},
     inquiry::Inquiry,
     ledger::Ledger,
     link::Arrival,
@@ -64,6 +65,8 @@ pub struct Pipeline {
     recorder: Recorder,
     ledger: Ledger,
     standing: Standing,
+    /// Told what work orders are open.
+    orders: OrderBoard,
     revision: watch::Sender<u64>,
     /// When the last evaluation began.
     evaluated: Timestamp,
@@ -94,6 +97,7 @@ impl Pipeline {
             recorder,
             ledger,
             standing: Standing::default(),
+            orders: OrderBoard::default(),
             revision,
             evaluated: Timestamp::MIN,
             recorded: None,
@@ -106,6 +110,11 @@ impl Pipeline {
     /// The revision of the last alert that was written.
     pub fn revision(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
+    }
+
+    /// The work orders that are open.
+    pub fn orders(&self) -> watch::Receiver<OpenOrders> {
+        self.orders.subscribe()
     }
 
     /// What the base has.
@@ -149,6 +158,8 @@ impl Pipeline {
                 () = clock.reach(wake) => {}
             }
             self.evaluate().await;
+            // After what it raises: an order then finds the alert that it belongs to.
+            self.orders.show(self.filling.base());
         }
     }
 
@@ -316,6 +327,7 @@ impl Pipeline {
         let evaluation = Evaluation {
             base: self.filling.base(),
             policy: self.filling.policy(),
+            routing: &self.filling.supply().routing,
             ledger: &self.ledger,
             epoch: self.epoch,
             begun: self.filling.begun(),

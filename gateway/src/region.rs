@@ -1,5 +1,33 @@
 //! Regions: 12-digit codes, as numbers where they are kept and as text where they are compared.
 
+/// Where a subject lives and where the subject is registered, 12-digit codes as numbers; 0 where no
+/// agency says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SubjectRegions {
+    /// Where the subject lives.
+    pub residence: u64,
+    /// Where the subject is registered.
+    pub registration: u64,
+}
+
+impl SubjectRegions {
+    /// What two lists know together: of each kind the more precise code, of equally precise ones the
+    /// first.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let better = |one, other| if precision(other) > precision(one) { other } else { one };
+        Self {
+            residence: better(self.residence, other.residence),
+            registration: better(self.registration, other.registration),
+        }
+    }
+
+    /// Where the subject lives, or else is registered.
+    pub fn foremost(self) -> u64 {
+        if self.residence == 0 { self.registration } else { self.residence }
+    }
+}
+
 /// A code as an agency gave it, as far as it can be one: of more than 12 digits it is none, and
 /// whoever looks at people without a region sees the person.
 pub fn checked(code: u64) -> u64 {
@@ -30,6 +58,17 @@ mod tests {
         assert_eq!(text(checked(0)), "");
         assert_eq!(text(checked(3_201_040_020_031)), "", "13 digits");
         assert_eq!(text(checked(10_104_002_003)), "010104002003");
+    }
+
+    #[test]
+    fn a_residence_comes_before_a_registration_however_precise() {
+        let list = |residence, registration| SubjectRegions { residence, registration };
+        let (district, street) = (320_104_000_000, 320_104_002_000);
+        let both = list(0, street).and(list(district, 0)).and(list(0, 320_106_001_000));
+        assert_eq!(both, list(district, street));
+        assert_eq!(both.foremost(), district);
+        assert_eq!(list(0, street).foremost(), street);
+        assert_eq!(both.and(list(street, 0)).foremost(), street, "the more precise residence");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use proto::{
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
+        case_service_server::CaseServiceServer, disclosure_service_server::DisclosureServiceServer,
         match_service_server::MatchServiceServer,
     },
 };
@@ -19,7 +20,9 @@ use crate::{
     alerts::Alerts,
     audit::{recorder::Recorder, tally::Tally},
     audit_service::Audit,
+    case::{case_service::CaseDesk, cases::Cases, requests::Requests},
     clock::Clock,
+    disclosure::{courier::Courier, service::Disclosing},
     dry_run::Question,
     epoch::LiveEpochs,
     log_files,
@@ -28,16 +31,23 @@ use crate::{
     metrics::{self, Metered},
     notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
+    regions::Regions,
 };
 
 /// What the services work with.
 pub(crate) struct StaffServices {
     pub(crate) alerts: Alerts,
+    pub(crate) cases: Cases,
+    /// To the desk.
+    pub(crate) requests: Requests,
+    pub(crate) courier: Arc<Courier>,
     pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) manifest: Arc<ManifestInForce>,
     pub(crate) epochs: Arc<LiveEpochs>,
+    /// What regions are called.
+    pub(crate) regions: Arc<Regions>,
     /// The revision of the last alert written.
     pub(crate) revision: watch::Receiver<u64>,
     /// To the pipeline.
@@ -49,10 +59,12 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 3] = [
+pub(crate) const NAMES: [&str; 5] = [
     MatchServiceServer::<Matches>::NAME,
+    CaseServiceServer::<CaseDesk>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
+    DisclosureServiceServer::<Disclosing>::NAME,
 ];
 
 impl StaffServices {
@@ -64,8 +76,10 @@ impl StaffServices {
         let matches = MatchServiceServer::new(self.matches());
         let services = Routes::new(reflection)
             .add_service(matches.max_decoding_message_size(transport::MAX_MESSAGE))
+            .add_service(CaseServiceServer::new(self.case_desk()))
             .add_service(AdminServiceServer::new(self.administration()))
-            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }));
+            .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }))
+            .add_service(DisclosureServiceServer::new(self.disclosing()));
         let files = log_files::routes(self.recorder.clone()).merge(metrics::routes(self.metered()));
         Ok(services.into_axum_router().merge(files).into())
     }
@@ -76,10 +90,29 @@ impl StaffServices {
             recorder: self.recorder.clone(),
             policy: self.policy.clone(),
             epochs: self.epochs.clone(),
+            regions: self.regions.clone(),
             revision: self.revision.clone(),
             questions: self.questions.clone(),
             clock: self.clock.clone(),
             stopping: self.stopping.clone(),
+        }
+    }
+
+    fn case_desk(&self) -> CaseDesk {
+        CaseDesk {
+            cases: self.cases.clone(),
+            requests: self.requests.clone(),
+            recorder: self.recorder.clone(),
+            policy: self.policy.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn disclosing(&self) -> Disclosing {
+        Disclosing {
+            alerts: self.alerts.clone(),
+            epochs: self.epochs.clone(),
+            courier: self.courier.clone(),
         }
     }
 

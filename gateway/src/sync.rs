@@ -235,7 +235,8 @@ impl SubjectGroup {
         // Kept first, so that a refused frame's secrets are wiped, too.
         let frame = self.frames.0.push_mut(frame);
         self.check.subjects(frame, self.flags.len(), self.secrets_for.len())?;
-        self.bytes += frame.subjects.len() * 2 + frame.flags.len() + frame.secrets.len();
+        self.bytes += frame.subjects.len() * 3 + frame.flags.len() + frame.secrets.len();
+        self.bytes += 9 * frame.order_numbers.len();
         if self.bytes > RELEASE_BYTES {
             return Err(Refusal::LargeRelease);
         }

@@ -1,13 +1,26 @@
-//! One category of the base as its agency released it: who is listed, where, and with which flags.
+//! One category of the base as its agency released it: who is listed, where, with which flags and with
+//! which open work orders.
 //!
 //! The person secrets that came with it are kept by the `data_line`s that they open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use proto::{group, name::DatasetId, schema::DatasetSchema, subject::Subject, wire};
+use proto::{
+    group,
+    name::DatasetId,
+    schema::DatasetSchema,
+    subject::Subject,
+    wire,
+    work_order::{self, WorkOrder},
+};
 
-use crate::{columns::DatasetColumns, numbers::Numbers, region, sync::VerifiedRelease};
+use crate::{
+    columns::DatasetColumns,
+    numbers::Numbers,
+    region::{self, SubjectRegions},
+    sync::VerifiedRelease,
+};
 
 /// The category.
 pub struct WatchList {
@@ -18,14 +31,16 @@ pub struct WatchList {
     /// The datasets whose person secrets each listed subject brings.
     pub secrets_for: Vec<DatasetId>,
     flags: usize,
-    /// Listed subjects and their regions, 0 where the agency gave none.
-    regions: HashMap<u32, u64>,
+    /// Of every listed subject.
+    regions: HashMap<u32, SubjectRegions>,
+    /// Of those listed subjects who have any.
+    orders: BTreeMap<u32, Vec<WorkOrder>>,
 }
 
 /// A release that is being taken over.
 pub struct Taking {
     /// Whom the list had, where the release replaces it.
-    before: HashMap<u32, u64>,
+    before: HashMap<u32, SubjectRegions>,
     /// Whom it has no longer.
     gone: Vec<u32>,
 }
@@ -39,6 +54,7 @@ impl WatchList {
             secrets_for: vec![],
             flags: schema.flags.len(),
             regions: HashMap::new(),
+            orders: BTreeMap::new(),
         }
     }
 
@@ -47,9 +63,14 @@ impl WatchList {
         self.columns.listed().is_some_and(|listed| listed.get(subject as usize))
     }
 
-    /// A listed subject's region, 0 where there is none.
-    pub fn region(&self, subject: u32) -> u64 {
-        self.regions.get(&subject).copied().unwrap_or(0)
+    /// Where a listed subject lives and is registered.
+    pub fn regions(&self, subject: u32) -> SubjectRegions {
+        self.regions.get(&subject).copied().unwrap_or_default()
+    }
+
+    /// The open work orders of listed subjects.
+    pub fn orders(&self) -> &BTreeMap<u32, Vec<WorkOrder>> {
+        &self.orders
     }
 
     /// How many are listed.
@@ -69,6 +90,9 @@ impl WatchList {
         self.secrets_for = release.secrets_for().to_vec();
         let before =
             if header.snapshot { std::mem::take(&mut self.regions) } else { HashMap::new() };
+        if header.snapshot {
+            self.orders.clear();
+        }
         Taking { before, gone: vec![] }
     }
 
@@ -80,10 +104,18 @@ impl WatchList {
         taking: &mut Taking,
     ) -> Vec<u32> {
         let mut listed = vec![];
-        for (index, subject) in group::subjects(&frame.subjects).enumerate() {
+        let orders = work_order::of_frame(frame).expect("orders were checked with the group");
+        for ((index, subject), orders) in group::subjects(&frame.subjects).enumerate().zip(orders) {
             let number = subjects.intern(subject);
             self.columns.grow(subjects.len());
-            self.regions.insert(number, region::checked(frame.regions[index]));
+            let residence = region::checked(frame.residences[index]);
+            let registration = region::checked(frame.registrations[index]);
+            self.regions.insert(number, SubjectRegions { residence, registration });
+            if orders.is_empty() {
+                self.orders.remove(&number);
+            } else {
+                self.orders.insert(number, orders);
+            }
             self.columns.set_listed(number as usize, true);
             let flags = &frame.flags[index * self.flags..(index + 1) * self.flags];
             self.columns
@@ -107,6 +139,7 @@ impl WatchList {
         let unlisted = before.into_keys().filter(|number| !self.regions.contains_key(number));
         gone.extend(unlisted);
         for &number in &gone {
+            self.orders.remove(&number);
             self.columns.set_listed(number as usize, false);
             self.columns.set_flags(number as usize, None).expect("nobody's flags are no bytes");
         }

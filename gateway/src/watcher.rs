@@ -2,7 +2,7 @@
 //!
 //! Whose changes are seen is settled by the filter that it is made with.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use proto::{entry::Actor, wire, wire::watch_alerts_response::Event};
 use tokio::{sync::watch, time::Instant};
@@ -13,6 +13,7 @@ use crate::{
     audit::{logged::Logged, recorder::Recorder},
     clock::Clock,
     refusal::Refusal,
+    regions::Regions,
     wire_alert,
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct Watcher {
     revision: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     clock: Clock,
+    regions: Arc<Regions>,
 }
 
 impl Watcher {
@@ -47,7 +49,7 @@ impl Watcher {
         (recorder, by): (Recorder, Actor),
         resume_after: u64,
         (revision, stopping): (watch::Receiver<u64>, watch::Receiver<bool>),
-        clock: Clock,
+        (clock, regions): (Clock, Arc<Regions>),
     ) -> Self {
         let newest = *revision.borrow();
         let forgotten = resume_after > newest;
@@ -66,6 +68,7 @@ impl Watcher {
             revision,
             stopping,
             clock,
+            regions,
         }
     }
 
@@ -110,7 +113,7 @@ impl Watcher {
         self.heartbeat_at = Instant::now() + HEARTBEAT;
         let witnessed = self.recorder.witnesses().witnessed_revision();
         Some(wire::WatchAlertsResponse {
-            event: Some(Event::Alert(wire_alert::alert(alert, witnessed))),
+            event: Some(Event::Alert(wire_alert::alert(alert, witnessed, &self.regions))),
             logged: Some(self.recorder.place(delivery.index())),
         })
     }
@@ -208,7 +211,7 @@ mod tests {
                 logging,
                 resume_after,
                 news,
-                Clock::system(),
+                (Clock::system(), Arc::default()),
             )
         }
     }

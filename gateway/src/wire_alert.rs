@@ -10,6 +10,7 @@ use crate::{
     explanation::{Part, Truth},
     label::Label,
     refusal::Refusal,
+    regions::Regions,
     rule::Rule,
 };
 
@@ -24,7 +25,7 @@ pub fn label(label: &Label) -> wire::Label {
 }
 
 /// An alert without its explanation; changes up to the revision are witnessed.
-pub fn alert(alert: &Alert, witnessed_revision: u64) -> wire::Alert {
+pub fn alert(alert: &Alert, witnessed_revision: u64, regions: &Regions) -> wire::Alert {
     wire::Alert {
         id: alert.id.clone(),
         rule: alert.rule.clone(),
@@ -39,6 +40,7 @@ pub fn alert(alert: &Alert, witnessed_revision: u64) -> wire::Alert {
         assist: alert.assist.clone(),
         revision: alert.revision,
         witnessed: alert.revision <= witnessed_revision,
+        region_label: regions.name(&alert.region).as_ref().map(label),
     }
 }
 

@@ -148,7 +148,9 @@ pub fn release(
         match flag {
             Some(flag) => {
                 columns.subjects.extend([person; 16]);
-                columns.regions.push(320_104_002_003);
+                columns.residences.push(320_104_002_003);
+                columns.registrations.push(0);
+                columns.order_counts.push(0);
                 columns.flags.push(flag);
                 for _ in secrets_for {
                     columns.secrets.extend(secret(person).expose());

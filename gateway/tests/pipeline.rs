@@ -53,6 +53,7 @@ async fn office(directory: tempfile::TempDir, policy: &str, at: Timestamp) -> Of
     let (clock, shown) = Clock::manual(at);
     let (arrivals, arriving) = mpsc::channel(4);
     let supply = Supply {
+        routing: Arc::default(),
         scope: scope(),
         rows: rows.clone(),
         status: Arc::new(StatusBoard::default()),

@@ -24,9 +24,9 @@ fn the_default_policy_has_everything_that_it_promises() {
     let policy = Policy::parse(DEFAULT).expect("the default policy is good");
     let Catalogue { agencies, situations, measures, datasets } = &*policy.catalogue;
     let of = |kind| datasets.iter().filter(|dataset| dataset.schema.kind == kind).count();
-    assert_eq!((agencies.len(), situations.len(), measures.len()), (18, 4, 10));
-    assert_eq!((of(DatasetKind::Watch), of(DatasetKind::CrossCheck)), (32, 17));
-    assert_eq!(policy.rules.len(), 8);
+    assert_eq!((agencies.len(), situations.len(), measures.len()), (19, 4, 10));
+    assert_eq!((of(DatasetKind::Watch), of(DatasetKind::CrossCheck)), (33, 17));
+    assert_eq!(policy.rules.len(), 10);
     assert_eq!(policy.version, *blake3::hash(DEFAULT.as_bytes()).as_bytes());
     let household = policy.catalogue.household().expect("it has households");
     assert_eq!(datasets[household].schema.dataset.as_str(), "household_registration");

@@ -84,6 +84,8 @@ pub enum Act {
         /// Batches that the holder refused, or that did not reach it.
         refused: u64,
     },
+    /// Work orders are brought back to the agency whose hotline took them.
+    OrdersReturned { agency: AgencyId, dataset: DatasetId, orders: Vec<u64> },
     /// The rules were run over the base; `changed` alerts change, told by the entries that follow.
     RulesRun { policy: HexBytes<32>, epoch: u32, subjects: u64, changed: u64 },
     /// An alert is made or changes its state.
@@ -245,7 +247,7 @@ impl From<MethodName> for String {
 }
 
 /// The words of all acts.
-pub const WORDS: [&str; 48] = [
+pub const WORDS: [&str; 49] = [
     "started",
     "stopping",
     "failed",
@@ -260,6 +262,7 @@ pub const WORDS: [&str; 48] = [
     "release_used",
     "grants_carried",
     "evaluations_relayed",
+    "orders_returned",
     "rules_run",
     "alert_changed",
     "case_changed",
@@ -314,6 +317,7 @@ impl Act {
             Self::ReleaseUsed { .. } => "release_used",
             Self::GrantsCarried { .. } => "grants_carried",
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
+            Self::OrdersReturned { .. } => "orders_returned",
             Self::RulesRun { .. } => "rules_run",
             Self::AlertChanged { .. } => "alert_changed",
             Self::CaseChanged { .. } => "case_changed",
@@ -356,6 +360,7 @@ impl Act {
         match self {
             Self::SyncAccepted { agency, .. }
             | Self::ReleaseUsed { agency, .. }
+            | Self::OrdersReturned { agency, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
             | Self::DisclosureRequested { agency, .. }
             | Self::DisclosureCarried { agency, .. }
@@ -374,6 +379,7 @@ impl Act {
         match self {
             Self::SyncAccepted { dataset, .. }
             | Self::ReleaseUsed { dataset, .. }
+            | Self::OrdersReturned { dataset, .. }
             | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
             | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
             | Self::DisclosureRequested { dataset, .. }

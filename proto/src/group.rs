@@ -3,7 +3,13 @@
 //! Both ends use this file: the sender to close a group with its trailer, the receiver to check one.
 //! Opening rows and keeping them is the gateway's business.
 
-use crate::{person_secret::LookupTag, sealed_row::SEAL_OVERHEAD, subject::Subject, wire};
+use crate::{
+    person_secret::LookupTag,
+    sealed_row::SEAL_OVERHEAD,
+    subject::Subject,
+    wire,
+    work_order::{self, OrdersError},
+};
 
 /// The most bytes of columns a sender puts in one frame; a receiver takes four times as many.
 pub const FRAME_BYTES: usize = 1 << 20;
@@ -26,6 +32,9 @@ pub enum GroupError {
     /// Counts or digest differ from the trailer's.
     #[error("what arrived is not what the trailer counts: rows were lost or changed on the way")]
     Incomplete,
+    /// Work orders are not as they are counted.
+    #[error("{0}")]
+    Orders(#[from] OrdersError),
     /// Header, columns and trailer did not come in that order.
     #[error("frames came in a wrong order")]
     WrongFrame,
@@ -75,14 +84,28 @@ impl GroupCheck {
         let rows = frame.subjects.len() / 16;
         let shape = [
             (frame.subjects.len(), 16),
-            (frame.regions.len(), 1),
+            (frame.residences.len(), 1),
+            (frame.registrations.len(), 1),
             (frame.flags.len(), flags),
             (frame.secrets.len(), 32 * secrets),
+            (frame.order_counts.len(), 1),
         ];
         equal_columns(rows, &shape)?;
-        let regions: Vec<u8> = frame.regions.iter().flat_map(|r| r.to_be_bytes()).collect();
-        let columns =
-            [&frame.subjects, &regions, &frame.flags, &frame.secrets, &frame.deleted_subjects];
+        work_order::of_frame(frame)?;
+        let numbers = |column: &[u64]| -> Vec<u8> {
+            column.iter().flat_map(|number| number.to_be_bytes()).collect()
+        };
+        let columns = [
+            &frame.subjects,
+            &numbers(&frame.residences),
+            &numbers(&frame.registrations),
+            &frame.flags,
+            &frame.secrets,
+            &frame.order_counts,
+            &numbers(&frame.order_numbers),
+            &frame.order_urgencies,
+            &frame.deleted_subjects,
+        ];
         self.columns(&frame.subjects, &frame.deleted_subjects, columns)
     }
 
@@ -186,6 +209,45 @@ mod tests {
         changed.rows(&frame(&[3]), 3).expect("good");
         assert_eq!(changed.verify(&trailer, true), Err(GroupError::Incomplete));
         assert_eq!(sent.verify(&trailer, true), Ok(()));
+    }
+
+    #[test]
+    fn every_column_of_subjects_counts_for_the_digest() {
+        let frame = wire::SubjectColumns {
+            subjects: [[1; 16], [2; 16]].concat(),
+            residences: vec![320_104_002_001, 0],
+            registrations: vec![0, 320_106_000_000],
+            flags: vec![0, 1],
+            secrets: vec![7; 64],
+            order_counts: vec![1, 0],
+            order_numbers: vec![12],
+            order_urgencies: vec![2],
+            deleted_subjects: vec![3; 16],
+        };
+        let trailer = |frame: &wire::SubjectColumns| {
+            let mut check = GroupCheck::default();
+            check.subjects(frame, 1, 1).map(|()| check.trailer())
+        };
+        let sent = trailer(&frame).expect("good");
+        let changes: [fn(&mut wire::SubjectColumns); 9] = [
+            |frame| frame.subjects[0] = 0,
+            |frame| frame.residences[1] = 1,
+            |frame| frame.registrations[0] = 1,
+            |frame| frame.flags[0] = 1,
+            |frame| frame.secrets[0] = 0,
+            |frame| frame.order_counts.reverse(),
+            |frame| frame.order_numbers[0] = 13,
+            |frame| frame.order_urgencies[0] = 3,
+            |frame| frame.deleted_subjects[0] = 0,
+        ];
+        for change in changes {
+            let mut changed = frame.clone();
+            change(&mut changed);
+            assert_ne!(trailer(&changed), Ok(sent.clone()));
+        }
+        let mut short = frame;
+        short.order_urgencies.clear();
+        assert_eq!(trailer(&short), Err(GroupError::Orders(OrdersError::Uneven)));
     }
 
     #[test]

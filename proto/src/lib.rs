@@ -53,6 +53,7 @@ pub mod tls;
 pub mod transport;
 pub mod wire;
 pub mod witness;
+pub mod work_order;
 
 /// Golden values of every derivation; an adapter's `doctor` runs them.
 pub const DERIVATION_VECTORS: &str = include_str!("../vectors/derivation.json");

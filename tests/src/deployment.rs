@@ -83,8 +83,15 @@ pub const DISTRICT_HEAD: Staff =
     Staff { id: "district-head", roles: &["supervisor"], region: "320104" };
 /// Approves disclosures.
 pub const APPROVER: Staff = Staff { id: "approver", roles: &["approver"], region: "3201" };
+/// Approves them, too.
+pub const SECOND_APPROVER: Staff = Staff { id: "sun-li", roles: &["approver"], region: "3201" };
+/// Looks after a city's cases and approves disclosures.
+pub const CITY_HEAD: Staff =
+    Staff { id: "city-head", roles: &["supervisor", "approver"], region: "" };
 /// Everybody.
-pub const STAFF: [Staff; 10] = [
+pub const STAFF: [Staff; 12] = [
+    SECOND_APPROVER,
+    CITY_HEAD,
     CITY_DESK,
     STREET_WORKER,
     ADMINISTRATOR,
@@ -112,6 +119,7 @@ impl Deployment {
         let ids: PolicyIds = toml::from_str(policy).context("the policy's ids")?;
         fs::create_dir_all(dir)?;
         fs::write(dir.join("policy.toml"), policy)?;
+        fs::write(dir.join("regions.csv"), include_str!("../../deploy/samples/regions.csv"))?;
         let pki = Pki::new(&ids.programme.id);
         let mut manifest = federation::manifest(dir, &ids, &pki)?;
         if suite == Suite::Oprf {
@@ -170,7 +178,7 @@ impl Deployment {
     ) -> anyhow::Result<PathBuf> {
         let mut text = String::from(
             "listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\nmanifest = \"../federation.toml\"\n\
-             policy = \"../policy.toml\"\n[tls]\n",
+             policy = \"../policy.toml\"\nregions = \"../regions.csv\"\n[tls]\n",
         );
         text += TLS;
         for (agency, address) in adapters {

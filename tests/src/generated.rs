@@ -7,25 +7,20 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use prost::Message;
 
-const FILES: [&str; 10] = [
-    "matching/v1/scope.proto",
-    "matching/v1/adapter.proto",
-    "matching/v1/holder.proto",
-    "matching/v1/witness.proto",
-    "matching/v1/audit.proto",
-    "matching/v1/match.proto",
-    "matching/v1/admin.proto",
-    "matching/v1/disclosure.proto",
-    "matching/v1/case.proto",
-    "matching/v1/statistics.proto",
-];
+const DIRECTORY: &str = "matching/v1";
 
 /// File name to content, for every file below `proto/src/wire` that is generated.
 ///
 /// # Errors
 /// A .proto file that does not compile, with its line.
 pub fn files(proto_dir: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-    let descriptors = protox::compile(FILES, [proto_dir]).context("compiling the .proto files")?;
+    let mut sources = vec![];
+    for entry in fs::read_dir(proto_dir.join(DIRECTORY))? {
+        sources.push(Path::new(DIRECTORY).join(entry?.file_name()));
+    }
+    sources.sort();
+    let descriptors =
+        protox::compile(sources, [proto_dir]).context("compiling the .proto files")?;
     let out = tempfile::tempdir()?;
     tonic_prost_build::configure()
         .emit_rerun_if_changed(false)

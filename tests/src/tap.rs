@@ -20,10 +20,14 @@ use proto::{
         self,
         adapter_service_client::AdapterServiceClient,
         adapter_service_server::{AdapterService, AdapterServiceServer},
+        discloser_service_client::DiscloserServiceClient,
+        discloser_service_server::{DiscloserService, DiscloserServiceServer},
         key_holder_service_client::KeyHolderServiceClient,
         key_holder_service_server::{KeyHolderService, KeyHolderServiceServer},
         requester_service_client::RequesterServiceClient,
         requester_service_server::{RequesterService, RequesterServiceServer},
+        witness_service_client::WitnessServiceClient,
+        witness_service_server::{WitnessService, WitnessServiceServer},
     },
 };
 use tokio::{sync::watch, task::JoinHandle};
@@ -62,6 +66,8 @@ pub struct Tampering {
     pub subjects: Option<Change<Vec<wire::ReleaseFrame>>>,
     /// To who its subjects are in the next epoch.
     pub successors: Option<Change<wire::SucceedResponse>>,
+    /// To what the adapter is asked to disclose.
+    pub disclose: Option<Change<wire::DiscloseRequest>>,
     /// To each evaluation, where the adapter is a key holder's.
     pub evaluate: Option<Answering>,
 }
@@ -80,6 +86,8 @@ pub struct Tap {
 struct Between {
     adapter: AdapterServiceClient<Channel>,
     requester: RequesterServiceClient<Channel>,
+    discloser: DiscloserServiceClient<Channel>,
+    witness: WitnessServiceClient<Channel>,
     key_holder: KeyHolderServiceClient<Channel>,
     passed: Arc<Mutex<Passed>>,
     tampering: Arc<Mutex<Tampering>>,
@@ -117,6 +125,8 @@ impl Tap {
         let tampering = Arc::new(Mutex::default());
         let between = Between {
             requester: RequesterServiceClient::new(channel.clone()),
+            discloser: DiscloserServiceClient::new(channel.clone()),
+            witness: WitnessServiceClient::new(channel.clone()),
             key_holder: KeyHolderServiceClient::new(channel.clone()),
             adapter: AdapterServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
             passed: passed.clone(),
@@ -130,6 +140,8 @@ impl Tap {
             let (_keep, tls) = watch::channel(server_tls);
             transport::server()
                 .add_service(RequesterServiceServer::new(between.clone()))
+                .add_service(DiscloserServiceServer::new(between.clone()))
+                .add_service(WitnessServiceServer::new(between.clone()))
                 .add_service(KeyHolderServiceServer::new(between.clone()))
                 .add_service(AdapterServiceServer::new(between))
                 .serve_with_incoming(transport::incoming(listener, tls))
@@ -260,6 +272,36 @@ impl RequesterService for Between {
             request.iter().for_each(|request| evaluated(&passed, request));
         });
         Ok(Response::new(Box::pin(requests)))
+    }
+}
+
+#[tonic::async_trait]
+impl DiscloserService for Between {
+    async fn disclose(
+        &self,
+        request: Request<wire::DiscloseRequest>,
+    ) -> Result<Response<wire::DiscloseResponse>, Status> {
+        let request = changed(self.tampering().disclose, self.request(request));
+        let answer = self.discloser.clone().disclose(request).await?;
+        seen(&self.passed, answer.get_ref());
+        Ok(answer)
+    }
+}
+
+#[tonic::async_trait]
+impl WitnessService for Between {
+    async fn add_checkpoint(
+        &self,
+        request: Request<wire::AddCheckpointRequest>,
+    ) -> Result<Response<wire::AddCheckpointResponse>, Status> {
+        self.witness.clone().add_checkpoint(request.into_inner()).await
+    }
+
+    async fn show_entries(
+        &self,
+        request: Request<wire::ShowEntriesRequest>,
+    ) -> Result<Response<wire::ShowEntriesResponse>, Status> {
+        self.witness.clone().show_entries(request.into_inner()).await
     }
 }
 

@@ -27,7 +27,7 @@ use crate::fixture::{system_today, world_now};
 const SHORTEST: usize = 9;
 
 /// Every way in which a text might be written down.
-fn spellings(text: &str) -> Vec<Vec<u8>> {
+pub fn spellings(text: &str) -> Vec<Vec<u8>> {
     let plain = text.as_bytes();
     let utf16 = |swap: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(swap).collect::<Vec<_>>();
     let gb18030 = encoding_rs::GB18030.encode(text).0.into_owned();
@@ -58,19 +58,19 @@ fn needles(city: &City) -> AhoCorasick {
     AhoCorasick::new(patterns).expect("few enough patterns")
 }
 
-fn assert_clean(needles: &AhoCorasick, place: &str, bytes: &[u8]) {
+pub fn assert_clean(needles: &AhoCorasick, place: &str, bytes: &[u8]) {
     let found = needles.find(bytes);
     assert!(found.is_none(), "a canary in {place} at byte {:?}", found.map(|f| f.start()));
 }
 
 /// Every file below a directory.
-fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+pub fn files(dir: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("one").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// Searches what a process has in memory; how many bytes that was.
-fn search_memory(needles: &AhoCorasick, process: u32) -> usize {
+pub fn search_memory(needles: &AhoCorasick, process: u32) -> usize {
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("our own child");
     let memory = File::open(format!("/proc/{process}/mem")).expect("our own child");
     let mut searched = 0;

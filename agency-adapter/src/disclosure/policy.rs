@@ -38,7 +38,8 @@ pub struct DisclosurePolicy {
 #[serde(try_from = "String")]
 pub struct Hours {
     from: Time,
-    until: Time,
+    /// Midnight where absent.
+    until: Option<Time>,
 }
 
 impl DisclosurePolicy {
@@ -94,9 +95,12 @@ impl DisclosurePolicy {
     }
 }
 
+/// The end of a day.
+const MIDNIGHT: &str = "24:00";
+
 impl Hours {
     fn contains(self, time: Time) -> bool {
-        self.from <= time && time < self.until
+        self.from <= time && self.until.is_none_or(|until| time < until)
     }
 }
 
@@ -108,10 +112,11 @@ impl FromStr for Hours {
             let whole = text.len() == "08:00".len();
             text.parse::<Time>().ok().filter(|_| whole)
         };
-        let hours = text
-            .split_once('-')
-            .and_then(|(from, until)| Some(Self { from: time(from)?, until: time(until)? }));
-        let good = hours.filter(|hours| hours.from < hours.until);
+        let hours = text.split_once('-').and_then(|(from, until)| {
+            let until = if until == MIDNIGHT { None } else { Some(time(until)?) };
+            Some(Self { from: time(from)?, until })
+        });
+        let good = hours.filter(|hours| hours.until.is_none_or(|until| hours.from < until));
         good.ok_or("hours are written like \"08:00-20:00\", the earlier one first")
     }
 }
@@ -126,7 +131,11 @@ impl TryFrom<String> for Hours {
 
 impl fmt::Display for Hours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.from.strftime("%H:%M"), self.until.strftime("%H:%M"))
+        write!(f, "{}-", self.from.strftime("%H:%M"))?;
+        match self.until {
+            Some(until) => write!(f, "{}", until.strftime("%H:%M")),
+            None => f.write_str(MIDNIGHT),
+        }
     }
 }
 
@@ -156,6 +165,13 @@ mod tests {
         {
             assert_eq!(policy.hours.contains(time.parse().expect("a time")), inside, "{time}");
         }
+    }
+
+    #[test]
+    fn a_day_may_be_open_to_its_end() {
+        let hours: Hours = "00:00-24:00".parse().expect("a whole day");
+        assert!(hours.contains(Time::MIN) && hours.contains(Time::MAX));
+        assert_eq!(hours.to_string(), "00:00-24:00");
     }
 
     #[test]

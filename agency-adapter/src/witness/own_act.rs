@@ -28,6 +28,11 @@ pub enum OwnAct {
         /// Who answered.
         holder: AgencyId,
     },
+    /// Work orders that were taken back, all of one call.
+    OrdersReturned {
+        /// The dataset that they came with.
+        dataset: DatasetId,
+    },
 }
 
 /// A group and the place that it led the gateway to.
@@ -67,13 +72,16 @@ impl OwnAct {
             {
                 Some((Self::Evaluations { epoch, requester, holder }, batches))
             }
+            Act::OrdersReturned { agency: of, dataset, .. } if of == *agency => {
+                Some((Self::OrdersReturned { dataset }, 1))
+            }
             _ => None,
         }
     }
 
     /// Whether equal acts are counted, and not one act.
     pub fn is_counted(&self) -> bool {
-        matches!(self, Self::Evaluations { .. })
+        matches!(self, Self::Evaluations { .. } | Self::OrdersReturned { .. })
     }
 
     /// Whether both are about one dataset, so that the later accounts for the earlier.
@@ -102,6 +110,7 @@ impl std::fmt::Display for OwnAct {
             Self::Evaluations { epoch, requester, holder } => {
                 write!(f, "evaluations {requester} -> {holder}, epoch {epoch}")
             }
+            Self::OrdersReturned { dataset } => write!(f, "returned work orders of {dataset}"),
         }
     }
 }
@@ -157,5 +166,10 @@ mod tests {
             assert_eq!(accounted, Some((act.clone(), 7)), "{agency}");
         }
         assert_eq!(OwnAct::accounted(&bytes(relayed), &name("police")), None);
+        let (agency, dataset, orders) = (name("hotline"), name("work_order"), vec![12, 13]);
+        let returned = bytes(Act::OrdersReturned { agency, dataset, orders });
+        let act = OwnAct::OrdersReturned { dataset: name("work_order") };
+        assert_eq!(OwnAct::accounted(&returned, &name("hotline")), Some((act, 1)), "one call");
+        assert_eq!(OwnAct::accounted(&returned, &name("aid")), None);
     }
 }

@@ -137,6 +137,17 @@ impl Witnesses {
         self.cosigned.borrow().clone()
     }
 
+    /// A checkpoint over an entry that the quorum cosigned, once there is one.
+    ///
+    /// # Panics
+    /// Never: who tells of checkpoints is this.
+    pub async fn cosigned_over(&self, index: u64) -> Arc<Cosigned> {
+        let mut cosigned = self.cosigned.subscribe();
+        let over = |it: &Option<Arc<Cosigned>>| it.as_ref().is_some_and(|it| index < it.size());
+        let found = cosigned.wait_for(over).await.expect("the sender is ours").clone();
+        found.expect("it was waited for")
+    }
+
     /// Changes of alerts up to this revision are in a cosigned checkpoint.
     pub fn witnessed_revision(&self) -> u64 {
         self.witnessed_revision.load(Ordering::Relaxed)

@@ -77,7 +77,22 @@ pub const NOBODY_TO_ASK: Phrase = (
 );
 
 /// What the people who get a refusal can do about it.
-const ADVICE: [(Reason, Phrase); 8] = [
+const ADVICE: [(Reason, Phrase); 12] = [
+    (
+        Reason::SelfApproved,
+        (
+            "须由他人批准：申请人本人、已批准过的人不能（再次）批准。",
+            "Somebody else must approve: {}.",
+        ),
+    ),
+    (Reason::Expired, ("申请已过期，请重新申请。", "Too late: {}.")),
+    (
+        Reason::NotAnOfficer,
+        (
+            "您的证书不能用于披露申请：{}；请向项目管理员索取由工作人员证书机构签发的证书。",
+            "Your certificate does not sign disclosures: {}; ask the programme's administrator for one of the officers' authority.",
+        ),
+    ),
     (
         Reason::NotPermitted,
         (
@@ -115,6 +130,13 @@ const ADVICE: [(Reason, Phrase); 8] = [
         (
             "案件已有新进展：{}；请先用 cases show 查看，再决定。未做任何更改。",
             "Somebody was faster: {}. Look again with cases show, and decide anew; nothing was changed.",
+        ),
+    ),
+    (
+        Reason::NotPossibleNow,
+        (
+            "现在不能这样做：{}；请用 cases show 查看案件。未做任何更改。",
+            "That cannot be done now: {}; look at it with cases show. Nothing was changed.",
         ),
     ),
     (Reason::Busy, ("网关繁忙：{}；请稍后再试。", "The gateway is busy: {}; try again later.")),

@@ -114,6 +114,7 @@ fn card(screen: &Screen, alert: &Alert, response: &GetAlertResponse) -> String {
         named => measures(named, lang),
     };
     let logged = response.logged.as_ref();
+    let code = alert.region_label.as_ref().map_or("", |_| &alert.region);
     let deadline = format!("{} ({})", clock_face(alert.due_at.as_ref()), due_text(alert, screen));
     screen.card(&[
         (words::ALERT, alert.id.clone()),
@@ -121,7 +122,7 @@ fn card(screen: &Screen, alert: &Alert, response: &GetAlertResponse) -> String {
         (words::SUBJECT, alert.subject.clone()),
         (words::WHAT, rule.to_owned()),
         (words::SITUATION, situation.to_owned()),
-        (words::REGION, region(alert, screen).to_owned()),
+        (words::REGION, format!("{} {}", region(alert, screen), code).trim_end().to_owned()),
         (words::DUE, deadline),
         (words::ASSIST, assist),
         (words::RULE, format!("{} ({})", alert.rule, short(&alert.rule_version))),
@@ -174,11 +175,11 @@ fn finding_table(screen: &Screen, findings: &[&Finding]) -> String {
     screen.draw(&table)
 }
 
-/// Where the person lives, as far as the watch agency says.
+/// Where the person is looked for, by name where the gateway knows it.
 pub fn region<'a>(alert: &'a Alert, screen: &Screen) -> &'a str {
     match &alert.region[..] {
         "" => screen.lang.say(words::NO_REGION),
-        code => code,
+        code => screen.lang.label(alert.region_label.as_ref(), code),
     }
 }
 

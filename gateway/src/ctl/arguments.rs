@@ -13,6 +13,7 @@ use proto::{
 use crate::{
     audit::{Chosen, Export},
     cases::CasesCommand,
+    disclosure::DisclosureCommand,
     failure::{EXIT_CODES, Failure},
     moment::{range_end, range_start, to_wire},
     typed_id::alert_id,
@@ -60,6 +61,9 @@ pub enum Question {
     /// What is to be done about alerts / 案件办理
     #[command(subcommand)]
     Cases(CasesCommand),
+    /// A person's contact details, for one officer after approval / 披露联系方式
+    #[command(subcommand)]
+    Disclosure(DisclosureCommand),
     /// What raises alerts / 预警规则
     #[command(subcommand)]
     Rules(RulesCommand),

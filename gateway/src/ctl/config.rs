@@ -27,8 +27,11 @@ pub struct Config {
     pub programme: ProgrammeId,
     /// The officer's own certificate, and whom it trusts.
     pub tls: TlsFiles,
-    /// The federation manifest, by whose keys the access log is checked.
+    /// The federation manifest, by whose keys the access log and disclosures are checked.
     pub manifest: Option<PathBuf>,
+    /// Where the file is.
+    #[serde(skip)]
+    pub directory: PathBuf,
 }
 
 /// PEM files.
@@ -84,6 +87,7 @@ impl Config {
         }
         let directory = path.parent().unwrap_or(Path::new(""));
         config.tls.relative_to(directory);
+        config.directory = directory.to_owned();
         config.manifest = config.manifest.map(|manifest| directory.join(manifest));
         Ok(config)
     }

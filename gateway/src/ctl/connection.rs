@@ -12,7 +12,8 @@ use proto::{
     transport::{self, MAX_MESSAGE, Target},
     wire::{
         admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
-        case_service_client::CaseServiceClient, match_service_client::MatchServiceClient,
+        case_service_client::CaseServiceClient, disclosure_service_client::DisclosureServiceClient,
+        match_service_client::MatchServiceClient,
     },
 };
 use tonic::{Request, Response, Status, transport::Channel};
@@ -134,6 +135,8 @@ pub struct Gateway {
     pub cases: CaseServiceClient<Channel>,
     /// For those who run it.
     pub admin: AdminServiceClient<Channel>,
+    /// For who asks for contact details, and who approves.
+    pub disclosures: DisclosureServiceClient<Channel>,
     /// For auditors.
     pub audit: AuditServiceClient<Channel>,
 }
@@ -145,6 +148,8 @@ impl Gateway {
             staff: MatchServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             cases: CaseServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             admin: AdminServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
+            disclosures: DisclosureServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_MESSAGE),
             audit: AuditServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
         }
     }

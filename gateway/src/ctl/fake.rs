@@ -120,6 +120,7 @@ impl Served {
         Gateway {
             staff: staff.staff,
             cases: staff.cases,
+            disclosures: staff.disclosures,
             admin: Gateway::over(connected(self.admin).await).admin,
             audit: Gateway::over(connected(self.admin).await).audit,
         }

@@ -31,6 +31,7 @@ pub fn alert(alert: &wire::Alert) -> Value {
         "situation": alert.situation,
         "state": named(alert.state, wire::AlertState::as_str_name),
         "region": alert.region,
+        "region_label": label(alert.region_label.as_ref()),
         "subject": alert.subject,
         "raised_at": rfc3339(alert.raised_at.as_ref()),
         "changed_at": rfc3339(alert.changed_at.as_ref()),
@@ -244,7 +245,7 @@ mod tests {
         };
         let expected = json!({
             "id": "a-1", "rule": "illness-uncovered", "rule_version": "ab01", "situation": "",
-            "state": "ALERT_STATE_OPEN", "region": "", "subject": "",
+            "state": "ALERT_STATE_OPEN", "region": "", "region_label": null, "subject": "",
             "raised_at": "1970-01-01T00:00:00Z", "changed_at": null, "due_at": null,
             "assist": ["dibao_application"], "revision": 7, "witnessed": true,
         });

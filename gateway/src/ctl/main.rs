@@ -8,6 +8,7 @@ mod cases;
 mod config;
 mod confirm;
 mod connection;
+mod disclosure;
 mod epochs;
 mod failure;
 #[cfg(test)]
@@ -142,6 +143,7 @@ async fn ask(
         Question::Alerts(AlertsCommand::Watch { filter, resume_after }) => {
             watch(dialler, screen, &filter, resume_after).await.map(|()| String::new())
         }
+        Question::Disclosure(command) => disclosure::run(command, dialler, config, screen).await,
         Question::Cases(command) => cases::run(command, dialler, screen).await,
         Question::Rules(RulesCommand::List) => {
             rules::list(&mut dialler.reach().await?, screen).await

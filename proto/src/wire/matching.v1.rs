@@ -346,17 +346,29 @@ pub struct SubjectColumns {
     /// 16 bytes each
     #[prost(bytes = "vec", tag = "1")]
     pub subjects: ::prost::alloc::vec::Vec<u8>,
-    /// 12-digit code as a number; 0 where unknown
+    /// where the subject lives: 12-digit code as a number; 0 where unknown
     #[prost(fixed64, repeated, tag = "2")]
-    pub regions: ::prost::alloc::vec::Vec<u64>,
+    pub residences: ::prost::alloc::vec::Vec<u64>,
+    /// where the subject is registered, likewise
+    #[prost(fixed64, repeated, tag = "3")]
+    pub registrations: ::prost::alloc::vec::Vec<u64>,
     /// flag_count bytes each
-    #[prost(bytes = "vec", tag = "3")]
+    #[prost(bytes = "vec", tag = "4")]
     pub flags: ::prost::alloc::vec::Vec<u8>,
     /// 32 bytes for each of secrets_for, subject by subject
-    #[prost(bytes = "vec", tag = "4")]
-    pub secrets: ::prost::alloc::vec::Vec<u8>,
-    /// 16 bytes each, ascending; deltas only
     #[prost(bytes = "vec", tag = "5")]
+    pub secrets: ::prost::alloc::vec::Vec<u8>,
+    /// 1 byte each: how many open work orders. PROTOCOL.md section 20.4
+    #[prost(bytes = "vec", tag = "6")]
+    pub order_counts: ::prost::alloc::vec::Vec<u8>,
+    /// subject by subject, ascending for each
+    #[prost(fixed64, repeated, tag = "7")]
+    pub order_numbers: ::prost::alloc::vec::Vec<u64>,
+    /// 1 byte for each order
+    #[prost(bytes = "vec", tag = "8")]
+    pub order_urgencies: ::prost::alloc::vec::Vec<u8>,
+    /// 16 bytes each, ascending; deltas only
+    #[prost(bytes = "vec", tag = "9")]
     pub deleted_subjects: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1033,2713 +1045,6 @@ pub mod adapter_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "matching.v1.AdapterService";
     impl<T> tonic::server::NamedService for AdapterServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// A batch of blinded elements, for one key holder.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluationRequest {
-    #[prost(message, optional, tag = "1")]
-    pub scope: ::core::option::Option<Scope>,
-    /// The agency that asks and signs.
-    #[prost(string, tag = "2")]
-    pub requester: ::prost::alloc::string::String,
-    /// The agency of the key holder that is asked.
-    #[prost(string, tag = "3")]
-    pub holder: ::prost::alloc::string::String,
-    /// At least 1, and higher for each further batch of the requester to this holder in this epoch. Numbers
-    /// may skip. The same number with the same elements is a replay: free, and answered identically.
-    #[prost(uint64, tag = "4")]
-    pub number: u64,
-    /// 32 bytes each, 1 to 2048 of them.
-    #[prost(bytes = "vec", tag = "5")]
-    pub elements: ::prost::alloc::vec::Vec<u8>,
-    /// Ed25519 by the requester over everything above, 64 bytes.
-    #[prost(bytes = "vec", tag = "6")]
-    pub signature: ::prost::alloc::vec::Vec<u8>,
-}
-/// A holder's answer: every element multiplied by the holder's share, and one proof over all of them.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Evaluation {
-    /// 32 bytes each, in the order of the request.
-    #[prost(bytes = "vec", tag = "1")]
-    pub elements: ::prost::alloc::vec::Vec<u8>,
-    /// RFC 9497 DLEQ proof: challenge and response, 32 bytes each.
-    #[prost(bytes = "vec", tag = "2")]
-    pub proof: ::prost::alloc::vec::Vec<u8>,
-}
-/// What came of a request.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluationAnswer {
-    /// The request's.
-    #[prost(string, tag = "1")]
-    pub holder: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub number: u64,
-    #[prost(oneof = "evaluation_answer::Outcome", tags = "3, 4")]
-    pub outcome: ::core::option::Option<evaluation_answer::Outcome>,
-}
-/// Nested message and enum types in `EvaluationAnswer`.
-pub mod evaluation_answer {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Outcome {
-        #[prost(message, tag = "3")]
-        Evaluation(super::Evaluation),
-        #[prost(message, tag = "4")]
-        Refusal(super::EvaluationRefusal),
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluationRefusal {
-    /// A reason of PROTOCOL.md section 12.
-    #[prost(string, tag = "1")]
-    pub reason: ::prost::alloc::string::String,
-    /// For people.
-    #[prost(string, tag = "2")]
-    pub message: ::prost::alloc::string::String,
-}
-/// Generated client implementations.
-pub mod key_holder_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
-    #[derive(Debug, Clone)]
-    pub struct KeyHolderServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl KeyHolderServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> KeyHolderServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> KeyHolderServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            KeyHolderServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        pub async fn evaluate(
-            &mut self,
-            request: impl tonic::IntoRequest<super::EvaluationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.KeyHolderService/Evaluate",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.KeyHolderService", "Evaluate"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod key_holder_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with KeyHolderServiceServer.
-    #[async_trait]
-    pub trait KeyHolderService: std::marker::Send + std::marker::Sync + 'static {
-        async fn evaluate(
-            &self,
-            request: tonic::Request<super::EvaluationRequest>,
-        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status>;
-    }
-    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
-    #[derive(Debug)]
-    pub struct KeyHolderServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> KeyHolderServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for KeyHolderServiceServer<T>
-    where
-        T: KeyHolderService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.KeyHolderService/Evaluate" => {
-                    #[allow(non_camel_case_types)]
-                    struct EvaluateSvc<T: KeyHolderService>(pub Arc<T>);
-                    impl<
-                        T: KeyHolderService,
-                    > tonic::server::UnaryService<super::EvaluationRequest>
-                    for EvaluateSvc<T> {
-                        type Response = super::Evaluation;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::EvaluationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as KeyHolderService>::evaluate(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EvaluateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for KeyHolderServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.KeyHolderService";
-    impl<T> tonic::server::NamedService for KeyHolderServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// Generated client implementations.
-pub mod requester_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Served by every adapter; the gateway opens it and keeps it open.
-    #[derive(Debug, Clone)]
-    pub struct RequesterServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl RequesterServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> RequesterServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> RequesterServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            RequesterServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
-        pub async fn evaluations(
-            &mut self,
-            request: impl tonic::IntoStreamingRequest<Message = super::EvaluationAnswer>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::EvaluationRequest>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.RequesterService/Evaluations",
-            );
-            let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.RequesterService", "Evaluations"));
-            self.inner.streaming(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod requester_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with RequesterServiceServer.
-    #[async_trait]
-    pub trait RequesterService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the Evaluations method.
-        type EvaluationsStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::EvaluationRequest, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
-        async fn evaluations(
-            &self,
-            request: tonic::Request<tonic::Streaming<super::EvaluationAnswer>>,
-        ) -> std::result::Result<
-            tonic::Response<Self::EvaluationsStream>,
-            tonic::Status,
-        >;
-    }
-    /// Served by every adapter; the gateway opens it and keeps it open.
-    #[derive(Debug)]
-    pub struct RequesterServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> RequesterServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for RequesterServiceServer<T>
-    where
-        T: RequesterService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.RequesterService/Evaluations" => {
-                    #[allow(non_camel_case_types)]
-                    struct EvaluationsSvc<T: RequesterService>(pub Arc<T>);
-                    impl<
-                        T: RequesterService,
-                    > tonic::server::StreamingService<super::EvaluationAnswer>
-                    for EvaluationsSvc<T> {
-                        type Response = super::EvaluationRequest;
-                        type ResponseStream = T::EvaluationsStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<
-                                tonic::Streaming<super::EvaluationAnswer>,
-                            >,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RequesterService>::evaluations(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EvaluationsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for RequesterServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.RequesterService";
-    impl<T> tonic::server::NamedService for RequesterServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddCheckpointRequest {
-    /// The size of the last checkpoint that the witness cosigned; 0 where it never did.
-    #[prost(uint64, tag = "1")]
-    pub old_size: u64,
-    /// RFC 6962 consistency proof from the old size to the checkpoint's: at most 63 hashes of 32 bytes.
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// A C2SP checkpoint, signed by the log.
-    #[prost(string, tag = "3")]
-    pub checkpoint: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddCheckpointResponse {
-    #[prost(oneof = "add_checkpoint_response::Outcome", tags = "1, 2")]
-    pub outcome: ::core::option::Option<add_checkpoint_response::Outcome>,
-}
-/// Nested message and enum types in `AddCheckpointResponse`.
-pub mod add_checkpoint_response {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Outcome {
-        /// A cosignature/v1 line, without its newline.
-        #[prost(string, tag = "1")]
-        Cosignature(::prost::alloc::string::String),
-        /// The old size was another than this, which is the witness's. Nothing was cosigned.
-        #[prost(uint64, tag = "2")]
-        KnownSize(u64),
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ShowEntriesRequest {
-    /// The size of the checkpoint that the proofs lead to: the last that the witness cosigned.
-    #[prost(uint64, tag = "1")]
-    pub size: u64,
-    /// The entries are all those in the log from `from` up to `until`, exclusive, that concern the agency.
-    #[prost(uint64, tag = "2")]
-    pub from: u64,
-    #[prost(uint64, tag = "3")]
-    pub until: u64,
-    /// Ascending, at most 256 of them.
-    #[prost(message, repeated, tag = "4")]
-    pub entries: ::prost::alloc::vec::Vec<ShownEntry>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ShownEntry {
-    #[prost(uint64, tag = "1")]
-    pub index: u64,
-    /// As hashed.
-    #[prost(bytes = "vec", tag = "2")]
-    pub entry: ::prost::alloc::vec::Vec<u8>,
-    /// RFC 6962 inclusion proof: at most 63 hashes of 32 bytes.
-    #[prost(bytes = "vec", repeated, tag = "3")]
-    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ShowEntriesResponse {
-    /// Where the next request begins. Where the request did not begin or lead where the witness is, this
-    /// says where that is, and nothing of the request was taken.
-    #[prost(uint64, tag = "1")]
-    pub shown_until: u64,
-    /// The size of the last checkpoint that the witness cosigned.
-    #[prost(uint64, tag = "2")]
-    pub known_size: u64,
-}
-/// Generated client implementations.
-pub mod witness_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct WitnessServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl WitnessServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> WitnessServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> WitnessServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            WitnessServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
-        pub async fn add_checkpoint(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AddCheckpointRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::AddCheckpointResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.WitnessService/AddCheckpoint",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.WitnessService", "AddCheckpoint"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Shows this agency the log entries about its own syncs, releases and evaluations.
-        pub async fn show_entries(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ShowEntriesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ShowEntriesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.WitnessService/ShowEntries",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.WitnessService", "ShowEntries"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod witness_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with WitnessServiceServer.
-    #[async_trait]
-    pub trait WitnessService: std::marker::Send + std::marker::Sync + 'static {
-        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
-        async fn add_checkpoint(
-            &self,
-            request: tonic::Request<super::AddCheckpointRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::AddCheckpointResponse>,
-            tonic::Status,
-        >;
-        /// Shows this agency the log entries about its own syncs, releases and evaluations.
-        async fn show_entries(
-            &self,
-            request: tonic::Request<super::ShowEntriesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ShowEntriesResponse>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct WitnessServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> WitnessServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for WitnessServiceServer<T>
-    where
-        T: WitnessService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.WitnessService/AddCheckpoint" => {
-                    #[allow(non_camel_case_types)]
-                    struct AddCheckpointSvc<T: WitnessService>(pub Arc<T>);
-                    impl<
-                        T: WitnessService,
-                    > tonic::server::UnaryService<super::AddCheckpointRequest>
-                    for AddCheckpointSvc<T> {
-                        type Response = super::AddCheckpointResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AddCheckpointRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as WitnessService>::add_checkpoint(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AddCheckpointSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.WitnessService/ShowEntries" => {
-                    #[allow(non_camel_case_types)]
-                    struct ShowEntriesSvc<T: WitnessService>(pub Arc<T>);
-                    impl<
-                        T: WitnessService,
-                    > tonic::server::UnaryService<super::ShowEntriesRequest>
-                    for ShowEntriesSvc<T> {
-                        type Response = super::ShowEntriesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ShowEntriesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as WitnessService>::show_entries(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ShowEntriesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for WitnessServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.WitnessService";
-    impl<T> tonic::server::NamedService for WitnessServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// Where an answer's own entry is in the log.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LogPlace {
-    /// The log: the first line of its checkpoints.
-    #[prost(string, tag = "1")]
-    pub origin: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub index: u64,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SearchRequest {
-    /// Entries of this time or later; from the first on where absent.
-    #[prost(message, optional, tag = "1")]
-    pub from: ::core::option::Option<::prost_types::Timestamp>,
-    /// Entries before this time; to the newest where absent.
-    #[prost(message, optional, tag = "2")]
-    pub until: ::core::option::Option<::prost_types::Timestamp>,
-    /// No entry before this index: where an answer that broke off goes on.
-    #[prost(uint64, tag = "3")]
-    pub first: u64,
-    /// The size of the last checkpoint that who asks has verified; 0 for none.
-    #[prost(uint64, tag = "4")]
-    pub known_size: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SearchResponse {
-    #[prost(oneof = "search_response::Part", tags = "1, 2")]
-    pub part: ::core::option::Option<search_response::Part>,
-}
-/// Nested message and enum types in `SearchResponse`.
-pub mod search_response {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Part {
-        /// Once, at the beginning.
-        #[prost(message, tag = "1")]
-        Span(super::SearchSpan),
-        #[prost(message, tag = "2")]
-        Entries(super::EntryRun),
-    }
-}
-/// Which entries follow: \[first, end). Beside those asked for they are the one before and the one after
-/// where there are such, so that it shows where the time asked for begins and ends.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SearchSpan {
-    /// A signed checkpoint.
-    #[prost(string, tag = "1")]
-    pub checkpoint: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub first: u64,
-    #[prost(uint64, tag = "3")]
-    pub end: u64,
-    /// RFC 6962 inclusion proof of entry `first` in the tree of `end` entries. 32 bytes each.
-    #[prost(bytes = "vec", repeated, tag = "4")]
-    pub inclusion: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// RFC 6962 consistency proof from `end` entries to the checkpoint's. 32 bytes each.
-    #[prost(bytes = "vec", repeated, tag = "5")]
-    pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// The same from `known_size` entries; none where the checkpoint is not larger.
-    #[prost(bytes = "vec", repeated, tag = "6")]
-    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EntryRun {
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    pub entries: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ProveRequest {
-    #[prost(uint64, tag = "1")]
-    pub index: u64,
-    /// As in SearchRequest.
-    #[prost(uint64, tag = "2")]
-    pub known_size: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ProveResponse {
-    /// C2SP tlog-proof, with the entry as its extra data.
-    #[prost(string, tag = "1")]
-    pub proof: ::prost::alloc::string::String,
-    /// As in SearchSpan, to the checkpoint in the proof.
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetReceiptRequest {
-    #[prost(uint64, tag = "1")]
-    pub index: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetReceiptResponse {
-    /// C2SP tlog-proof, with the entry as its extra data.
-    #[prost(string, tag = "1")]
-    pub proof: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetCheckpointRequest {
-    /// The size of a checkpoint known already; 0 for none.
-    #[prost(uint64, tag = "1")]
-    pub known_size: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetCheckpointResponse {
-    /// A signed checkpoint.
-    #[prost(string, tag = "1")]
-    pub checkpoint: ::prost::alloc::string::String,
-    /// As in SearchSpan.
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-}
-/// Generated client implementations.
-pub mod audit_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct AuditServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl AuditServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> AuditServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> AuditServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            AuditServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Every entry of a span of time, in the order of the log, with what shows that none is left out. The
-        /// gateway is not trusted to choose among them: who asks picks what it looks for.
-        pub async fn search(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SearchRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::SearchResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AuditService/Search",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AuditService", "Search"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-        /// One entry and the proof that it is in the log.
-        pub async fn prove(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ProveRequest>,
-        ) -> std::result::Result<tonic::Response<super::ProveResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AuditService/Prove",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AuditService", "Prove"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// The same for an entry about the caller's own act: a receipt for what was shown.
-        pub async fn get_receipt(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetReceiptRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetReceiptResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AuditService/GetReceipt",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AuditService", "GetReceipt"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// The newest checkpoint, and how it goes on from an earlier one.
-        pub async fn get_checkpoint(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetCheckpointRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCheckpointResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.AuditService/GetCheckpoint",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.AuditService", "GetCheckpoint"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod audit_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with AuditServiceServer.
-    #[async_trait]
-    pub trait AuditService: std::marker::Send + std::marker::Sync + 'static {
-        /// Server streaming response type for the Search method.
-        type SearchStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::SearchResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Every entry of a span of time, in the order of the log, with what shows that none is left out. The
-        /// gateway is not trusted to choose among them: who asks picks what it looks for.
-        async fn search(
-            &self,
-            request: tonic::Request<super::SearchRequest>,
-        ) -> std::result::Result<tonic::Response<Self::SearchStream>, tonic::Status>;
-        /// One entry and the proof that it is in the log.
-        async fn prove(
-            &self,
-            request: tonic::Request<super::ProveRequest>,
-        ) -> std::result::Result<tonic::Response<super::ProveResponse>, tonic::Status>;
-        /// The same for an entry about the caller's own act: a receipt for what was shown.
-        async fn get_receipt(
-            &self,
-            request: tonic::Request<super::GetReceiptRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetReceiptResponse>,
-            tonic::Status,
-        >;
-        /// The newest checkpoint, and how it goes on from an earlier one.
-        async fn get_checkpoint(
-            &self,
-            request: tonic::Request<super::GetCheckpointRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCheckpointResponse>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct AuditServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> AuditServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServiceServer<T>
-    where
-        T: AuditService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.AuditService/Search" => {
-                    #[allow(non_camel_case_types)]
-                    struct SearchSvc<T: AuditService>(pub Arc<T>);
-                    impl<
-                        T: AuditService,
-                    > tonic::server::ServerStreamingService<super::SearchRequest>
-                    for SearchSvc<T> {
-                        type Response = super::SearchResponse;
-                        type ResponseStream = T::SearchStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SearchRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AuditService>::search(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SearchSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.AuditService/Prove" => {
-                    #[allow(non_camel_case_types)]
-                    struct ProveSvc<T: AuditService>(pub Arc<T>);
-                    impl<
-                        T: AuditService,
-                    > tonic::server::UnaryService<super::ProveRequest> for ProveSvc<T> {
-                        type Response = super::ProveResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ProveRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AuditService>::prove(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ProveSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.AuditService/GetReceipt" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetReceiptSvc<T: AuditService>(pub Arc<T>);
-                    impl<
-                        T: AuditService,
-                    > tonic::server::UnaryService<super::GetReceiptRequest>
-                    for GetReceiptSvc<T> {
-                        type Response = super::GetReceiptResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetReceiptRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AuditService>::get_receipt(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetReceiptSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.AuditService/GetCheckpoint" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetCheckpointSvc<T: AuditService>(pub Arc<T>);
-                    impl<
-                        T: AuditService,
-                    > tonic::server::UnaryService<super::GetCheckpointRequest>
-                    for GetCheckpointSvc<T> {
-                        type Response = super::GetCheckpointResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetCheckpointRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AuditService>::get_checkpoint(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetCheckpointSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for AuditServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.AuditService";
-    impl<T> tonic::server::NamedService for AuditServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// A label for people, in both languages of the programme.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Label {
-    #[prost(string, tag = "1")]
-    pub zh: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub en: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Rule {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    /// BLAKE3 of the rule's text as loaded. 32 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub version: ::prost::alloc::vec::Vec<u8>,
-    #[prost(message, optional, tag = "3")]
-    pub label: ::core::option::Option<Label>,
-    #[prost(string, tag = "4")]
-    pub situation: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "5")]
-    pub situation_label: ::core::option::Option<Label>,
-    #[prost(string, tag = "6")]
-    pub when: ::prost::alloc::string::String,
-    #[prost(string, tag = "7")]
-    pub unless: ::prost::alloc::string::String,
-    #[prost(string, tag = "8")]
-    pub means: ::prost::alloc::string::String,
-    #[prost(message, repeated, tag = "9")]
-    pub assist: ::prost::alloc::vec::Vec<Measure>,
-    /// Hours from the alert to the first contact.
-    #[prost(uint32, tag = "10")]
-    pub due_hours: u32,
-    /// Datasets the rule reads that are not fresh now.
-    #[prost(string, repeated, tag = "11")]
-    pub stale_datasets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Measure {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "2")]
-    pub label: ::core::option::Option<Label>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListRulesRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListRulesResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub rules: ::prost::alloc::vec::Vec<Rule>,
-    /// BLAKE3 of the whole policy file. 32 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub policy_version: ::prost::alloc::vec::Vec<u8>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Alert {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(bytes = "vec", tag = "3")]
-    pub rule_version: ::prost::alloc::vec::Vec<u8>,
-    #[prost(string, tag = "4")]
-    pub situation: ::prost::alloc::string::String,
-    #[prost(enumeration = "AlertState", tag = "5")]
-    pub state: i32,
-    /// 12-digit region code; empty where the watch agency gave none.
-    #[prost(string, tag = "6")]
-    pub region: ::prost::alloc::string::String,
-    /// The subject's pseudonym, 16 bytes in hex: the same person's alerts share it.
-    #[prost(string, tag = "7")]
-    pub subject: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "8")]
-    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, optional, tag = "9")]
-    pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, optional, tag = "10")]
-    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(string, repeated, tag = "11")]
-    pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Grows with every change to any alert; a resume token for WatchAlerts.
-    #[prost(uint64, tag = "12")]
-    pub revision: u64,
-    /// Whether the quorum of witnesses has cosigned the log with the entry of the last change in it.
-    #[prost(bool, tag = "13")]
-    pub witnessed: bool,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AlertFilter {
-    /// Longest-prefix match, e.g. "320104" for a district.
-    #[prost(string, tag = "1")]
-    pub region_prefix: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub situation: ::prost::alloc::string::String,
-    /// Empty means every state but withdrawn.
-    #[prost(enumeration = "AlertState", repeated, tag = "4")]
-    pub states: ::prost::alloc::vec::Vec<i32>,
-    #[prost(message, optional, tag = "5")]
-    pub raised_from: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, optional, tag = "6")]
-    pub raised_until: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListAlertsRequest {
-    #[prost(message, optional, tag = "1")]
-    pub filter: ::core::option::Option<AlertFilter>,
-    /// 1 to 1000; 0 means 100.
-    #[prost(uint32, tag = "2")]
-    pub page_size: u32,
-    #[prost(string, tag = "3")]
-    pub page_token: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListAlertsResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub alerts: ::prost::alloc::vec::Vec<Alert>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-    /// The entry that says that these alerts were shown.
-    #[prost(message, optional, tag = "3")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetAlertRequest {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetAlertResponse {
-    #[prost(message, optional, tag = "1")]
-    pub alert: ::core::option::Option<Alert>,
-    #[prost(message, repeated, tag = "2")]
-    pub findings: ::prost::alloc::vec::Vec<Finding>,
-    #[prost(message, optional, tag = "3")]
-    pub rule_label: ::core::option::Option<Label>,
-    #[prost(message, optional, tag = "4")]
-    pub situation_label: ::core::option::Option<Label>,
-    #[prost(message, repeated, tag = "5")]
-    pub assist: ::prost::alloc::vec::Vec<Measure>,
-    /// The entry that says that this alert was shown.
-    #[prost(message, optional, tag = "6")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-/// One predicate of the rule, what it came to, and on whose word.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Finding {
-    #[prost(enumeration = "RulePart", tag = "1")]
-    pub part: i32,
-    #[prost(string, tag = "2")]
-    pub predicate: ::prost::alloc::string::String,
-    #[prost(enumeration = "Truth", tag = "3")]
-    pub truth: i32,
-    #[prost(string, tag = "4")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(string, tag = "5")]
-    pub agency: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "6")]
-    pub label: ::core::option::Option<Label>,
-    #[prost(message, optional, tag = "7")]
-    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WatchAlertsRequest {
-    #[prost(message, optional, tag = "1")]
-    pub filter: ::core::option::Option<AlertFilter>,
-    /// The revision of the last change seen; 0 starts with everything there is.
-    #[prost(uint64, tag = "2")]
-    pub resume_after: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WatchAlertsResponse {
-    /// With an alert: the entry that says that it was shown.
-    #[prost(message, optional, tag = "3")]
-    pub logged: ::core::option::Option<LogPlace>,
-    #[prost(oneof = "watch_alerts_response::Event", tags = "1, 2")]
-    pub event: ::core::option::Option<watch_alerts_response::Event>,
-}
-/// Nested message and enum types in `WatchAlertsResponse`.
-pub mod watch_alerts_response {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Event {
-        #[prost(message, tag = "1")]
-        Alert(super::Alert),
-        #[prost(message, tag = "2")]
-        Heartbeat(super::Heartbeat),
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Heartbeat {
-    #[prost(message, optional, tag = "1")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(uint64, tag = "2")]
-    pub revision: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluateRuleRequest {
-    #[prost(oneof = "evaluate_rule_request::Rule", tags = "1, 2")]
-    pub rule: ::core::option::Option<evaluate_rule_request::Rule>,
-}
-/// Nested message and enum types in `EvaluateRuleRequest`.
-pub mod evaluate_rule_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Rule {
-        /// The id of a loaded rule.
-        #[prost(string, tag = "1")]
-        Id(::prost::alloc::string::String),
-        /// A [rule](rule) table in the policy's TOML, tried against the loaded catalogue.
-        #[prost(string, tag = "2")]
-        Toml(::prost::alloc::string::String),
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EvaluateRuleResponse {
-    #[prost(message, optional, tag = "1")]
-    pub alerts: ::core::option::Option<Count>,
-    #[prost(message, optional, tag = "2")]
-    pub covered: ::core::option::Option<Count>,
-    #[prost(message, optional, tag = "3")]
-    pub over_means: ::core::option::Option<Count>,
-    #[prost(message, optional, tag = "4")]
-    pub pending: ::core::option::Option<Count>,
-    #[prost(message, optional, tag = "5")]
-    pub base: ::core::option::Option<Count>,
-}
-/// A number of people; small ones are not told.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Count {
-    #[prost(uint64, tag = "1")]
-    pub value: u64,
-    /// Set where the number is from 1 to 9 or would let such a number be computed: value is 0.
-    #[prost(bool, tag = "2")]
-    pub suppressed: bool,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum AlertState {
-    Unspecified = 0,
-    /// The rule holds: somebody should be visited.
-    Open = 1,
-    /// Something unknown decides; waiting for a dataset to be fresh again.
-    Pending = 2,
-    /// The wait passed its deadline: the check is incomplete and a person must look.
-    Incomplete = 3,
-    /// The facts changed and the rule no longer holds.
-    Withdrawn = 4,
-}
-impl AlertState {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "ALERT_STATE_UNSPECIFIED",
-            Self::Open => "ALERT_STATE_OPEN",
-            Self::Pending => "ALERT_STATE_PENDING",
-            Self::Incomplete => "ALERT_STATE_INCOMPLETE",
-            Self::Withdrawn => "ALERT_STATE_WITHDRAWN",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "ALERT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
-            "ALERT_STATE_OPEN" => Some(Self::Open),
-            "ALERT_STATE_PENDING" => Some(Self::Pending),
-            "ALERT_STATE_INCOMPLETE" => Some(Self::Incomplete),
-            "ALERT_STATE_WITHDRAWN" => Some(Self::Withdrawn),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Truth {
-    Unspecified = 0,
-    True = 1,
-    False = 2,
-    Unknown = 3,
-}
-impl Truth {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "TRUTH_UNSPECIFIED",
-            Self::True => "TRUTH_TRUE",
-            Self::False => "TRUTH_FALSE",
-            Self::Unknown => "TRUTH_UNKNOWN",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "TRUTH_UNSPECIFIED" => Some(Self::Unspecified),
-            "TRUTH_TRUE" => Some(Self::True),
-            "TRUTH_FALSE" => Some(Self::False),
-            "TRUTH_UNKNOWN" => Some(Self::Unknown),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum RulePart {
-    Unspecified = 0,
-    When = 1,
-    Unless = 2,
-    Means = 3,
-}
-impl RulePart {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "RULE_PART_UNSPECIFIED",
-            Self::When => "RULE_PART_WHEN",
-            Self::Unless => "RULE_PART_UNLESS",
-            Self::Means => "RULE_PART_MEANS",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "RULE_PART_UNSPECIFIED" => Some(Self::Unspecified),
-            "RULE_PART_WHEN" => Some(Self::When),
-            "RULE_PART_UNLESS" => Some(Self::Unless),
-            "RULE_PART_MEANS" => Some(Self::Means),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod match_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    #[derive(Debug, Clone)]
-    pub struct MatchServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl MatchServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> MatchServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> MatchServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            MatchServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        pub async fn list_rules(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListRulesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRulesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.MatchService/ListRules",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.MatchService", "ListRules"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn list_alerts(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListAlertsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListAlertsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.MatchService/ListAlerts",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.MatchService", "ListAlerts"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn get_alert(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetAlertRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetAlertResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.MatchService/GetAlert",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.MatchService", "GetAlert"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Every change to the caller's alerts after a resume token, then those to come.
-        pub async fn watch_alerts(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WatchAlertsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::WatchAlertsResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.MatchService/WatchAlerts",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.MatchService", "WatchAlerts"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-        /// A dry run: counts only, and small counts suppressed.
-        pub async fn evaluate_rule(
-            &mut self,
-            request: impl tonic::IntoRequest<super::EvaluateRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::EvaluateRuleResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.MatchService/EvaluateRule",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.MatchService", "EvaluateRule"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod match_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with MatchServiceServer.
-    #[async_trait]
-    pub trait MatchService: std::marker::Send + std::marker::Sync + 'static {
-        async fn list_rules(
-            &self,
-            request: tonic::Request<super::ListRulesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRulesResponse>,
-            tonic::Status,
-        >;
-        async fn list_alerts(
-            &self,
-            request: tonic::Request<super::ListAlertsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListAlertsResponse>,
-            tonic::Status,
-        >;
-        async fn get_alert(
-            &self,
-            request: tonic::Request<super::GetAlertRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetAlertResponse>,
-            tonic::Status,
-        >;
-        /// Server streaming response type for the WatchAlerts method.
-        type WatchAlertsStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::WatchAlertsResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// Every change to the caller's alerts after a resume token, then those to come.
-        async fn watch_alerts(
-            &self,
-            request: tonic::Request<super::WatchAlertsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<Self::WatchAlertsStream>,
-            tonic::Status,
-        >;
-        /// A dry run: counts only, and small counts suppressed.
-        async fn evaluate_rule(
-            &self,
-            request: tonic::Request<super::EvaluateRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::EvaluateRuleResponse>,
-            tonic::Status,
-        >;
-    }
-    #[derive(Debug)]
-    pub struct MatchServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> MatchServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for MatchServiceServer<T>
-    where
-        T: MatchService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/matching.v1.MatchService/ListRules" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListRulesSvc<T: MatchService>(pub Arc<T>);
-                    impl<
-                        T: MatchService,
-                    > tonic::server::UnaryService<super::ListRulesRequest>
-                    for ListRulesSvc<T> {
-                        type Response = super::ListRulesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListRulesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as MatchService>::list_rules(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListRulesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.MatchService/ListAlerts" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListAlertsSvc<T: MatchService>(pub Arc<T>);
-                    impl<
-                        T: MatchService,
-                    > tonic::server::UnaryService<super::ListAlertsRequest>
-                    for ListAlertsSvc<T> {
-                        type Response = super::ListAlertsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListAlertsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as MatchService>::list_alerts(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListAlertsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.MatchService/GetAlert" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetAlertSvc<T: MatchService>(pub Arc<T>);
-                    impl<
-                        T: MatchService,
-                    > tonic::server::UnaryService<super::GetAlertRequest>
-                    for GetAlertSvc<T> {
-                        type Response = super::GetAlertResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetAlertRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as MatchService>::get_alert(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetAlertSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.MatchService/WatchAlerts" => {
-                    #[allow(non_camel_case_types)]
-                    struct WatchAlertsSvc<T: MatchService>(pub Arc<T>);
-                    impl<
-                        T: MatchService,
-                    > tonic::server::ServerStreamingService<super::WatchAlertsRequest>
-                    for WatchAlertsSvc<T> {
-                        type Response = super::WatchAlertsResponse;
-                        type ResponseStream = T::WatchAlertsStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WatchAlertsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as MatchService>::watch_alerts(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = WatchAlertsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.MatchService/EvaluateRule" => {
-                    #[allow(non_camel_case_types)]
-                    struct EvaluateRuleSvc<T: MatchService>(pub Arc<T>);
-                    impl<
-                        T: MatchService,
-                    > tonic::server::UnaryService<super::EvaluateRuleRequest>
-                    for EvaluateRuleSvc<T> {
-                        type Response = super::EvaluateRuleResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::EvaluateRuleRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as MatchService>::evaluate_rule(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EvaluateRuleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for MatchServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.MatchService";
-    impl<T> tonic::server::NamedService for MatchServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -4825,6 +2130,2749 @@ pub mod admin_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "matching.v1.AdminService";
     impl<T> tonic::server::NamedService for AdminServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Where an answer's own entry is in the log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogPlace {
+    /// The log: the first line of its checkpoints.
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub index: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchRequest {
+    /// Entries of this time or later; from the first on where absent.
+    #[prost(message, optional, tag = "1")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// Entries before this time; to the newest where absent.
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// No entry before this index: where an answer that broke off goes on.
+    #[prost(uint64, tag = "3")]
+    pub first: u64,
+    /// The size of the last checkpoint that who asks has verified; 0 for none.
+    #[prost(uint64, tag = "4")]
+    pub known_size: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchResponse {
+    #[prost(oneof = "search_response::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<search_response::Part>,
+}
+/// Nested message and enum types in `SearchResponse`.
+pub mod search_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        /// Once, at the beginning.
+        #[prost(message, tag = "1")]
+        Span(super::SearchSpan),
+        #[prost(message, tag = "2")]
+        Entries(super::EntryRun),
+    }
+}
+/// Which entries follow: \[first, end). Beside those asked for they are the one before and the one after
+/// where there are such, so that it shows where the time asked for begins and ends.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchSpan {
+    /// A signed checkpoint.
+    #[prost(string, tag = "1")]
+    pub checkpoint: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub first: u64,
+    #[prost(uint64, tag = "3")]
+    pub end: u64,
+    /// RFC 6962 inclusion proof of entry `first` in the tree of `end` entries. 32 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub inclusion: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// RFC 6962 consistency proof from `end` entries to the checkpoint's. 32 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// The same from `known_size` entries; none where the checkpoint is not larger.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EntryRun {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProveRequest {
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// As in SearchRequest.
+    #[prost(uint64, tag = "2")]
+    pub known_size: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProveResponse {
+    /// C2SP tlog-proof, with the entry as its extra data.
+    #[prost(string, tag = "1")]
+    pub proof: ::prost::alloc::string::String,
+    /// As in SearchSpan, to the checkpoint in the proof.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReceiptRequest {
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReceiptResponse {
+    /// C2SP tlog-proof, with the entry as its extra data.
+    #[prost(string, tag = "1")]
+    pub proof: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCheckpointRequest {
+    /// The size of a checkpoint known already; 0 for none.
+    #[prost(uint64, tag = "1")]
+    pub known_size: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCheckpointResponse {
+    /// A signed checkpoint.
+    #[prost(string, tag = "1")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// As in SearchSpan.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub since_known: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+/// Generated client implementations.
+pub mod audit_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct AuditServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl AuditServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> AuditServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AuditServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AuditServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Every entry of a span of time, in the order of the log, with what shows that none is left out. The
+        /// gateway is not trusted to choose among them: who asks picks what it looks for.
+        pub async fn search(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SearchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SearchResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AuditService/Search",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AuditService", "Search"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// One entry and the proof that it is in the log.
+        pub async fn prove(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ProveRequest>,
+        ) -> std::result::Result<tonic::Response<super::ProveResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AuditService/Prove",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AuditService", "Prove"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The same for an entry about the caller's own act: a receipt for what was shown.
+        pub async fn get_receipt(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReceiptRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReceiptResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AuditService/GetReceipt",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AuditService", "GetReceipt"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The newest checkpoint, and how it goes on from an earlier one.
+        pub async fn get_checkpoint(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCheckpointResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AuditService/GetCheckpoint",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AuditService", "GetCheckpoint"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod audit_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AuditServiceServer.
+    #[async_trait]
+    pub trait AuditService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Search method.
+        type SearchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SearchResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Every entry of a span of time, in the order of the log, with what shows that none is left out. The
+        /// gateway is not trusted to choose among them: who asks picks what it looks for.
+        async fn search(
+            &self,
+            request: tonic::Request<super::SearchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::SearchStream>, tonic::Status>;
+        /// One entry and the proof that it is in the log.
+        async fn prove(
+            &self,
+            request: tonic::Request<super::ProveRequest>,
+        ) -> std::result::Result<tonic::Response<super::ProveResponse>, tonic::Status>;
+        /// The same for an entry about the caller's own act: a receipt for what was shown.
+        async fn get_receipt(
+            &self,
+            request: tonic::Request<super::GetReceiptRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReceiptResponse>,
+            tonic::Status,
+        >;
+        /// The newest checkpoint, and how it goes on from an earlier one.
+        async fn get_checkpoint(
+            &self,
+            request: tonic::Request<super::GetCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCheckpointResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct AuditServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AuditServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServiceServer<T>
+    where
+        T: AuditService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.AuditService/Search" => {
+                    #[allow(non_camel_case_types)]
+                    struct SearchSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::ServerStreamingService<super::SearchRequest>
+                    for SearchSvc<T> {
+                        type Response = super::SearchResponse;
+                        type ResponseStream = T::SearchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SearchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::search(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SearchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AuditService/Prove" => {
+                    #[allow(non_camel_case_types)]
+                    struct ProveSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::ProveRequest> for ProveSvc<T> {
+                        type Response = super::ProveResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ProveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::prove(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ProveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AuditService/GetReceipt" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReceiptSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::GetReceiptRequest>
+                    for GetReceiptSvc<T> {
+                        type Response = super::GetReceiptResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReceiptRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::get_receipt(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReceiptSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AuditService/GetCheckpoint" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCheckpointSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::GetCheckpointRequest>
+                    for GetCheckpointSvc<T> {
+                        type Response = super::GetCheckpointResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCheckpointRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::get_checkpoint(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCheckpointSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AuditServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.AuditService";
+    impl<T> tonic::server::NamedService for AuditServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// A label for people, in both languages of the programme.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Label {
+    #[prost(string, tag = "1")]
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rule {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// BLAKE3 of the rule's text as loaded. 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub version: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "3")]
+    pub label: ::core::option::Option<Label>,
+    #[prost(string, tag = "4")]
+    pub situation: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub situation_label: ::core::option::Option<Label>,
+    #[prost(string, tag = "6")]
+    pub when: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub unless: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub means: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "9")]
+    pub assist: ::prost::alloc::vec::Vec<Measure>,
+    /// Hours from the alert to the first contact.
+    #[prost(uint32, tag = "10")]
+    pub due_hours: u32,
+    /// Datasets the rule reads that are not fresh now.
+    #[prost(string, repeated, tag = "11")]
+    pub stale_datasets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Measure {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub label: ::core::option::Option<Label>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRulesRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRulesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub rules: ::prost::alloc::vec::Vec<Rule>,
+    /// BLAKE3 of the whole policy file. 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub policy_version: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Alert {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub rule_version: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub situation: ::prost::alloc::string::String,
+    #[prost(enumeration = "AlertState", tag = "5")]
+    pub state: i32,
+    /// 12-digit region code; empty where the watch agency gave none.
+    #[prost(string, tag = "6")]
+    pub region: ::prost::alloc::string::String,
+    /// The subject's pseudonym, 16 bytes in hex: the same person's alerts share it.
+    #[prost(string, tag = "7")]
+    pub subject: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "9")]
+    pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "10")]
+    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, repeated, tag = "11")]
+    pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Grows with every change to any alert; a resume token for WatchAlerts.
+    #[prost(uint64, tag = "12")]
+    pub revision: u64,
+    /// Whether the quorum of witnesses has cosigned the log with the entry of the last change in it.
+    #[prost(bool, tag = "13")]
+    pub witnessed: bool,
+    /// What the region is called; absent where the gateway's file of regions does not name it.
+    #[prost(message, optional, tag = "14")]
+    pub region_label: ::core::option::Option<Label>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AlertFilter {
+    /// Longest-prefix match, e.g. "320104" for a district.
+    #[prost(string, tag = "1")]
+    pub region_prefix: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub situation: ::prost::alloc::string::String,
+    /// Empty means every state but withdrawn.
+    #[prost(enumeration = "AlertState", repeated, tag = "4")]
+    pub states: ::prost::alloc::vec::Vec<i32>,
+    #[prost(message, optional, tag = "5")]
+    pub raised_from: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "6")]
+    pub raised_until: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAlertsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<AlertFilter>,
+    /// 1 to 1000; 0 means 100.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAlertsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub alerts: ::prost::alloc::vec::Vec<Alert>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The entry that says that these alerts were shown.
+    #[prost(message, optional, tag = "3")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAlertRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetAlertResponse {
+    #[prost(message, optional, tag = "1")]
+    pub alert: ::core::option::Option<Alert>,
+    #[prost(message, repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    #[prost(message, optional, tag = "3")]
+    pub rule_label: ::core::option::Option<Label>,
+    #[prost(message, optional, tag = "4")]
+    pub situation_label: ::core::option::Option<Label>,
+    #[prost(message, repeated, tag = "5")]
+    pub assist: ::prost::alloc::vec::Vec<Measure>,
+    /// The entry that says that this alert was shown.
+    #[prost(message, optional, tag = "6")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+/// One predicate of the rule, what it came to, and on whose word.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    #[prost(enumeration = "RulePart", tag = "1")]
+    pub part: i32,
+    #[prost(string, tag = "2")]
+    pub predicate: ::prost::alloc::string::String,
+    #[prost(enumeration = "Truth", tag = "3")]
+    pub truth: i32,
+    #[prost(string, tag = "4")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub label: ::core::option::Option<Label>,
+    #[prost(message, optional, tag = "7")]
+    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchAlertsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<AlertFilter>,
+    /// The revision of the last change seen; 0 starts with everything there is.
+    #[prost(uint64, tag = "2")]
+    pub resume_after: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchAlertsResponse {
+    /// With an alert: the entry that says that it was shown.
+    #[prost(message, optional, tag = "3")]
+    pub logged: ::core::option::Option<LogPlace>,
+    #[prost(oneof = "watch_alerts_response::Event", tags = "1, 2")]
+    pub event: ::core::option::Option<watch_alerts_response::Event>,
+}
+/// Nested message and enum types in `WatchAlertsResponse`.
+pub mod watch_alerts_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        #[prost(message, tag = "1")]
+        Alert(super::Alert),
+        #[prost(message, tag = "2")]
+        Heartbeat(super::Heartbeat),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Heartbeat {
+    #[prost(message, optional, tag = "1")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint64, tag = "2")]
+    pub revision: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EvaluateRuleRequest {
+    #[prost(oneof = "evaluate_rule_request::Rule", tags = "1, 2")]
+    pub rule: ::core::option::Option<evaluate_rule_request::Rule>,
+}
+/// Nested message and enum types in `EvaluateRuleRequest`.
+pub mod evaluate_rule_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Rule {
+        /// The id of a loaded rule.
+        #[prost(string, tag = "1")]
+        Id(::prost::alloc::string::String),
+        /// A [rule](rule) table in the policy's TOML, tried against the loaded catalogue.
+        #[prost(string, tag = "2")]
+        Toml(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EvaluateRuleResponse {
+    #[prost(message, optional, tag = "1")]
+    pub alerts: ::core::option::Option<Count>,
+    #[prost(message, optional, tag = "2")]
+    pub covered: ::core::option::Option<Count>,
+    #[prost(message, optional, tag = "3")]
+    pub over_means: ::core::option::Option<Count>,
+    #[prost(message, optional, tag = "4")]
+    pub pending: ::core::option::Option<Count>,
+    #[prost(message, optional, tag = "5")]
+    pub base: ::core::option::Option<Count>,
+}
+/// A number of people; small ones are not told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Count {
+    #[prost(uint64, tag = "1")]
+    pub value: u64,
+    /// Set where the number is from 1 to 9 or would let such a number be computed: value is 0.
+    #[prost(bool, tag = "2")]
+    pub suppressed: bool,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AlertState {
+    Unspecified = 0,
+    /// The rule holds: somebody should be visited.
+    Open = 1,
+    /// Something unknown decides; waiting for a dataset to be fresh again.
+    Pending = 2,
+    /// The wait passed its deadline: the check is incomplete and a person must look.
+    Incomplete = 3,
+    /// The facts changed and the rule no longer holds.
+    Withdrawn = 4,
+}
+impl AlertState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ALERT_STATE_UNSPECIFIED",
+            Self::Open => "ALERT_STATE_OPEN",
+            Self::Pending => "ALERT_STATE_PENDING",
+            Self::Incomplete => "ALERT_STATE_INCOMPLETE",
+            Self::Withdrawn => "ALERT_STATE_WITHDRAWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ALERT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ALERT_STATE_OPEN" => Some(Self::Open),
+            "ALERT_STATE_PENDING" => Some(Self::Pending),
+            "ALERT_STATE_INCOMPLETE" => Some(Self::Incomplete),
+            "ALERT_STATE_WITHDRAWN" => Some(Self::Withdrawn),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Truth {
+    Unspecified = 0,
+    True = 1,
+    False = 2,
+    Unknown = 3,
+}
+impl Truth {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TRUTH_UNSPECIFIED",
+            Self::True => "TRUTH_TRUE",
+            Self::False => "TRUTH_FALSE",
+            Self::Unknown => "TRUTH_UNKNOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TRUTH_UNSPECIFIED" => Some(Self::Unspecified),
+            "TRUTH_TRUE" => Some(Self::True),
+            "TRUTH_FALSE" => Some(Self::False),
+            "TRUTH_UNKNOWN" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RulePart {
+    Unspecified = 0,
+    When = 1,
+    Unless = 2,
+    Means = 3,
+}
+impl RulePart {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RULE_PART_UNSPECIFIED",
+            Self::When => "RULE_PART_WHEN",
+            Self::Unless => "RULE_PART_UNLESS",
+            Self::Means => "RULE_PART_MEANS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RULE_PART_UNSPECIFIED" => Some(Self::Unspecified),
+            "RULE_PART_WHEN" => Some(Self::When),
+            "RULE_PART_UNLESS" => Some(Self::Unless),
+            "RULE_PART_MEANS" => Some(Self::Means),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod match_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct MatchServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl MatchServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> MatchServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MatchServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MatchServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn list_rules(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRulesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRulesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.MatchService/ListRules",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.MatchService", "ListRules"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_alerts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAlertsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAlertsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.MatchService/ListAlerts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.MatchService", "ListAlerts"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get_alert(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetAlertRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetAlertResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.MatchService/GetAlert",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.MatchService", "GetAlert"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Every change to the caller's alerts after a resume token, then those to come.
+        pub async fn watch_alerts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchAlertsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchAlertsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.MatchService/WatchAlerts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.MatchService", "WatchAlerts"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// A dry run: counts only, and small counts suppressed.
+        pub async fn evaluate_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EvaluateRuleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EvaluateRuleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.MatchService/EvaluateRule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.MatchService", "EvaluateRule"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod match_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with MatchServiceServer.
+    #[async_trait]
+    pub trait MatchService: std::marker::Send + std::marker::Sync + 'static {
+        async fn list_rules(
+            &self,
+            request: tonic::Request<super::ListRulesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRulesResponse>,
+            tonic::Status,
+        >;
+        async fn list_alerts(
+            &self,
+            request: tonic::Request<super::ListAlertsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAlertsResponse>,
+            tonic::Status,
+        >;
+        async fn get_alert(
+            &self,
+            request: tonic::Request<super::GetAlertRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetAlertResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchAlerts method.
+        type WatchAlertsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchAlertsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Every change to the caller's alerts after a resume token, then those to come.
+        async fn watch_alerts(
+            &self,
+            request: tonic::Request<super::WatchAlertsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchAlertsStream>,
+            tonic::Status,
+        >;
+        /// A dry run: counts only, and small counts suppressed.
+        async fn evaluate_rule(
+            &self,
+            request: tonic::Request<super::EvaluateRuleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EvaluateRuleResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct MatchServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> MatchServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for MatchServiceServer<T>
+    where
+        T: MatchService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.MatchService/ListRules" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRulesSvc<T: MatchService>(pub Arc<T>);
+                    impl<
+                        T: MatchService,
+                    > tonic::server::UnaryService<super::ListRulesRequest>
+                    for ListRulesSvc<T> {
+                        type Response = super::ListRulesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRulesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchService>::list_rules(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRulesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.MatchService/ListAlerts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAlertsSvc<T: MatchService>(pub Arc<T>);
+                    impl<
+                        T: MatchService,
+                    > tonic::server::UnaryService<super::ListAlertsRequest>
+                    for ListAlertsSvc<T> {
+                        type Response = super::ListAlertsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAlertsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchService>::list_alerts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAlertsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.MatchService/GetAlert" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetAlertSvc<T: MatchService>(pub Arc<T>);
+                    impl<
+                        T: MatchService,
+                    > tonic::server::UnaryService<super::GetAlertRequest>
+                    for GetAlertSvc<T> {
+                        type Response = super::GetAlertResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetAlertRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchService>::get_alert(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetAlertSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.MatchService/WatchAlerts" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchAlertsSvc<T: MatchService>(pub Arc<T>);
+                    impl<
+                        T: MatchService,
+                    > tonic::server::ServerStreamingService<super::WatchAlertsRequest>
+                    for WatchAlertsSvc<T> {
+                        type Response = super::WatchAlertsResponse;
+                        type ResponseStream = T::WatchAlertsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchAlertsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchService>::watch_alerts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchAlertsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.MatchService/EvaluateRule" => {
+                    #[allow(non_camel_case_types)]
+                    struct EvaluateRuleSvc<T: MatchService>(pub Arc<T>);
+                    impl<
+                        T: MatchService,
+                    > tonic::server::UnaryService<super::EvaluateRuleRequest>
+                    for EvaluateRuleSvc<T> {
+                        type Response = super::EvaluateRuleResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EvaluateRuleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MatchService>::evaluate_rule(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EvaluateRuleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for MatchServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.MatchService";
+    impl<T> tonic::server::NamedService for MatchServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Case {
+    /// The alert's id is the case's.
+    #[prost(string, tag = "1")]
+    pub alert: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub situation: ::prost::alloc::string::String,
+    /// The pseudonym: the same person's cases share it.
+    #[prost(string, tag = "4")]
+    pub subject: ::prost::alloc::string::String,
+    /// What detection says of the alert now.
+    #[prost(enumeration = "AlertState", tag = "5")]
+    pub alert_state: i32,
+    #[prost(message, optional, tag = "6")]
+    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "CaseStage", tag = "7")]
+    pub stage: i32,
+    #[prost(enumeration = "CaseTier", tag = "8")]
+    pub tier: i32,
+    /// Who has it: a region's code of up to 12 digits; empty where no region is known.
+    #[prost(string, tag = "9")]
+    pub region: ::prost::alloc::string::String,
+    /// The officer who is to take it or has taken it; empty for anybody of the region.
+    #[prost(string, tag = "10")]
+    pub officer: ::prost::alloc::string::String,
+    /// The number of its last event: what a step is based on.
+    #[prost(uint64, tag = "11")]
+    pub number: u64,
+    #[prost(message, optional, tag = "12")]
+    pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The next deadline, and what is due then; absent where nothing is.
+    #[prost(message, optional, tag = "13")]
+    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "CaseDeadline", tag = "14")]
+    pub due: i32,
+    #[prost(bool, tag = "15")]
+    pub overdue: bool,
+    /// Relief given before the papers; unspecified where there was none.
+    #[prost(enumeration = "AssistanceKind", tag = "16")]
+    pub relief_first: i32,
+    /// When the papers are due; absent once they are complete.
+    #[prost(message, optional, tag = "17")]
+    pub papers_due_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// One for each time that something was given.
+    #[prost(enumeration = "AssistanceKind", repeated, tag = "18")]
+    pub assistance: ::prost::alloc::vec::Vec<i32>,
+    #[prost(message, repeated, tag = "19")]
+    pub orders: ::prost::alloc::vec::Vec<WorkOrder>,
+    /// The highest of the orders that were not returned.
+    #[prost(enumeration = "Urgency", tag = "20")]
+    pub urgency: i32,
+    /// As in 2026-11-27; empty before a visit.
+    #[prost(string, tag = "21")]
+    pub visited_on: ::prost::alloc::string::String,
+    #[prost(enumeration = "CaseOutcome", tag = "22")]
+    pub outcome: i32,
+    /// How often it was returned.
+    #[prost(uint32, tag = "23")]
+    pub returns: u32,
+    /// The facts no longer hold; somebody had been there already.
+    #[prost(bool, tag = "24")]
+    pub facts_gone: bool,
+    /// Contact details were disclosed, and whether without an approval before.
+    #[prost(bool, tag = "25")]
+    pub disclosed: bool,
+    #[prost(bool, tag = "26")]
+    pub disclosed_in_emergency: bool,
+    /// Of a suppressed case when it is opened; of a closed one until when none is raised.
+    #[prost(message, optional, tag = "27")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of a joined case.
+    #[prost(string, tag = "28")]
+    pub joined_to: ::prost::alloc::string::String,
+    /// What the rule proposes.
+    #[prost(string, repeated, tag = "29")]
+    pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A request for help that came from another agency.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkOrder {
+    #[prost(string, tag = "1")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub order: u64,
+    #[prost(enumeration = "Urgency", tag = "4")]
+    pub urgency: i32,
+    /// Why it went back; unspecified while it is here.
+    #[prost(enumeration = "ReturnReason", tag = "5")]
+    pub returned: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaseFilter {
+    /// Longest-prefix match, e.g. "320104" for a district.
+    #[prost(string, tag = "1")]
+    pub region_prefix: ::prost::alloc::string::String,
+    /// Empty means every stage but closed, joined and withdrawn.
+    #[prost(enumeration = "CaseStage", repeated, tag = "2")]
+    pub stages: ::prost::alloc::vec::Vec<i32>,
+    #[prost(string, tag = "3")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub situation: ::prost::alloc::string::String,
+    /// Only those that the caller is to take or has taken.
+    #[prost(bool, tag = "5")]
+    pub mine: bool,
+    /// Only those past a deadline.
+    #[prost(bool, tag = "6")]
+    pub overdue: bool,
+    /// Only those that this tier or one above looks to.
+    #[prost(enumeration = "CaseTier", tag = "7")]
+    pub tier: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCasesRequest {
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<CaseFilter>,
+    /// How many people, 1 to 200; 0 means 50.
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCasesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub people: ::prost::alloc::vec::Vec<PersonCases>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The entry that says that these cases were shown.
+    #[prost(message, optional, tag = "3")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+/// The cases of one person.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PersonCases {
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// The most pressing first.
+    #[prost(message, repeated, tag = "2")]
+    pub cases: ::prost::alloc::vec::Vec<Case>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCaseRequest {
+    #[prost(string, tag = "1")]
+    pub alert: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCaseResponse {
+    #[prost(message, optional, tag = "1")]
+    pub case: ::core::option::Option<Case>,
+    #[prost(message, repeated, tag = "2")]
+    pub history: ::prost::alloc::vec::Vec<CaseEvent>,
+    #[prost(message, optional, tag = "3")]
+    pub rule_label: ::core::option::Option<Label>,
+    #[prost(message, optional, tag = "4")]
+    pub situation_label: ::core::option::Option<Label>,
+    #[prost(message, repeated, tag = "5")]
+    pub assist: ::prost::alloc::vec::Vec<Measure>,
+    /// The other cases of the same person that the caller may see.
+    #[prost(string, repeated, tag = "6")]
+    pub others: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The entry that says that this case was shown.
+    #[prost(message, optional, tag = "7")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+/// An event of a case. Fields that the kind does not have are empty; section 19.2 says which it has.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaseEvent {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whose act it was; both empty for the gateway's own.
+    #[prost(string, tag = "3")]
+    pub officer: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub agency: ::prost::alloc::string::String,
+    #[prost(enumeration = "CaseEventKind", tag = "5")]
+    pub kind: i32,
+    /// The deadline that it sets; of a suppressed or closed case until when.
+    #[prost(message, optional, tag = "6")]
+    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "7")]
+    pub region: ::prost::alloc::string::String,
+    #[prost(enumeration = "CaseTier", tag = "8")]
+    pub tier: i32,
+    #[prost(string, tag = "9")]
+    pub assigned: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReturnReason", tag = "10")]
+    pub reason: i32,
+    #[prost(enumeration = "CaseDeadline", tag = "11")]
+    pub missed: i32,
+    #[prost(string, tag = "12")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "13")]
+    pub order: u64,
+    #[prost(enumeration = "Urgency", tag = "14")]
+    pub urgency: i32,
+    #[prost(string, tag = "15")]
+    pub joined_to: ::prost::alloc::string::String,
+    /// 16 bytes in hex.
+    #[prost(string, tag = "16")]
+    pub disclosure: ::prost::alloc::string::String,
+    #[prost(bool, tag = "17")]
+    pub emergency: bool,
+    #[prost(string, tag = "18")]
+    pub visited_on: ::prost::alloc::string::String,
+    #[prost(enumeration = "AssistanceKind", tag = "19")]
+    pub assistance: i32,
+    #[prost(enumeration = "CaseOutcome", tag = "20")]
+    pub outcome: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StepRequest {
+    #[prost(string, tag = "1")]
+    pub alert: ::prost::alloc::string::String,
+    /// The number of the last event that the caller saw; if there was another one meanwhile, the step is
+    /// refused (OUT_OF_DATE) and the refusal says what it was, and whose.
+    #[prost(uint64, tag = "2")]
+    pub after: u64,
+    #[prost(
+        oneof = "step_request::Step",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+    )]
+    pub step: ::core::option::Option<step_request::Step>,
+}
+/// Nested message and enum types in `StepRequest`.
+pub mod step_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Step {
+        #[prost(message, tag = "3")]
+        Acknowledge(super::Acknowledge),
+        #[prost(message, tag = "4")]
+        ReturnCase(super::ReturnCase),
+        #[prost(message, tag = "5")]
+        Visit(super::RecordVisit),
+        #[prost(message, tag = "6")]
+        ReliefFirst(super::GiveReliefFirst),
+        #[prost(message, tag = "7")]
+        Papers(super::CompletePapers),
+        #[prost(message, tag = "8")]
+        Assistance(super::GiveAssistance),
+        #[prost(message, tag = "9")]
+        Outcome(super::RecordOutcome),
+        #[prost(message, tag = "10")]
+        Close(super::Close),
+        #[prost(message, tag = "11")]
+        ReturnOrder(super::ReturnOrder),
+        /// A supervisor's:
+        #[prost(message, tag = "12")]
+        Assign(super::Assign),
+        #[prost(message, tag = "13")]
+        Reroute(super::Reroute),
+        #[prost(message, tag = "14")]
+        Reopen(super::Reopen),
+    }
+}
+/// The caller takes the case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Acknowledge {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnCase {
+    #[prost(enumeration = "ReturnReason", tag = "1")]
+    pub reason: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordVisit {
+    /// As in 2026-11-27, not after today; empty means today.
+    #[prost(string, tag = "1")]
+    pub on: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GiveReliefFirst {
+    #[prost(enumeration = "AssistanceKind", tag = "1")]
+    pub kind: i32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompletePapers {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GiveAssistance {
+    #[prost(enumeration = "AssistanceKind", tag = "1")]
+    pub kind: i32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordOutcome {
+    #[prost(enumeration = "CaseOutcome", tag = "1")]
+    pub outcome: i32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Close {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnOrder {
+    #[prost(string, tag = "1")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub order: u64,
+    #[prost(enumeration = "ReturnReason", tag = "3")]
+    pub reason: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Assign {
+    #[prost(string, tag = "1")]
+    pub officer: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reroute {
+    /// Up to 12 digits.
+    #[prost(string, tag = "1")]
+    pub region: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reopen {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StepResponse {
+    /// As it is now.
+    #[prost(message, optional, tag = "1")]
+    pub case: ::core::option::Option<Case>,
+    /// The entry of the step.
+    #[prost(message, optional, tag = "2")]
+    pub logged: ::core::option::Option<LogPlace>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseStage {
+    Unspecified = 0,
+    /// Something unknown decides whether anybody should be visited.
+    Pending = 1,
+    /// Another case of the same person and rule was closed a short time ago.
+    Suppressed = 2,
+    /// Not given to a region yet.
+    New = 3,
+    Routed = 4,
+    /// An officer has taken it.
+    Acknowledged = 5,
+    Visited = 6,
+    /// What came of the visit is recorded.
+    Decided = 7,
+    Closed = 8,
+    /// Not for who had it: a supervisor decides.
+    Returned = 9,
+    /// It goes on in another case of the same person.
+    Joined = 10,
+    /// The facts changed before anybody was visited.
+    Withdrawn = 11,
+}
+impl CaseStage {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_STAGE_UNSPECIFIED",
+            Self::Pending => "CASE_STAGE_PENDING",
+            Self::Suppressed => "CASE_STAGE_SUPPRESSED",
+            Self::New => "CASE_STAGE_NEW",
+            Self::Routed => "CASE_STAGE_ROUTED",
+            Self::Acknowledged => "CASE_STAGE_ACKNOWLEDGED",
+            Self::Visited => "CASE_STAGE_VISITED",
+            Self::Decided => "CASE_STAGE_DECIDED",
+            Self::Closed => "CASE_STAGE_CLOSED",
+            Self::Returned => "CASE_STAGE_RETURNED",
+            Self::Joined => "CASE_STAGE_JOINED",
+            Self::Withdrawn => "CASE_STAGE_WITHDRAWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_STAGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_STAGE_PENDING" => Some(Self::Pending),
+            "CASE_STAGE_SUPPRESSED" => Some(Self::Suppressed),
+            "CASE_STAGE_NEW" => Some(Self::New),
+            "CASE_STAGE_ROUTED" => Some(Self::Routed),
+            "CASE_STAGE_ACKNOWLEDGED" => Some(Self::Acknowledged),
+            "CASE_STAGE_VISITED" => Some(Self::Visited),
+            "CASE_STAGE_DECIDED" => Some(Self::Decided),
+            "CASE_STAGE_CLOSED" => Some(Self::Closed),
+            "CASE_STAGE_RETURNED" => Some(Self::Returned),
+            "CASE_STAGE_JOINED" => Some(Self::Joined),
+            "CASE_STAGE_WITHDRAWN" => Some(Self::Withdrawn),
+            _ => None,
+        }
+    }
+}
+/// Who looks to a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseTier {
+    Unspecified = 0,
+    Worker = 1,
+    Street = 2,
+    District = 3,
+}
+impl CaseTier {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_TIER_UNSPECIFIED",
+            Self::Worker => "CASE_TIER_WORKER",
+            Self::Street => "CASE_TIER_STREET",
+            Self::District => "CASE_TIER_DISTRICT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_TIER_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_TIER_WORKER" => Some(Self::Worker),
+            "CASE_TIER_STREET" => Some(Self::Street),
+            "CASE_TIER_DISTRICT" => Some(Self::District),
+            _ => None,
+        }
+    }
+}
+/// What is due at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseDeadline {
+    /// Nothing.
+    Unspecified = 0,
+    Acknowledge = 1,
+    Visit = 2,
+    Decide = 3,
+    Papers = 4,
+}
+impl CaseDeadline {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_DEADLINE_UNSPECIFIED",
+            Self::Acknowledge => "CASE_DEADLINE_ACKNOWLEDGE",
+            Self::Visit => "CASE_DEADLINE_VISIT",
+            Self::Decide => "CASE_DEADLINE_DECIDE",
+            Self::Papers => "CASE_DEADLINE_PAPERS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_DEADLINE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_DEADLINE_ACKNOWLEDGE" => Some(Self::Acknowledge),
+            "CASE_DEADLINE_VISIT" => Some(Self::Visit),
+            "CASE_DEADLINE_DECIDE" => Some(Self::Decide),
+            "CASE_DEADLINE_PAPERS" => Some(Self::Papers),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReturnReason {
+    Unspecified = 0,
+    WrongRegion = 1,
+    MovedAway = 2,
+    NotOurDuty = 3,
+    Duplicate = 4,
+    Unreachable = 5,
+}
+impl ReturnReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RETURN_REASON_UNSPECIFIED",
+            Self::WrongRegion => "RETURN_REASON_WRONG_REGION",
+            Self::MovedAway => "RETURN_REASON_MOVED_AWAY",
+            Self::NotOurDuty => "RETURN_REASON_NOT_OUR_DUTY",
+            Self::Duplicate => "RETURN_REASON_DUPLICATE",
+            Self::Unreachable => "RETURN_REASON_UNREACHABLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RETURN_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "RETURN_REASON_WRONG_REGION" => Some(Self::WrongRegion),
+            "RETURN_REASON_MOVED_AWAY" => Some(Self::MovedAway),
+            "RETURN_REASON_NOT_OUR_DUTY" => Some(Self::NotOurDuty),
+            "RETURN_REASON_DUPLICATE" => Some(Self::Duplicate),
+            "RETURN_REASON_UNREACHABLE" => Some(Self::Unreachable),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseOutcome {
+    Unspecified = 0,
+    Dibao = 1,
+    Marginal = 2,
+    RigidExpenditure = 3,
+    TemporaryRelief = 4,
+    Referral = 5,
+    OtherHelp = 6,
+    NoNeed = 7,
+    NotFound = 8,
+}
+impl CaseOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_OUTCOME_UNSPECIFIED",
+            Self::Dibao => "CASE_OUTCOME_DIBAO",
+            Self::Marginal => "CASE_OUTCOME_MARGINAL",
+            Self::RigidExpenditure => "CASE_OUTCOME_RIGID_EXPENDITURE",
+            Self::TemporaryRelief => "CASE_OUTCOME_TEMPORARY_RELIEF",
+            Self::Referral => "CASE_OUTCOME_REFERRAL",
+            Self::OtherHelp => "CASE_OUTCOME_OTHER_HELP",
+            Self::NoNeed => "CASE_OUTCOME_NO_NEED",
+            Self::NotFound => "CASE_OUTCOME_NOT_FOUND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_OUTCOME_DIBAO" => Some(Self::Dibao),
+            "CASE_OUTCOME_MARGINAL" => Some(Self::Marginal),
+            "CASE_OUTCOME_RIGID_EXPENDITURE" => Some(Self::RigidExpenditure),
+            "CASE_OUTCOME_TEMPORARY_RELIEF" => Some(Self::TemporaryRelief),
+            "CASE_OUTCOME_REFERRAL" => Some(Self::Referral),
+            "CASE_OUTCOME_OTHER_HELP" => Some(Self::OtherHelp),
+            "CASE_OUTCOME_NO_NEED" => Some(Self::NoNeed),
+            "CASE_OUTCOME_NOT_FOUND" => Some(Self::NotFound),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AssistanceKind {
+    Unspecified = 0,
+    Money = 1,
+    Goods = 2,
+    Service = 3,
+    TimeBank = 4,
+}
+impl AssistanceKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ASSISTANCE_KIND_UNSPECIFIED",
+            Self::Money => "ASSISTANCE_KIND_MONEY",
+            Self::Goods => "ASSISTANCE_KIND_GOODS",
+            Self::Service => "ASSISTANCE_KIND_SERVICE",
+            Self::TimeBank => "ASSISTANCE_KIND_TIME_BANK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ASSISTANCE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "ASSISTANCE_KIND_MONEY" => Some(Self::Money),
+            "ASSISTANCE_KIND_GOODS" => Some(Self::Goods),
+            "ASSISTANCE_KIND_SERVICE" => Some(Self::Service),
+            "ASSISTANCE_KIND_TIME_BANK" => Some(Self::TimeBank),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Urgency {
+    /// No work order.
+    Unspecified = 0,
+    Routine = 1,
+    Urgent = 2,
+    Emergency = 3,
+}
+impl Urgency {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "URGENCY_UNSPECIFIED",
+            Self::Routine => "URGENCY_ROUTINE",
+            Self::Urgent => "URGENCY_URGENT",
+            Self::Emergency => "URGENCY_EMERGENCY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "URGENCY_UNSPECIFIED" => Some(Self::Unspecified),
+            "URGENCY_ROUTINE" => Some(Self::Routine),
+            "URGENCY_URGENT" => Some(Self::Urgent),
+            "URGENCY_EMERGENCY" => Some(Self::Emergency),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CaseEventKind {
+    Unspecified = 0,
+    Opened = 1,
+    Waiting = 2,
+    Suppressed = 3,
+    Routed = 4,
+    Assigned = 5,
+    Acknowledged = 6,
+    Returned = 7,
+    Escalated = 8,
+    HelpRequested = 9,
+    JoinedTo = 10,
+    OrderReturned = 11,
+    DisclosureAsked = 12,
+    Disclosed = 13,
+    Visited = 14,
+    ReliefFirst = 15,
+    PapersCompleted = 16,
+    AssistanceGiven = 17,
+    OutcomeRecorded = 18,
+    Withdrawn = 19,
+    Reopened = 20,
+    Closed = 21,
+}
+impl CaseEventKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CASE_EVENT_KIND_UNSPECIFIED",
+            Self::Opened => "CASE_EVENT_KIND_OPENED",
+            Self::Waiting => "CASE_EVENT_KIND_WAITING",
+            Self::Suppressed => "CASE_EVENT_KIND_SUPPRESSED",
+            Self::Routed => "CASE_EVENT_KIND_ROUTED",
+            Self::Assigned => "CASE_EVENT_KIND_ASSIGNED",
+            Self::Acknowledged => "CASE_EVENT_KIND_ACKNOWLEDGED",
+            Self::Returned => "CASE_EVENT_KIND_RETURNED",
+            Self::Escalated => "CASE_EVENT_KIND_ESCALATED",
+            Self::HelpRequested => "CASE_EVENT_KIND_HELP_REQUESTED",
+            Self::JoinedTo => "CASE_EVENT_KIND_JOINED_TO",
+            Self::OrderReturned => "CASE_EVENT_KIND_ORDER_RETURNED",
+            Self::DisclosureAsked => "CASE_EVENT_KIND_DISCLOSURE_ASKED",
+            Self::Disclosed => "CASE_EVENT_KIND_DISCLOSED",
+            Self::Visited => "CASE_EVENT_KIND_VISITED",
+            Self::ReliefFirst => "CASE_EVENT_KIND_RELIEF_FIRST",
+            Self::PapersCompleted => "CASE_EVENT_KIND_PAPERS_COMPLETED",
+            Self::AssistanceGiven => "CASE_EVENT_KIND_ASSISTANCE_GIVEN",
+            Self::OutcomeRecorded => "CASE_EVENT_KIND_OUTCOME_RECORDED",
+            Self::Withdrawn => "CASE_EVENT_KIND_WITHDRAWN",
+            Self::Reopened => "CASE_EVENT_KIND_REOPENED",
+            Self::Closed => "CASE_EVENT_KIND_CLOSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CASE_EVENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "CASE_EVENT_KIND_OPENED" => Some(Self::Opened),
+            "CASE_EVENT_KIND_WAITING" => Some(Self::Waiting),
+            "CASE_EVENT_KIND_SUPPRESSED" => Some(Self::Suppressed),
+            "CASE_EVENT_KIND_ROUTED" => Some(Self::Routed),
+            "CASE_EVENT_KIND_ASSIGNED" => Some(Self::Assigned),
+            "CASE_EVENT_KIND_ACKNOWLEDGED" => Some(Self::Acknowledged),
+            "CASE_EVENT_KIND_RETURNED" => Some(Self::Returned),
+            "CASE_EVENT_KIND_ESCALATED" => Some(Self::Escalated),
+            "CASE_EVENT_KIND_HELP_REQUESTED" => Some(Self::HelpRequested),
+            "CASE_EVENT_KIND_JOINED_TO" => Some(Self::JoinedTo),
+            "CASE_EVENT_KIND_ORDER_RETURNED" => Some(Self::OrderReturned),
+            "CASE_EVENT_KIND_DISCLOSURE_ASKED" => Some(Self::DisclosureAsked),
+            "CASE_EVENT_KIND_DISCLOSED" => Some(Self::Disclosed),
+            "CASE_EVENT_KIND_VISITED" => Some(Self::Visited),
+            "CASE_EVENT_KIND_RELIEF_FIRST" => Some(Self::ReliefFirst),
+            "CASE_EVENT_KIND_PAPERS_COMPLETED" => Some(Self::PapersCompleted),
+            "CASE_EVENT_KIND_ASSISTANCE_GIVEN" => Some(Self::AssistanceGiven),
+            "CASE_EVENT_KIND_OUTCOME_RECORDED" => Some(Self::OutcomeRecorded),
+            "CASE_EVENT_KIND_WITHDRAWN" => Some(Self::Withdrawn),
+            "CASE_EVENT_KIND_REOPENED" => Some(Self::Reopened),
+            "CASE_EVENT_KIND_CLOSED" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod case_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct CaseServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl CaseServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> CaseServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CaseServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CaseServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
+        pub async fn list_cases(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCasesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.CaseService/ListCases",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.CaseService", "ListCases"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One case with everything that happened to it.
+        pub async fn get_case(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.CaseService/GetCase",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.CaseService", "GetCase"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What the caller does in a case. One step, one event.
+        pub async fn step(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StepRequest>,
+        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.CaseService/Step",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.CaseService", "Step"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod case_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CaseServiceServer.
+    #[async_trait]
+    pub trait CaseService: std::marker::Send + std::marker::Sync + 'static {
+        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
+        async fn list_cases(
+            &self,
+            request: tonic::Request<super::ListCasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCasesResponse>,
+            tonic::Status,
+        >;
+        /// One case with everything that happened to it.
+        async fn get_case(
+            &self,
+            request: tonic::Request<super::GetCaseRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetCaseResponse>, tonic::Status>;
+        /// What the caller does in a case. One step, one event.
+        async fn step(
+            &self,
+            request: tonic::Request<super::StepRequest>,
+        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct CaseServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CaseServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CaseServiceServer<T>
+    where
+        T: CaseService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.CaseService/ListCases" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCasesSvc<T: CaseService>(pub Arc<T>);
+                    impl<
+                        T: CaseService,
+                    > tonic::server::UnaryService<super::ListCasesRequest>
+                    for ListCasesSvc<T> {
+                        type Response = super::ListCasesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCasesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CaseService>::list_cases(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCasesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.CaseService/GetCase" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCaseSvc<T: CaseService>(pub Arc<T>);
+                    impl<
+                        T: CaseService,
+                    > tonic::server::UnaryService<super::GetCaseRequest>
+                    for GetCaseSvc<T> {
+                        type Response = super::GetCaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CaseService>::get_case(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.CaseService/Step" => {
+                    #[allow(non_camel_case_types)]
+                    struct StepSvc<T: CaseService>(pub Arc<T>);
+                    impl<T: CaseService> tonic::server::UnaryService<super::StepRequest>
+                    for StepSvc<T> {
+                        type Response = super::StepResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StepRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CaseService>::step(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StepSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CaseServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.CaseService";
+    impl<T> tonic::server::NamedService for CaseServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -6161,713 +6209,70 @@ pub mod discloser_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Case {
-    /// The alert's id is the case's.
-    #[prost(string, tag = "1")]
-    pub alert: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub situation: ::prost::alloc::string::String,
-    /// The pseudonym: the same person's cases share it.
-    #[prost(string, tag = "4")]
-    pub subject: ::prost::alloc::string::String,
-    /// What detection says of the alert now.
-    #[prost(enumeration = "AlertState", tag = "5")]
-    pub alert_state: i32,
-    #[prost(message, optional, tag = "6")]
-    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(enumeration = "CaseStage", tag = "7")]
-    pub stage: i32,
-    #[prost(enumeration = "CaseTier", tag = "8")]
-    pub tier: i32,
-    /// Who has it: a region's code of up to 12 digits; empty where no region is known.
-    #[prost(string, tag = "9")]
-    pub region: ::prost::alloc::string::String,
-    /// The officer who is to take it or has taken it; empty for anybody of the region.
-    #[prost(string, tag = "10")]
-    pub officer: ::prost::alloc::string::String,
-    /// The number of its last event: what a step is based on.
-    #[prost(uint64, tag = "11")]
-    pub number: u64,
-    #[prost(message, optional, tag = "12")]
-    pub changed_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// The next deadline, and what is due then; absent where nothing is.
-    #[prost(message, optional, tag = "13")]
-    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(enumeration = "CaseDeadline", tag = "14")]
-    pub due: i32,
-    #[prost(bool, tag = "15")]
-    pub overdue: bool,
-    /// Relief given before the papers; unspecified where there was none.
-    #[prost(enumeration = "AssistanceKind", tag = "16")]
-    pub relief_first: i32,
-    /// When the papers are due; absent once they are complete.
-    #[prost(message, optional, tag = "17")]
-    pub papers_due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, repeated, tag = "18")]
-    pub assistance: ::prost::alloc::vec::Vec<GivenAssistance>,
-    #[prost(message, repeated, tag = "19")]
-    pub orders: ::prost::alloc::vec::Vec<WorkOrder>,
-    /// The highest of the orders that were not returned.
-    #[prost(enumeration = "Urgency", tag = "20")]
-    pub urgency: i32,
-    /// As in 2026-11-27; empty before a visit.
-    #[prost(string, tag = "21")]
-    pub visited_on: ::prost::alloc::string::String,
-    #[prost(enumeration = "CaseOutcome", tag = "22")]
-    pub outcome: i32,
-    /// How often it was returned.
-    #[prost(uint32, tag = "23")]
-    pub returns: u32,
-    /// The facts no longer hold; somebody had been there already.
-    #[prost(bool, tag = "24")]
-    pub facts_gone: bool,
-    /// Contact details were disclosed, and whether without an approval before.
-    #[prost(bool, tag = "25")]
-    pub disclosed: bool,
-    #[prost(bool, tag = "26")]
-    pub disclosed_in_emergency: bool,
-    /// Of a suppressed case when it is opened; of a closed one until when none is raised.
-    #[prost(message, optional, tag = "27")]
-    pub until: ::core::option::Option<::prost_types::Timestamp>,
-    /// Of a joined case.
-    #[prost(string, tag = "28")]
-    pub joined_to: ::prost::alloc::string::String,
-    /// What the rule proposes.
-    #[prost(string, repeated, tag = "29")]
-    pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GivenAssistance {
-    #[prost(enumeration = "AssistanceKind", tag = "1")]
-    pub kind: i32,
-    #[prost(message, optional, tag = "2")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// A request for help that came from another agency.
+/// A batch of blinded elements, for one key holder.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WorkOrder {
-    #[prost(string, tag = "1")]
-    pub agency: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "3")]
-    pub order: u64,
-    #[prost(enumeration = "Urgency", tag = "4")]
-    pub urgency: i32,
-    /// Why it went back; unspecified while it is here.
-    #[prost(enumeration = "ReturnReason", tag = "5")]
-    pub returned: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CaseFilter {
-    /// Longest-prefix match, e.g. "320104" for a district.
-    #[prost(string, tag = "1")]
-    pub region_prefix: ::prost::alloc::string::String,
-    /// Empty means every stage but closed, joined and withdrawn.
-    #[prost(enumeration = "CaseStage", repeated, tag = "2")]
-    pub stages: ::prost::alloc::vec::Vec<i32>,
-    #[prost(string, tag = "3")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub situation: ::prost::alloc::string::String,
-    /// Only those that the caller is to take or has taken.
-    #[prost(bool, tag = "5")]
-    pub mine: bool,
-    /// Only those past a deadline.
-    #[prost(bool, tag = "6")]
-    pub overdue: bool,
-    /// Only those that this tier or one above looks to.
-    #[prost(enumeration = "CaseTier", tag = "7")]
-    pub tier: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListCasesRequest {
+pub struct EvaluationRequest {
     #[prost(message, optional, tag = "1")]
-    pub filter: ::core::option::Option<CaseFilter>,
-    /// How many people, 1 to 200; 0 means 50.
-    #[prost(uint32, tag = "2")]
-    pub page_size: u32,
-    #[prost(string, tag = "3")]
-    pub page_token: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListCasesResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub people: ::prost::alloc::vec::Vec<PersonCases>,
-    /// Empty on the last page.
+    pub scope: ::core::option::Option<Scope>,
+    /// The agency that asks and signs.
     #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-    /// The entry that says that these cases were shown.
-    #[prost(message, optional, tag = "3")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-/// The cases of one person.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct PersonCases {
-    #[prost(string, tag = "1")]
-    pub subject: ::prost::alloc::string::String,
-    /// The most pressing first.
-    #[prost(message, repeated, tag = "2")]
-    pub cases: ::prost::alloc::vec::Vec<Case>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetCaseRequest {
-    #[prost(string, tag = "1")]
-    pub alert: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetCaseResponse {
-    #[prost(message, optional, tag = "1")]
-    pub case: ::core::option::Option<Case>,
-    #[prost(message, repeated, tag = "2")]
-    pub history: ::prost::alloc::vec::Vec<CaseEvent>,
-    #[prost(message, optional, tag = "3")]
-    pub rule_label: ::core::option::Option<Label>,
-    #[prost(message, optional, tag = "4")]
-    pub situation_label: ::core::option::Option<Label>,
-    #[prost(message, repeated, tag = "5")]
-    pub assist: ::prost::alloc::vec::Vec<Measure>,
-    /// The other cases of the same person that the caller may see.
-    #[prost(string, repeated, tag = "6")]
-    pub others: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The entry that says that this case was shown.
-    #[prost(message, optional, tag = "7")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-/// An event of a case. Fields that the kind does not have are empty; section 19.2 says which it has.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CaseEvent {
-    #[prost(uint64, tag = "1")]
-    pub number: u64,
-    #[prost(message, optional, tag = "2")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whose act it was; both empty for the gateway's own.
+    pub requester: ::prost::alloc::string::String,
+    /// The agency of the key holder that is asked.
     #[prost(string, tag = "3")]
-    pub officer: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub agency: ::prost::alloc::string::String,
-    #[prost(enumeration = "CaseEventKind", tag = "5")]
-    pub kind: i32,
-    /// The deadline that it sets; of a suppressed or closed case until when.
-    #[prost(message, optional, tag = "6")]
-    pub due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(string, tag = "7")]
-    pub region: ::prost::alloc::string::String,
-    #[prost(enumeration = "CaseTier", tag = "8")]
-    pub tier: i32,
-    #[prost(string, tag = "9")]
-    pub assigned: ::prost::alloc::string::String,
-    #[prost(enumeration = "ReturnReason", tag = "10")]
-    pub reason: i32,
-    #[prost(enumeration = "CaseDeadline", tag = "11")]
-    pub missed: i32,
-    #[prost(string, tag = "12")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "13")]
-    pub order: u64,
-    #[prost(enumeration = "Urgency", tag = "14")]
-    pub urgency: i32,
-    #[prost(string, tag = "15")]
-    pub joined_to: ::prost::alloc::string::String,
-    /// 16 bytes in hex.
-    #[prost(string, tag = "16")]
-    pub disclosure: ::prost::alloc::string::String,
-    #[prost(bool, tag = "17")]
-    pub emergency: bool,
-    #[prost(string, tag = "18")]
-    pub visited_on: ::prost::alloc::string::String,
-    #[prost(enumeration = "AssistanceKind", tag = "19")]
-    pub assistance: i32,
-    #[prost(enumeration = "CaseOutcome", tag = "20")]
-    pub outcome: i32,
+    pub holder: ::prost::alloc::string::String,
+    /// At least 1, and higher for each further batch of the requester to this holder in this epoch. Numbers
+    /// may skip. The same number with the same elements is a replay: free, and answered identically.
+    #[prost(uint64, tag = "4")]
+    pub number: u64,
+    /// 32 bytes each, 1 to 2048 of them.
+    #[prost(bytes = "vec", tag = "5")]
+    pub elements: ::prost::alloc::vec::Vec<u8>,
+    /// Ed25519 by the requester over everything above, 64 bytes.
+    #[prost(bytes = "vec", tag = "6")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
 }
+/// A holder's answer: every element multiplied by the holder's share, and one proof over all of them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StepRequest {
+pub struct Evaluation {
+    /// 32 bytes each, in the order of the request.
+    #[prost(bytes = "vec", tag = "1")]
+    pub elements: ::prost::alloc::vec::Vec<u8>,
+    /// RFC 9497 DLEQ proof: challenge and response, 32 bytes each.
+    #[prost(bytes = "vec", tag = "2")]
+    pub proof: ::prost::alloc::vec::Vec<u8>,
+}
+/// What came of a request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EvaluationAnswer {
+    /// The request's.
     #[prost(string, tag = "1")]
-    pub alert: ::prost::alloc::string::String,
-    /// The number of the last event that the caller saw; if there was another one meanwhile, the step is
-    /// refused (OUT_OF_DATE) and the refusal says what it was, and whose.
+    pub holder: ::prost::alloc::string::String,
     #[prost(uint64, tag = "2")]
-    pub after: u64,
-    #[prost(
-        oneof = "step_request::Step",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
-    )]
-    pub step: ::core::option::Option<step_request::Step>,
+    pub number: u64,
+    #[prost(oneof = "evaluation_answer::Outcome", tags = "3, 4")]
+    pub outcome: ::core::option::Option<evaluation_answer::Outcome>,
 }
-/// Nested message and enum types in `StepRequest`.
-pub mod step_request {
+/// Nested message and enum types in `EvaluationAnswer`.
+pub mod evaluation_answer {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Step {
+    pub enum Outcome {
         #[prost(message, tag = "3")]
-        Acknowledge(super::Acknowledge),
+        Evaluation(super::Evaluation),
         #[prost(message, tag = "4")]
-        ReturnCase(super::ReturnCase),
-        #[prost(message, tag = "5")]
-        Visit(super::RecordVisit),
-        #[prost(message, tag = "6")]
-        ReliefFirst(super::GiveReliefFirst),
-        #[prost(message, tag = "7")]
-        Papers(super::CompletePapers),
-        #[prost(message, tag = "8")]
-        Assistance(super::GiveAssistance),
-        #[prost(message, tag = "9")]
-        Outcome(super::RecordOutcome),
-        #[prost(message, tag = "10")]
-        Close(super::Close),
-        #[prost(message, tag = "11")]
-        ReturnOrder(super::ReturnOrder),
-        /// A supervisor's:
-        #[prost(message, tag = "12")]
-        Assign(super::Assign),
-        #[prost(message, tag = "13")]
-        Reroute(super::Reroute),
-        #[prost(message, tag = "14")]
-        Reopen(super::Reopen),
+        Refusal(super::EvaluationRefusal),
     }
-}
-/// The caller takes the case.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Acknowledge {}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReturnCase {
-    #[prost(enumeration = "ReturnReason", tag = "1")]
-    pub reason: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RecordVisit {
-    /// As in 2026-11-27, not after today; empty means today.
+pub struct EvaluationRefusal {
+    /// A reason of PROTOCOL.md section 12.
     #[prost(string, tag = "1")]
-    pub on: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GiveReliefFirst {
-    #[prost(enumeration = "AssistanceKind", tag = "1")]
-    pub kind: i32,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CompletePapers {}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GiveAssistance {
-    #[prost(enumeration = "AssistanceKind", tag = "1")]
-    pub kind: i32,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RecordOutcome {
-    #[prost(enumeration = "CaseOutcome", tag = "1")]
-    pub outcome: i32,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Close {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReturnOrder {
-    #[prost(string, tag = "1")]
-    pub dataset: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub order: u64,
-    #[prost(enumeration = "ReturnReason", tag = "3")]
-    pub reason: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Assign {
-    #[prost(string, tag = "1")]
-    pub officer: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Reroute {
-    /// Up to 12 digits.
-    #[prost(string, tag = "1")]
-    pub region: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Reopen {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StepResponse {
-    /// As it is now.
-    #[prost(message, optional, tag = "1")]
-    pub case: ::core::option::Option<Case>,
-    /// The entry of the step.
-    #[prost(message, optional, tag = "2")]
-    pub logged: ::core::option::Option<LogPlace>,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseStage {
-    Unspecified = 0,
-    /// Something unknown decides whether anybody should be visited.
-    Pending = 1,
-    /// Another case of the same person and rule was closed a short time ago.
-    Suppressed = 2,
-    /// Not given to a region yet.
-    New = 3,
-    Routed = 4,
-    /// An officer has taken it.
-    Acknowledged = 5,
-    Visited = 6,
-    /// What came of the visit is recorded.
-    Decided = 7,
-    Closed = 8,
-    /// Not for who had it: a supervisor decides.
-    Returned = 9,
-    /// It goes on in another case of the same person.
-    Joined = 10,
-    /// The facts changed before anybody was visited.
-    Withdrawn = 11,
-}
-impl CaseStage {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_STAGE_UNSPECIFIED",
-            Self::Pending => "CASE_STAGE_PENDING",
-            Self::Suppressed => "CASE_STAGE_SUPPRESSED",
-            Self::New => "CASE_STAGE_NEW",
-            Self::Routed => "CASE_STAGE_ROUTED",
-            Self::Acknowledged => "CASE_STAGE_ACKNOWLEDGED",
-            Self::Visited => "CASE_STAGE_VISITED",
-            Self::Decided => "CASE_STAGE_DECIDED",
-            Self::Closed => "CASE_STAGE_CLOSED",
-            Self::Returned => "CASE_STAGE_RETURNED",
-            Self::Joined => "CASE_STAGE_JOINED",
-            Self::Withdrawn => "CASE_STAGE_WITHDRAWN",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_STAGE_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_STAGE_PENDING" => Some(Self::Pending),
-            "CASE_STAGE_SUPPRESSED" => Some(Self::Suppressed),
-            "CASE_STAGE_NEW" => Some(Self::New),
-            "CASE_STAGE_ROUTED" => Some(Self::Routed),
-            "CASE_STAGE_ACKNOWLEDGED" => Some(Self::Acknowledged),
-            "CASE_STAGE_VISITED" => Some(Self::Visited),
-            "CASE_STAGE_DECIDED" => Some(Self::Decided),
-            "CASE_STAGE_CLOSED" => Some(Self::Closed),
-            "CASE_STAGE_RETURNED" => Some(Self::Returned),
-            "CASE_STAGE_JOINED" => Some(Self::Joined),
-            "CASE_STAGE_WITHDRAWN" => Some(Self::Withdrawn),
-            _ => None,
-        }
-    }
-}
-/// Who looks to a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseTier {
-    Unspecified = 0,
-    Worker = 1,
-    Street = 2,
-    District = 3,
-}
-impl CaseTier {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_TIER_UNSPECIFIED",
-            Self::Worker => "CASE_TIER_WORKER",
-            Self::Street => "CASE_TIER_STREET",
-            Self::District => "CASE_TIER_DISTRICT",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_TIER_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_TIER_WORKER" => Some(Self::Worker),
-            "CASE_TIER_STREET" => Some(Self::Street),
-            "CASE_TIER_DISTRICT" => Some(Self::District),
-            _ => None,
-        }
-    }
-}
-/// What is due at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseDeadline {
-    /// Nothing.
-    Unspecified = 0,
-    Acknowledge = 1,
-    Visit = 2,
-    Decide = 3,
-    Papers = 4,
-}
-impl CaseDeadline {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_DEADLINE_UNSPECIFIED",
-            Self::Acknowledge => "CASE_DEADLINE_ACKNOWLEDGE",
-            Self::Visit => "CASE_DEADLINE_VISIT",
-            Self::Decide => "CASE_DEADLINE_DECIDE",
-            Self::Papers => "CASE_DEADLINE_PAPERS",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_DEADLINE_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_DEADLINE_ACKNOWLEDGE" => Some(Self::Acknowledge),
-            "CASE_DEADLINE_VISIT" => Some(Self::Visit),
-            "CASE_DEADLINE_DECIDE" => Some(Self::Decide),
-            "CASE_DEADLINE_PAPERS" => Some(Self::Papers),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ReturnReason {
-    Unspecified = 0,
-    WrongRegion = 1,
-    MovedAway = 2,
-    NotOurDuty = 3,
-    Duplicate = 4,
-    Unreachable = 5,
-}
-impl ReturnReason {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "RETURN_REASON_UNSPECIFIED",
-            Self::WrongRegion => "RETURN_REASON_WRONG_REGION",
-            Self::MovedAway => "RETURN_REASON_MOVED_AWAY",
-            Self::NotOurDuty => "RETURN_REASON_NOT_OUR_DUTY",
-            Self::Duplicate => "RETURN_REASON_DUPLICATE",
-            Self::Unreachable => "RETURN_REASON_UNREACHABLE",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "RETURN_REASON_UNSPECIFIED" => Some(Self::Unspecified),
-            "RETURN_REASON_WRONG_REGION" => Some(Self::WrongRegion),
-            "RETURN_REASON_MOVED_AWAY" => Some(Self::MovedAway),
-            "RETURN_REASON_NOT_OUR_DUTY" => Some(Self::NotOurDuty),
-            "RETURN_REASON_DUPLICATE" => Some(Self::Duplicate),
-            "RETURN_REASON_UNREACHABLE" => Some(Self::Unreachable),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseOutcome {
-    Unspecified = 0,
-    Dibao = 1,
-    Marginal = 2,
-    RigidExpenditure = 3,
-    TemporaryRelief = 4,
-    Referral = 5,
-    OtherHelp = 6,
-    NoNeed = 7,
-    NotFound = 8,
-}
-impl CaseOutcome {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_OUTCOME_UNSPECIFIED",
-            Self::Dibao => "CASE_OUTCOME_DIBAO",
-            Self::Marginal => "CASE_OUTCOME_MARGINAL",
-            Self::RigidExpenditure => "CASE_OUTCOME_RIGID_EXPENDITURE",
-            Self::TemporaryRelief => "CASE_OUTCOME_TEMPORARY_RELIEF",
-            Self::Referral => "CASE_OUTCOME_REFERRAL",
-            Self::OtherHelp => "CASE_OUTCOME_OTHER_HELP",
-            Self::NoNeed => "CASE_OUTCOME_NO_NEED",
-            Self::NotFound => "CASE_OUTCOME_NOT_FOUND",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_OUTCOME_DIBAO" => Some(Self::Dibao),
-            "CASE_OUTCOME_MARGINAL" => Some(Self::Marginal),
-            "CASE_OUTCOME_RIGID_EXPENDITURE" => Some(Self::RigidExpenditure),
-            "CASE_OUTCOME_TEMPORARY_RELIEF" => Some(Self::TemporaryRelief),
-            "CASE_OUTCOME_REFERRAL" => Some(Self::Referral),
-            "CASE_OUTCOME_OTHER_HELP" => Some(Self::OtherHelp),
-            "CASE_OUTCOME_NO_NEED" => Some(Self::NoNeed),
-            "CASE_OUTCOME_NOT_FOUND" => Some(Self::NotFound),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum AssistanceKind {
-    Unspecified = 0,
-    Money = 1,
-    Goods = 2,
-    Service = 3,
-    TimeBank = 4,
-}
-impl AssistanceKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "ASSISTANCE_KIND_UNSPECIFIED",
-            Self::Money => "ASSISTANCE_KIND_MONEY",
-            Self::Goods => "ASSISTANCE_KIND_GOODS",
-            Self::Service => "ASSISTANCE_KIND_SERVICE",
-            Self::TimeBank => "ASSISTANCE_KIND_TIME_BANK",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "ASSISTANCE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "ASSISTANCE_KIND_MONEY" => Some(Self::Money),
-            "ASSISTANCE_KIND_GOODS" => Some(Self::Goods),
-            "ASSISTANCE_KIND_SERVICE" => Some(Self::Service),
-            "ASSISTANCE_KIND_TIME_BANK" => Some(Self::TimeBank),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Urgency {
-    /// No work order.
-    Unspecified = 0,
-    Routine = 1,
-    Urgent = 2,
-    Emergency = 3,
-}
-impl Urgency {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "URGENCY_UNSPECIFIED",
-            Self::Routine => "URGENCY_ROUTINE",
-            Self::Urgent => "URGENCY_URGENT",
-            Self::Emergency => "URGENCY_EMERGENCY",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "URGENCY_UNSPECIFIED" => Some(Self::Unspecified),
-            "URGENCY_ROUTINE" => Some(Self::Routine),
-            "URGENCY_URGENT" => Some(Self::Urgent),
-            "URGENCY_EMERGENCY" => Some(Self::Emergency),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CaseEventKind {
-    Unspecified = 0,
-    Opened = 1,
-    Waiting = 2,
-    Suppressed = 3,
-    Routed = 4,
-    Assigned = 5,
-    Acknowledged = 6,
-    Returned = 7,
-    Escalated = 8,
-    HelpRequested = 9,
-    JoinedTo = 10,
-    OrderReturned = 11,
-    DisclosureAsked = 12,
-    Disclosed = 13,
-    Visited = 14,
-    ReliefFirst = 15,
-    PapersCompleted = 16,
-    AssistanceGiven = 17,
-    OutcomeRecorded = 18,
-    Withdrawn = 19,
-    Reopened = 20,
-    Closed = 21,
-}
-impl CaseEventKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CASE_EVENT_KIND_UNSPECIFIED",
-            Self::Opened => "CASE_EVENT_KIND_OPENED",
-            Self::Waiting => "CASE_EVENT_KIND_WAITING",
-            Self::Suppressed => "CASE_EVENT_KIND_SUPPRESSED",
-            Self::Routed => "CASE_EVENT_KIND_ROUTED",
-            Self::Assigned => "CASE_EVENT_KIND_ASSIGNED",
-            Self::Acknowledged => "CASE_EVENT_KIND_ACKNOWLEDGED",
-            Self::Returned => "CASE_EVENT_KIND_RETURNED",
-            Self::Escalated => "CASE_EVENT_KIND_ESCALATED",
-            Self::HelpRequested => "CASE_EVENT_KIND_HELP_REQUESTED",
-            Self::JoinedTo => "CASE_EVENT_KIND_JOINED_TO",
-            Self::OrderReturned => "CASE_EVENT_KIND_ORDER_RETURNED",
-            Self::DisclosureAsked => "CASE_EVENT_KIND_DISCLOSURE_ASKED",
-            Self::Disclosed => "CASE_EVENT_KIND_DISCLOSED",
-            Self::Visited => "CASE_EVENT_KIND_VISITED",
-            Self::ReliefFirst => "CASE_EVENT_KIND_RELIEF_FIRST",
-            Self::PapersCompleted => "CASE_EVENT_KIND_PAPERS_COMPLETED",
-            Self::AssistanceGiven => "CASE_EVENT_KIND_ASSISTANCE_GIVEN",
-            Self::OutcomeRecorded => "CASE_EVENT_KIND_OUTCOME_RECORDED",
-            Self::Withdrawn => "CASE_EVENT_KIND_WITHDRAWN",
-            Self::Reopened => "CASE_EVENT_KIND_REOPENED",
-            Self::Closed => "CASE_EVENT_KIND_CLOSED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CASE_EVENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "CASE_EVENT_KIND_OPENED" => Some(Self::Opened),
-            "CASE_EVENT_KIND_WAITING" => Some(Self::Waiting),
-            "CASE_EVENT_KIND_SUPPRESSED" => Some(Self::Suppressed),
-            "CASE_EVENT_KIND_ROUTED" => Some(Self::Routed),
-            "CASE_EVENT_KIND_ASSIGNED" => Some(Self::Assigned),
-            "CASE_EVENT_KIND_ACKNOWLEDGED" => Some(Self::Acknowledged),
-            "CASE_EVENT_KIND_RETURNED" => Some(Self::Returned),
-            "CASE_EVENT_KIND_ESCALATED" => Some(Self::Escalated),
-            "CASE_EVENT_KIND_HELP_REQUESTED" => Some(Self::HelpRequested),
-            "CASE_EVENT_KIND_JOINED_TO" => Some(Self::JoinedTo),
-            "CASE_EVENT_KIND_ORDER_RETURNED" => Some(Self::OrderReturned),
-            "CASE_EVENT_KIND_DISCLOSURE_ASKED" => Some(Self::DisclosureAsked),
-            "CASE_EVENT_KIND_DISCLOSED" => Some(Self::Disclosed),
-            "CASE_EVENT_KIND_VISITED" => Some(Self::Visited),
-            "CASE_EVENT_KIND_RELIEF_FIRST" => Some(Self::ReliefFirst),
-            "CASE_EVENT_KIND_PAPERS_COMPLETED" => Some(Self::PapersCompleted),
-            "CASE_EVENT_KIND_ASSISTANCE_GIVEN" => Some(Self::AssistanceGiven),
-            "CASE_EVENT_KIND_OUTCOME_RECORDED" => Some(Self::OutcomeRecorded),
-            "CASE_EVENT_KIND_WITHDRAWN" => Some(Self::Withdrawn),
-            "CASE_EVENT_KIND_REOPENED" => Some(Self::Reopened),
-            "CASE_EVENT_KIND_CLOSED" => Some(Self::Closed),
-            _ => None,
-        }
-    }
+    pub reason: ::prost::alloc::string::String,
+    /// For people.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
-pub mod case_service_client {
+pub mod key_holder_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -6877,11 +6282,12 @@ pub mod case_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
+    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
     #[derive(Debug, Clone)]
-    pub struct CaseServiceClient<T> {
+    pub struct KeyHolderServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl CaseServiceClient<tonic::transport::Channel> {
+    impl KeyHolderServiceClient<tonic::transport::Channel> {
         /// Attempt to create a new client by connecting to a given endpoint.
         pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
         where
@@ -6892,7 +6298,7 @@ pub mod case_service_client {
             Ok(Self::new(conn))
         }
     }
-    impl<T> CaseServiceClient<T>
+    impl<T> KeyHolderServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -6910,7 +6316,7 @@ pub mod case_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> CaseServiceClient<InterceptedService<T, F>>
+        ) -> KeyHolderServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -6924,7 +6330,7 @@ pub mod case_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            CaseServiceClient::new(InterceptedService::new(inner, interceptor))
+            KeyHolderServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -6957,14 +6363,10 @@ pub mod case_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
-        pub async fn list_cases(
+        pub async fn evaluate(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListCasesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCasesResponse>,
-            tonic::Status,
-        > {
+            request: impl tonic::IntoRequest<super::EvaluationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -6975,64 +6377,17 @@ pub mod case_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.CaseService/ListCases",
+                "/matching.v1.KeyHolderService/Evaluate",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.CaseService", "ListCases"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// One case with everything that happened to it.
-        pub async fn get_case(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetCaseRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCaseResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.CaseService/GetCase",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.CaseService", "GetCase"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// What the caller does in a case. One step, one event.
-        pub async fn step(
-            &mut self,
-            request: impl tonic::IntoRequest<super::StepRequest>,
-        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/matching.v1.CaseService/Step",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("matching.v1.CaseService", "Step"));
+                .insert(GrpcMethod::new("matching.v1.KeyHolderService", "Evaluate"));
             self.inner.unary(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod case_service_server {
+pub mod key_holder_service_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -7041,37 +6396,24 @@ pub mod case_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with CaseServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with KeyHolderServiceServer.
     #[async_trait]
-    pub trait CaseService: std::marker::Send + std::marker::Sync + 'static {
-        /// Cases of the caller's region and those assigned to the caller, by person, the most pressing first.
-        async fn list_cases(
+    pub trait KeyHolderService: std::marker::Send + std::marker::Sync + 'static {
+        async fn evaluate(
             &self,
-            request: tonic::Request<super::ListCasesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCasesResponse>,
-            tonic::Status,
-        >;
-        /// One case with everything that happened to it.
-        async fn get_case(
-            &self,
-            request: tonic::Request<super::GetCaseRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetCaseResponse>, tonic::Status>;
-        /// What the caller does in a case. One step, one event.
-        async fn step(
-            &self,
-            request: tonic::Request<super::StepRequest>,
-        ) -> std::result::Result<tonic::Response<super::StepResponse>, tonic::Status>;
+            request: tonic::Request<super::EvaluationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Evaluation>, tonic::Status>;
     }
+    /// Served by the adapters of key holders; the gateway dials, on behalf of the agency that signed.
     #[derive(Debug)]
-    pub struct CaseServiceServer<T> {
+    pub struct KeyHolderServiceServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> CaseServiceServer<T> {
+    impl<T> KeyHolderServiceServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -7122,9 +6464,9 @@ pub mod case_service_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for CaseServiceServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for KeyHolderServiceServer<T>
     where
-        T: CaseService,
+        T: KeyHolderService,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -7139,25 +6481,25 @@ pub mod case_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/matching.v1.CaseService/ListCases" => {
+                "/matching.v1.KeyHolderService/Evaluate" => {
                     #[allow(non_camel_case_types)]
-                    struct ListCasesSvc<T: CaseService>(pub Arc<T>);
+                    struct EvaluateSvc<T: KeyHolderService>(pub Arc<T>);
                     impl<
-                        T: CaseService,
-                    > tonic::server::UnaryService<super::ListCasesRequest>
-                    for ListCasesSvc<T> {
-                        type Response = super::ListCasesResponse;
+                        T: KeyHolderService,
+                    > tonic::server::UnaryService<super::EvaluationRequest>
+                    for EvaluateSvc<T> {
+                        type Response = super::Evaluation;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ListCasesRequest>,
+                            request: tonic::Request<super::EvaluationRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CaseService>::list_cases(&inner, request).await
+                                <T as KeyHolderService>::evaluate(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -7168,95 +6510,7 @@ pub mod case_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ListCasesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.CaseService/GetCase" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetCaseSvc<T: CaseService>(pub Arc<T>);
-                    impl<
-                        T: CaseService,
-                    > tonic::server::UnaryService<super::GetCaseRequest>
-                    for GetCaseSvc<T> {
-                        type Response = super::GetCaseResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetCaseRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CaseService>::get_case(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetCaseSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/matching.v1.CaseService/Step" => {
-                    #[allow(non_camel_case_types)]
-                    struct StepSvc<T: CaseService>(pub Arc<T>);
-                    impl<T: CaseService> tonic::server::UnaryService<super::StepRequest>
-                    for StepSvc<T> {
-                        type Response = super::StepResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StepRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CaseService>::step(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = StepSvc(inner);
+                        let method = EvaluateSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -7294,7 +6548,7 @@ pub mod case_service_server {
             }
         }
     }
-    impl<T> Clone for CaseServiceServer<T> {
+    impl<T> Clone for KeyHolderServiceServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -7307,8 +6561,647 @@ pub mod case_service_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "matching.v1.CaseService";
-    impl<T> tonic::server::NamedService for CaseServiceServer<T> {
+    pub const SERVICE_NAME: &str = "matching.v1.KeyHolderService";
+    impl<T> tonic::server::NamedService for KeyHolderServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod requester_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Served by every adapter; the gateway opens it and keeps it open.
+    #[derive(Debug, Clone)]
+    pub struct RequesterServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl RequesterServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> RequesterServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RequesterServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RequesterServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
+        pub async fn evaluations(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::EvaluationAnswer>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::EvaluationRequest>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.RequesterService/Evaluations",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.RequesterService", "Evaluations"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod requester_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RequesterServiceServer.
+    #[async_trait]
+    pub trait RequesterService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the Evaluations method.
+        type EvaluationsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::EvaluationRequest, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The adapter sends the requests it wants carried; the gateway sends back what came of each.
+        async fn evaluations(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::EvaluationAnswer>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::EvaluationsStream>,
+            tonic::Status,
+        >;
+    }
+    /// Served by every adapter; the gateway opens it and keeps it open.
+    #[derive(Debug)]
+    pub struct RequesterServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RequesterServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RequesterServiceServer<T>
+    where
+        T: RequesterService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.RequesterService/Evaluations" => {
+                    #[allow(non_camel_case_types)]
+                    struct EvaluationsSvc<T: RequesterService>(pub Arc<T>);
+                    impl<
+                        T: RequesterService,
+                    > tonic::server::StreamingService<super::EvaluationAnswer>
+                    for EvaluationsSvc<T> {
+                        type Response = super::EvaluationRequest;
+                        type ResponseStream = T::EvaluationsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::EvaluationAnswer>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RequesterService>::evaluations(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EvaluationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RequesterServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.RequesterService";
+    impl<T> tonic::server::NamedService for RequesterServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReturnOrdersRequest {
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<Scope>,
+    /// The watch dataset that the orders came with.
+    #[prost(string, tag = "2")]
+    pub dataset: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub orders: ::prost::alloc::vec::Vec<ReturnedOrder>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnedOrder {
+    /// Random, and the same whenever this return is sent again. 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    /// The order's number.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    #[prost(enumeration = "ReturnReason", tag = "3")]
+    pub reason: i32,
+    /// When it was returned.
+    #[prost(message, optional, tag = "4")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnOrdersResponse {}
+/// Generated client implementations.
+pub mod hotline_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct HotlineServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl HotlineServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> HotlineServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HotlineServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HotlineServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Work orders that staff give back to the hotline. Answered once all of them are on the adapter's disk.
+        pub async fn return_orders(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReturnOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReturnOrdersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.HotlineService/ReturnOrders",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.HotlineService", "ReturnOrders"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod hotline_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HotlineServiceServer.
+    #[async_trait]
+    pub trait HotlineService: std::marker::Send + std::marker::Sync + 'static {
+        /// Work orders that staff give back to the hotline. Answered once all of them are on the adapter's disk.
+        async fn return_orders(
+            &self,
+            request: tonic::Request<super::ReturnOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReturnOrdersResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct HotlineServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HotlineServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HotlineServiceServer<T>
+    where
+        T: HotlineService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.HotlineService/ReturnOrders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReturnOrdersSvc<T: HotlineService>(pub Arc<T>);
+                    impl<
+                        T: HotlineService,
+                    > tonic::server::UnaryService<super::ReturnOrdersRequest>
+                    for ReturnOrdersSvc<T> {
+                        type Response = super::ReturnOrdersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReturnOrdersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HotlineService>::return_orders(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReturnOrdersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HotlineServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.HotlineService";
+    impl<T> tonic::server::NamedService for HotlineServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -7774,6 +7667,449 @@ pub mod statistics_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "matching.v1.StatisticsService";
     impl<T> tonic::server::NamedService for StatisticsServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddCheckpointRequest {
+    /// The size of the last checkpoint that the witness cosigned; 0 where it never did.
+    #[prost(uint64, tag = "1")]
+    pub old_size: u64,
+    /// RFC 6962 consistency proof from the old size to the checkpoint's: at most 63 hashes of 32 bytes.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// A C2SP checkpoint, signed by the log.
+    #[prost(string, tag = "3")]
+    pub checkpoint: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddCheckpointResponse {
+    #[prost(oneof = "add_checkpoint_response::Outcome", tags = "1, 2")]
+    pub outcome: ::core::option::Option<add_checkpoint_response::Outcome>,
+}
+/// Nested message and enum types in `AddCheckpointResponse`.
+pub mod add_checkpoint_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// A cosignature/v1 line, without its newline.
+        #[prost(string, tag = "1")]
+        Cosignature(::prost::alloc::string::String),
+        /// The old size was another than this, which is the witness's. Nothing was cosigned.
+        #[prost(uint64, tag = "2")]
+        KnownSize(u64),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ShowEntriesRequest {
+    /// The size of the checkpoint that the proofs lead to: the last that the witness cosigned.
+    #[prost(uint64, tag = "1")]
+    pub size: u64,
+    /// The entries are all those in the log from `from` up to `until`, exclusive, that concern the agency.
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub until: u64,
+    /// Ascending, at most 256 of them.
+    #[prost(message, repeated, tag = "4")]
+    pub entries: ::prost::alloc::vec::Vec<ShownEntry>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShownEntry {
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// As hashed.
+    #[prost(bytes = "vec", tag = "2")]
+    pub entry: ::prost::alloc::vec::Vec<u8>,
+    /// RFC 6962 inclusion proof: at most 63 hashes of 32 bytes.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShowEntriesResponse {
+    /// Where the next request begins. Where the request did not begin or lead where the witness is, this
+    /// says where that is, and nothing of the request was taken.
+    #[prost(uint64, tag = "1")]
+    pub shown_until: u64,
+    /// The size of the last checkpoint that the witness cosigned.
+    #[prost(uint64, tag = "2")]
+    pub known_size: u64,
+}
+/// Generated client implementations.
+pub mod witness_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct WitnessServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl WitnessServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> WitnessServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> WitnessServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            WitnessServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
+        pub async fn add_checkpoint(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.WitnessService/AddCheckpoint",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.WitnessService", "AddCheckpoint"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shows this agency the log entries about its own syncs, releases and evaluations.
+        pub async fn show_entries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ShowEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.WitnessService/ShowEntries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.WitnessService", "ShowEntries"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod witness_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with WitnessServiceServer.
+    #[async_trait]
+    pub trait WitnessService: std::marker::Send + std::marker::Sync + 'static {
+        /// Asks for a cosignature, as add-checkpoint of C2SP tlog-witness does.
+        async fn add_checkpoint(
+            &self,
+            request: tonic::Request<super::AddCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddCheckpointResponse>,
+            tonic::Status,
+        >;
+        /// Shows this agency the log entries about its own syncs, releases and evaluations.
+        async fn show_entries(
+            &self,
+            request: tonic::Request<super::ShowEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ShowEntriesResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct WitnessServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> WitnessServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for WitnessServiceServer<T>
+    where
+        T: WitnessService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/matching.v1.WitnessService/AddCheckpoint" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddCheckpointSvc<T: WitnessService>(pub Arc<T>);
+                    impl<
+                        T: WitnessService,
+                    > tonic::server::UnaryService<super::AddCheckpointRequest>
+                    for AddCheckpointSvc<T> {
+                        type Response = super::AddCheckpointResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddCheckpointRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WitnessService>::add_checkpoint(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddCheckpointSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.WitnessService/ShowEntries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ShowEntriesSvc<T: WitnessService>(pub Arc<T>);
+                    impl<
+                        T: WitnessService,
+                    > tonic::server::UnaryService<super::ShowEntriesRequest>
+                    for ShowEntriesSvc<T> {
+                        type Response = super::ShowEntriesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ShowEntriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WitnessService>::show_entries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ShowEntriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for WitnessServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "matching.v1.WitnessService";
+    impl<T> tonic::server::NamedService for WitnessServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -178,7 +178,9 @@ impl Town {
             let mut columns = wire::SubjectColumns::default();
             for person in person..end {
                 columns.subjects.extend(u128::try_from(person)?.to_be_bytes());
-                columns.regions.push(320_104_002_003);
+                columns.residences.push(320_104_002_003);
+                columns.registrations.push(0);
+                columns.order_counts.push(0);
                 columns.flags.push(u8::try_from(person % 2)?);
                 for line in &lines {
                     columns.secrets.extend(secret(line, person).expose());

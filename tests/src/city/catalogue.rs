@@ -93,6 +93,15 @@ pub struct Bands {
 pub const MAX_MEMBERS: usize = 8;
 /// The dataset that lists households.
 pub const HOUSEHOLDS: &str = "household_registration";
+/// The dataset whose rows are requests for help.
+pub const WORK_ORDERS: &str = "work_order";
+/// The column of their numbers.
+pub const ORDER_NUMBER: &str = "工单编号";
+/// The column of how urgent they are.
+pub const URGENCY: &str = "紧急程度";
+/// What that column says, and the urgency it means.
+pub const URGENCIES: [(&str, &str); 3] =
+    [("一般", "routine"), ("紧急", "urgent"), ("特急", "emergency")];
 
 impl Dataset {
     /// Whether it is a category of the base.
@@ -177,7 +186,7 @@ impl Rule {
     }
 }
 
-/// All 49, the watch datasets first.
+/// All 50, the watch datasets first.
 pub fn datasets() -> impl Iterator<Item = &'static Dataset> {
     WATCH.iter().chain(LINES)
 }

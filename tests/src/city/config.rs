@@ -4,12 +4,20 @@ use std::fmt::Write;
 
 use super::{
     City,
-    catalogue::{Bands, Condition, Dataset, Flag, HOUSEHOLDS, MAX_MEMBERS, Rule, datasets},
+    catalogue::{
+        Bands, Condition, Dataset, Flag, HOUSEHOLDS, MAX_MEMBERS, ORDER_NUMBER, Rule, URGENCIES,
+        URGENCY, WORK_ORDERS, datasets,
+    },
 };
 
 /// The datasets whose secrets a household's row carries.
 pub const HOUSEHOLD_DATASETS: [&str; 3] =
     ["vehicle_registration", "social_insurance_payment", "real_estate_registration"];
+
+/// What every watch agency of the city discloses.
+const DISCLOSURE: &str = "[dataset.disclosure]\n\
+    columns = { name = \"姓名\", phone = \"联系电话\", address = \"住址\" }\n\
+    hours = \"00:00-24:00\"\nper_officer_per_day = 200\nemergency = true\n\n";
 
 impl City {
     /// The datasets of an agency, as `adapter.toml` describes them; paths begin with `data/`.
@@ -34,16 +42,24 @@ fn section(dataset: &Dataset, k_threshold: usize) -> String {
         line(&mut text, &format!("delimiter = \"{}\"", dataset.delimiter()));
     }
     if dataset.is_watch() {
-        line(&mut text, "region = { column = \"行政区划\" }");
+        line(&mut text, "region = { residence = \"行政区划\" }");
     }
     line(&mut text, &format!("k_threshold = {k_threshold}\n"));
     for flag in dataset.flags {
         text.push_str(&flag_section(flag));
     }
+    if dataset.is_watch() {
+        text.push_str(DISCLOSURE);
+    }
     if dataset.id == HOUSEHOLDS {
         line(&mut text, "[dataset.household]\ncolumn = \"户号\"");
         line(&mut text, &format!("max_members = {MAX_MEMBERS}"));
         line(&mut text, &format!("datasets = {HOUSEHOLD_DATASETS:?}\n"));
+    }
+    if dataset.id == WORK_ORDERS {
+        let map = URGENCIES.map(|(said, urgency)| format!("\"{said}\" = \"{urgency}\""));
+        line(&mut text, &format!("[dataset.work_order]\nnumber = \"{ORDER_NUMBER}\""));
+        line(&mut text, &format!("urgency = \"{URGENCY}\"\nmap = {{ {} }}\n", map.join(", ")));
     }
     text
 }

@@ -5,6 +5,7 @@ use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
+    catalogue::URGENCIES,
     economy::days_ago,
     resident::{Insurance, Listing, Resident},
 };
@@ -43,6 +44,13 @@ pub(super) const STORIES: &[Story] = &[
         strike: |scene| scene.bill(&[9_000, 15_000]),
         cover: |scene| scene.assist(),
         enrich: |scene| scene.person().estates = vec!["住宅", "住宅"],
+    },
+    Story {
+        per_100_000: 170,
+        fits: |_, age| (18..85).contains(&age),
+        strike: |scene| scene.savings_gone(),
+        cover: |scene| scene.assist(),
+        enrich: |scene| scene.person().capital = vec![500_000],
     },
     Story {
         per_100_000: 350,
@@ -92,6 +100,13 @@ pub(super) const STORIES: &[Story] = &[
         strike: |scene| scene.left_alone(),
         cover: |scene| scene.assist(),
         enrich: |scene| scene.person().vehicles = vec![80_000, 60_000],
+    },
+    Story {
+        per_100_000: 40,
+        fits: |_, age| (18..90).contains(&age),
+        strike: |scene| scene.ask_for_help(),
+        cover: |scene| scene.die(),
+        enrich: |scene| scene.person().capital = vec![500_000],
     },
 ];
 
@@ -196,6 +211,29 @@ impl Scene<'_> {
         self.person().list_with("high_out_of_pocket", listing);
         if self.rng.random_bool(0.4) {
             self.list("major_illness_insurance", 20, 200);
+        }
+    }
+
+    fn savings_gone(&mut self) {
+        self.bill(&[30_000, 25_000]);
+        let last = self.ago(20, 300);
+        let sold = self.rng.random_bool(0.3);
+        let person = self.person();
+        if sold {
+            person.housing = Some((true, false));
+        } else {
+            person.withdrawal = Some(last);
+        }
+    }
+
+    fn ask_for_help(&mut self) {
+        let since = self.ago(1, 10);
+        let urgency = URGENCIES.choose(self.rng).expect("not empty").0;
+        let household = i64::try_from(self.person().household).expect("a count");
+        let person = self.person();
+        // Told twice of a person in need, and one request all the same.
+        if person.orders.is_empty() {
+            person.ask_for_help(20_260_000_000_000 + household, urgency, since);
         }
     }
 

@@ -1,4 +1,4 @@
-//! A synthetic city: residents, what eighteen agencies know about them, and the files they keep.
+//! A synthetic city: residents, what nineteen agencies know about them, and the files they keep.
 //!
 //! Everything follows from the population, the seed and the day. Nobody in it exists: numbers are of
 //! county 320199, phones of a range no operator assigns.

@@ -64,6 +64,7 @@ pub(super) fn nobody(born: Date) -> Resident {
         born,
         household: 0,
         listings: BTreeMap::new(),
+        orders: vec![],
         registration: None,
         death: None,
         cremated: false,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use super::catalogue::WORK_ORDERS;
 use crate::oracle::PersonId;
 
 /// A resident and the truth about them. Amounts are in yuan.
@@ -27,6 +28,8 @@ pub struct Resident {
     pub household: usize,
     /// Watch datasets that list the resident.
     pub listings: BTreeMap<&'static str, Listing>,
+    /// Requests for help: their numbers, and how urgent the hotline calls them.
+    pub orders: Vec<(i64, &'static str)>,
     /// The status in the household register; absent: not registered.
     pub registration: Option<&'static str>,
     /// The day the registration was cancelled by death.
@@ -98,6 +101,12 @@ impl Resident {
     /// Lists the resident in a watch dataset; an earlier entry stays as it is.
     pub fn list_with(&mut self, dataset: &'static str, listing: Listing) {
         self.listings.entry(dataset).or_insert(listing);
+    }
+
+    /// The hotline has taken a request for help.
+    pub fn ask_for_help(&mut self, number: i64, urgency: &'static str, since: Date) {
+        self.orders.push((number, urgency));
+        self.list(WORK_ORDERS, since);
     }
 
     /// A woman's sequence number is even.

@@ -6,7 +6,7 @@ use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::{
-    catalogue::{Dataset, HOUSEHOLDS},
+    catalogue::{Dataset, HOUSEHOLDS, WORK_ORDERS},
     number::legacy,
     resident::Resident,
 };
@@ -85,6 +85,12 @@ fn listed(dataset: &Dataset, resident: &Resident) -> Vec<Vec<Cell>> {
         let (kind, level) = listing.certificate;
         let kind = ["1", "2", "3", "4", "5", "6", "7"][usize::from(kind) - 1];
         return vec![vec![since, Cell::Text(kind), Cell::Number(level.into())]];
+    }
+    if dataset.id == WORK_ORDERS {
+        let row = |&(number, urgency): &(i64, &'static str)| {
+            vec![Cell::Number(number), Cell::Text(urgency)]
+        };
+        return resident.orders.iter().map(row).collect();
     }
     if dataset.id == "high_out_of_pocket" {
         let row = |&paid: &i64| vec![Cell::Number(paid), since.clone()];

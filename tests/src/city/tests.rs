@@ -17,6 +17,7 @@ use super::{
 use crate::oracle::{Outcome, expected};
 
 const POLICY: &str = include_str!("../../../deploy/policy/default.toml");
+const HELP: &str = "help-requested";
 const TODAY: Date = date(2026, 3, 1);
 
 fn city(population: usize, seed: u64) -> City {
@@ -125,11 +126,16 @@ fn tally(city: &City) -> BTreeMap<String, [usize; 4]> {
 fn every_rule_of_the_default_policy_has_every_outcome() {
     for (population, seed) in [(20_000, 1), (20_000, 2), (4_000, 7)] {
         let tally = tally(&city(population, seed));
-        assert_eq!(tally.len(), 8, "{tally:?}");
+        assert_eq!(tally.len(), 10, "{tally:?}");
+        // Whoever asks for help is heard, whatever they own.
+        let means = |rule: &str| rule != HELP;
         let sum = |place: usize| tally.values().map(|counts| counts[place]).sum::<usize>();
         let warned: usize = (0..4).map(sum).sum();
-        assert!(tally.values().all(|counts| counts[2] > 0 && counts[3] > 0), "{tally:?}");
-        assert!(tally.values().filter(|counts| counts[0] > 0).count() >= 7, "{tally:?}");
+        let both = |(rule, counts): (&String, &[usize; 4])| {
+            counts[2] > 0 && (counts[3] > 0) == means(rule)
+        };
+        assert!(tally.iter().all(both), "{tally:?}");
+        assert!(tally.values().filter(|counts| counts[0] > 0).count() >= 9, "{tally:?}");
         assert!(sum(0) * 100 >= warned * 2 && sum(0) * 100 <= warned * 12, "{tally:?}");
         assert!(sum(1) >= 1 && sum(1) * 100 <= warned * 6, "{tally:?}");
         if population == 20_000 {

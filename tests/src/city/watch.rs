@@ -1,6 +1,8 @@
-//! The 32 categories of the base, as files.
+//! The 32 categories of the base and the hotline's work orders, as files.
 
-use super::catalogue::{Bands, Condition::WithinDays, Dataset, Flag, Rule};
+use super::catalogue::{
+    Bands, Condition::WithinDays, Dataset, Flag, ORDER_NUMBER, Rule, URGENCY, WORK_ORDERS,
+};
 
 const fn plain(agency: &'static str, id: &'static str) -> Dataset {
     Dataset { id, agency, columns: &["认定日期"], flags: &[] }
@@ -124,4 +126,5 @@ pub(super) const WATCH: &[Dataset] = &[
         columns: &["发生日期"],
         flags: &[recent("发生日期", 60)],
     },
+    Dataset { id: WORK_ORDERS, agency: "hotline", columns: &[ORDER_NUMBER, URGENCY], flags: &[] },
 ];

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     City,
-    catalogue::{Dataset, datasets},
+    catalogue::{Dataset, ORDER_NUMBER, datasets},
     dirt::{Reasons, UNDECODABLE, disguise, refused},
     number::legacy,
     resident::Resident,
@@ -198,6 +198,7 @@ fn written(cell: &Cell, column: &str, dataset: &Dataset, rng: &mut ChaCha8Rng) -
         Cell::Text(text) | Cell::Broken(text) => (*text).to_owned(),
         Cell::Date(date) => written_date(*date, rng),
         Cell::Number(household) if column == "户号" => format!("3201990{household:07}"),
+        Cell::Number(order) if column == ORDER_NUMBER => order.to_string(),
         Cell::Number(number) => {
             let exact = column == "停业天数" || dataset.flags.iter().any(|f| f.rule.adds_up());
             let fraction = if exact { ".00" } else { ".60" };

@@ -1,4 +1,4 @@
-//! `demo`: a synthetic city, eighteen real adapters, one real gateway; prints the alerts and checks
+//! `demo`: a synthetic city, nineteen real adapters, one real gateway; prints the alerts and checks
 //! them against an independent evaluator.
 
 mod report;

@@ -88,7 +88,15 @@ fn the_sample_gateway_dials_every_agency_and_registers_every_role() {
         .collect();
     assert_eq!(
         roles,
-        BTreeSet::from(["administrator", "analyst", "auditor", "caseworker", "security"])
+        BTreeSet::from([
+            "administrator",
+            "analyst",
+            "approver",
+            "auditor",
+            "caseworker",
+            "security",
+            "supervisor"
+        ])
     );
     let everywhere = officers.iter().any(|officer| word(officer, "region").is_empty());
     assert!(everywhere, "alerts without a region need somebody who sees them");
@@ -161,6 +169,7 @@ fn complete_copy(role: &str, id: &str) -> tempfile::TempDir {
     }
     place("federation.toml", &signed_manifest());
     place("policy.toml", &text("deploy/policy/default.toml"));
+    place("regions.csv", &text("deploy/samples/regions.csv"));
     let pki = Pki::new(PROGRAMME);
     pki.write(&pki.issue(role, id), &[], &directory.path().join("tls")).expect("written");
     directory

@@ -50,6 +50,7 @@ fn count(act: &Act) -> Option<u64> {
         Act::SyncAccepted { rows, .. } => Some(*rows),
         Act::ReleaseUsed { subjects, .. } => Some(*subjects),
         Act::EvaluationsRelayed { elements, .. } => Some(*elements),
+        Act::OrdersReturned { orders, .. } => Some(orders.len() as u64),
         Act::RulesRun { changed, .. } => Some(*changed),
         Act::LogResumed { acts } => Some(*acts),
         Act::RulesListed { count }

@@ -25,5 +25,5 @@ pub use receipt::{get as get_receipt, verify as verify_receipt};
 pub use report::report;
 pub use search::{export, prove, search, show};
 pub use source::Source;
-pub use trust::Auditor;
+pub use trust::{Auditor, manifest};
 pub use verify::verify;

@@ -46,6 +46,7 @@ pub fn what(act: &Act) -> Phrase {
         Act::ReleaseUsed { .. } => ("使用释放的密钥", "release used"),
         Act::GrantsCarried { .. } => ("转交授权", "grants carried"),
         Act::EvaluationsRelayed { .. } => ("转交密钥运算", "evaluations carried"),
+        Act::OrdersReturned { .. } => ("退回工单", "work orders returned"),
         Act::RulesRun { .. } => ("运行规则", "rules run"),
         Act::AlertChanged { .. } => ("预警变更", "alert changed"),
         Act::CaseChanged { event, .. } => case_sentence::what(event),
@@ -120,6 +121,9 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         }
         Act::EvaluationsRelayed { requester, holder, elements, .. } => {
             format!("{requester} -> {holder}: {}", grouped(*elements))
+        }
+        Act::OrdersReturned { agency, dataset, orders } => {
+            format!("{agency}.{dataset}: {}", grouped(orders.len() as u64))
         }
         Act::RulesRun { subjects, changed, .. } => format!(
             "{} {}, {} {}",

@@ -7,6 +7,7 @@ use std::{
 
 use proto::{
     checkpoint::Checkpoint,
+    manifest::Manifest,
     merkle::Hash,
     note::NoteKey,
     quorum::{NotCosigned, Quorum},
@@ -122,9 +123,17 @@ fn kept_below(home: &Path, log: &NoteKey) -> PathBuf {
 /// # Errors
 /// [`Failure::Manifest`].
 pub fn quorum(path: &Path) -> Result<Quorum, Failure> {
+    Ok(Quorum::of_manifest(&manifest(path)?))
+}
+
+/// A manifest that enough of its own holders signed.
+///
+/// # Errors
+/// [`Failure::Manifest`].
+pub fn manifest(path: &Path) -> Result<Manifest, Failure> {
     let faulty = |problem: String| Failure::Manifest { path: path.into(), problem };
     let text = fs::read_to_string(path).map_err(|error| faulty(error.to_string()))?;
     let signed = SignedManifest::parse(&text).map_err(|error| faulty(error.to_string()))?;
     signed.accept(None).map_err(|error| faulty(error.to_string()))?;
-    Ok(Quorum::of_manifest(signed.manifest()))
+    Ok(signed.manifest().clone())
 }
