@@ -10,6 +10,7 @@ use proto::{
     entry::Actor,
     fault,
     group::GroupError,
+    group_fault::GroupFault,
     hex_bytes::HexBytes,
     name::AgencyId,
     schema::{DatasetKind, DatasetSchema},
@@ -103,7 +104,8 @@ impl End {
 pub async fn dataset(link: Arc<Link>, mut client: Client, schema: DatasetSchema, generation: u64) {
     let (mut backoff, mut from_scratch) = (Backoff::default(), false);
     loop {
-        let mut stream = Stream { link: &link, schema: &schema, generation, accepted: false };
+        let mut stream =
+            Stream { link: &link, schema: &schema, generation, accepted: false, coming: None };
         let ended = match schema.kind {
             DatasetKind::Watch => stream.releases(&mut client, from_scratch).await,
             DatasetKind::CrossCheck => stream.rows(&mut client, from_scratch).await,
@@ -114,6 +116,9 @@ pub async fn dataset(link: Arc<Link>, mut client: Client, schema: DatasetSchema,
         let end = ended.err().unwrap_or(End::Closed);
         if matches!(end, End::Stopping) {
             return;
+        }
+        if let (End::Refused(refusal), Some(coming)) = (&end, stream.coming) {
+            stream.log_refused(refusal, coming).await;
         }
         from_scratch = end.needs_snapshot();
         report(&link, &schema, &end);
@@ -140,6 +145,8 @@ struct Stream<'a> {
     generation: u64,
     /// Whether any group was accepted.
     accepted: bool,
+    /// Where the group leads to that has begun and not been taken over.
+    coming: Option<Cursor>,
 }
 
 impl Stream<'_> {
@@ -181,6 +188,7 @@ impl Stream<'_> {
             let Some(frame) = frame else { return Ok(()) };
             match (frame.frame, open.take()) {
                 (Some(SyncPart::Header(header)), None) => {
+                    self.coming = cursor(header.to.as_ref());
                     let group = RowGroup::begin(&self.expectation(held), header)?;
                     let staging = if group.is_snapshot() {
                         let (rows, schema) = (around.rows.clone(), self.schema.clone());
@@ -201,7 +209,7 @@ impl Stream<'_> {
                 (Some(SyncPart::Trailer(trailer)), Some((group, staging))) => {
                     let batch = group.end(&trailer)?;
                     held = Some(commit(self.link, self.schema, batch, staging).await?);
-                    self.accepted = true;
+                    (self.accepted, self.coming) = (true, None);
                 }
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
             }
@@ -222,6 +230,7 @@ impl Stream<'_> {
         while let Some(frame) = frames.message().await? {
             match (frame.frame, open.take()) {
                 (Some(ReleasePart::Header(header)), None) => {
+                    self.coming = cursor(header.to.as_ref());
                     open = Some(SubjectGroup::begin(&self.expectation(held), header)?);
                 }
                 (Some(ReleasePart::Subjects(columns)), Some(mut group)) => {
@@ -230,12 +239,30 @@ impl Stream<'_> {
                 }
                 (Some(ReleasePart::Trailer(trailer)), Some(group)) => {
                     held = Some(self.hand_over(group.end(&trailer)?).await?);
-                    self.accepted = true;
+                    (self.accepted, self.coming) = (true, None);
                 }
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
             }
         }
         Ok(())
+    }
+
+    /// Tells the log, and so the agency, whose adapter waits for an entry about what it sent.
+    async fn log_refused(&self, refusal: &Refusal, to: Cursor) {
+        let agency = self.link.adapter.agency.clone();
+        let (dataset, epoch) = (self.schema.dataset.clone(), self.link.around.manifest.scope.epoch);
+        let (log, version, fault) = (HexBytes(to.log), to.version, fault_of(refusal));
+        let act = match self.schema.kind {
+            DatasetKind::CrossCheck => {
+                Act::SyncRefused { agency, dataset, epoch, log, version, fault }
+            }
+            DatasetKind::Watch => {
+                Act::ReleaseRefused { agency, dataset, epoch, log, version, fault }
+            }
+        };
+        if let Err(error) = self.link.around.recorder.record(&Actor::Gateway, act).await {
+            tracing::error!(%error, "a refused group is not logged as refused");
+        }
     }
 
     async fn hand_over(&self, release: VerifiedRelease) -> Result<Cursor, End> {
@@ -260,6 +287,25 @@ impl Stream<'_> {
             line.problem.clear();
         });
         Ok(header.to)
+    }
+}
+
+fn cursor(cursor: Option<&wire::Cursor>) -> Option<Cursor> {
+    cursor.and_then(|cursor| Cursor::try_from(cursor.clone()).ok())
+}
+
+/// The log's word for it.
+fn fault_of(refusal: &Refusal) -> GroupFault {
+    match refusal {
+        Refusal::Scope(_) => GroupFault::Scope,
+        Refusal::Other { .. } => GroupFault::OtherDataset,
+        Refusal::Header(_) => GroupFault::Header,
+        Refusal::Gap { .. } => GroupFault::Gap,
+        Refusal::Future(_) => GroupFault::Future,
+        Refusal::LargeDelta | Refusal::LargeRelease => GroupFault::TooLarge,
+        Refusal::RowSize { .. } => GroupFault::RowSize,
+        Refusal::Flag(_) => GroupFault::Flag,
+        Refusal::Group(_) => GroupFault::Columns,
     }
 }
 

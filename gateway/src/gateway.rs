@@ -98,7 +98,7 @@ impl Gateway {
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
         recorder.record(&Actor::Gateway, started).await?;
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Tally::new(clock.clone()));
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {

@@ -123,6 +123,7 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            tally: self.tally.clone(),
             deliveries: self.deliveries.clone(),
         }
     }

@@ -11,5 +11,6 @@ mod policy;
 mod policy_faults;
 mod rows;
 mod rules;
+mod simulation;
 mod suppression;
 mod sync;

@@ -232,6 +232,13 @@ impl AdminService for Closed {
         closed()
     }
 
+    async fn list_refusals(
+        &self,
+        _: Request<ListRefusalsRequest>,
+    ) -> Result<Response<ListRefusalsResponse>, Status> {
+        closed()
+    }
+
     async fn reload_policy(
         &self,
         _: Request<ReloadPolicyRequest>,
