@@ -192,9 +192,11 @@ impl Gateway {
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
         let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
+        let regions = Arc::new(self.config.regions);
         let sender = Sender {
             deliveries: self.deliveries.clone(),
             targets: self.config.targets,
+            regions: regions.clone(),
             recorder: recorder.clone(),
             clock: self.clock.clone(),
         };
@@ -208,7 +210,7 @@ impl Gateway {
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
-            regions: Arc::new(self.config.regions),
+            regions,
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,

@@ -12,5 +12,6 @@ mod policy_faults;
 mod rows;
 mod rules;
 mod simulation;
+mod statistics;
 mod suppression;
 mod sync;

@@ -16,6 +16,8 @@ use crate::{
     disclosure::DisclosureCommand,
     failure::{EXIT_CODES, Failure},
     moment::{range_end, range_start, to_wire},
+    notifications::NotificationsCommand,
+    statistics::StatisticsCommand,
     typed_id::alert_id,
     words::Lang,
 };
@@ -73,6 +75,12 @@ pub enum Question {
     Datasets,
     /// Who may have whose data checked / 数据比对授权
     Grants,
+    /// What officers were told of cases (administrators) / 通知（管理员）
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
+    /// Counts for planning help (analysts, supervisors) / 统计（分析人员、督导）
+    #[command(subcommand)]
+    Statistics(StatisticsCommand),
     /// Key periods: which is in force, and how far the next one has come / 密钥周期及更替进度
     Epochs,
     /// Whose calls were refused (security) / 被拒绝的请求（安全管理员）

@@ -123,6 +123,7 @@ impl Served {
             disclosures: staff.disclosures,
             admin: Gateway::over(connected(self.admin).await).admin,
             audit: Gateway::over(connected(self.admin).await).audit,
+            statistics: staff.statistics,
         }
     }
 

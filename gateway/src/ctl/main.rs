@@ -16,11 +16,13 @@ mod fake;
 mod federation;
 mod json;
 mod moment;
+mod notifications;
 mod output;
 mod probe;
 mod refusals;
 mod resume;
 mod rules;
+mod statistics;
 mod typed_id;
 mod watch;
 mod words;
@@ -164,6 +166,12 @@ async fn ask(
         Question::Epochs => epochs::epochs(&mut dialler.reach().await?, screen).await,
         Question::Refusals => refusals::refusals(&mut dialler.reach().await?, screen).await,
         Question::Grants => federation::grants(&mut dialler.reach().await?, screen).await,
+        Question::Notifications(command) => {
+            notifications::run(command, &mut dialler.reach().await?, screen).await
+        }
+        Question::Statistics(command) => {
+            statistics::run(command, &mut dialler.reach().await?, screen).await
+        }
         Question::Audit(command) => audit(command, dialler, config, screen).await,
         Question::Receipt(ReceiptCommand::Get { index }) => {
             audit::get_receipt(&mut dialler.reach().await?, index).await

@@ -8,11 +8,12 @@ use gateway::{
     alerts::Alerts,
     audit::recorder::Recorder,
     clock::Clock,
-    dry_run::Question,
     filling::{Filling, Supply},
+    intake::Share,
     link::Arrival,
     pipeline::{Order, Pipeline},
     policy_in_force::PolicyInForce,
+    question::Question,
     rows::{Changed, Rows, Staging},
     status::StatusBoard,
     sync::{Expectation, Refusal, RowGroup, SubjectGroup, VerifiedBatch, VerifiedRelease},
@@ -175,7 +176,7 @@ impl House {
     pub async fn release(&self, sent: &Sent<'_>, held: Option<u32>, secrets: &[&str]) {
         let release = self.released(sent, held, secrets).expect("good");
         let generation = self.policy.generation();
-        self.arrive(Arrival::Release { release, generation }).await;
+        self.arrive(Arrival::Release { release, generation, share: Share::default() }).await;
     }
 
     fn released(
