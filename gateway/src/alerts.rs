@@ -231,6 +231,36 @@ impl Alerts {
         Ok((!changed.is_empty()).then(|| Unlogged::seal(Delivery(changed))))
     }
 
+    /// The same for the gateway's own use: nobody is shown them.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub(crate) async fn changed(&self, revision: u64, limit: u32) -> Result<Vec<Alert>> {
+        let rows =
+            sqlx::query("SELECT * FROM alert WHERE revision > $1 ORDER BY revision LIMIT $2")
+                .bind(revision.cast_signed())
+                .bind(i64::from(limit));
+        rows.fetch_all(&self.0).await?.iter().map(alert).collect()
+    }
+
+    /// A person's, for the gateway's own use.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub(crate) async fn of(&self, subject: &Subject) -> Result<Vec<Alert>> {
+        let rows = sqlx::query("SELECT * FROM alert WHERE subject = $1 ORDER BY raised_at, id");
+        rows.bind(subject.to_string()).fetch_all(&self.0).await?.iter().map(alert).collect()
+    }
+
+    /// One alert, for the gateway's own use.
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub(crate) async fn own(&self, id: &AlertId) -> Result<Option<Alert>> {
+        let row = sqlx::query("SELECT * FROM alert WHERE id = $1").bind(id.as_str());
+        row.fetch_optional(&self.0).await?.as_ref().map(alert).transpose()
+    }
+
     /// Records that a policy came into force.
     ///
     /// # Errors
@@ -330,7 +360,8 @@ impl Filter {
     }
 }
 
-fn alert(row: &SqliteRow) -> Result<Alert> {
+/// The alert that a row of all columns of its table is.
+pub(crate) fn alert(row: &SqliteRow) -> Result<Alert> {
     let number = |column: &str| row.try_get::<i64, _>(column);
     let text = |column: &str| row.try_get::<String, _>(column);
     let time =

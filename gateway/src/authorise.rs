@@ -16,6 +16,7 @@ use proto::{
     fault::{Reason, reason_of},
     identity::{Identity, Party},
     name::{AgencyId, ProgrammeId},
+    region_code::RegionCode,
 };
 use serde::Deserialize;
 use tonic::{
@@ -156,6 +157,17 @@ impl Register {
         } else {
             Err(refuse("without the role"))
         }
+    }
+
+    /// Whether a caseworker is called so.
+    pub fn is_caseworker(&self, id: &AgencyId) -> bool {
+        self.officers.get(id).is_some_and(|officer| officer.roles.contains(&Role::Caseworker))
+    }
+
+    /// Whether a caseworker sees the cases of a region.
+    pub fn works_in(&self, region: &RegionCode) -> bool {
+        let mut officers = self.officers.values();
+        officers.any(|it| it.roles.contains(&Role::Caseworker) && region.is_within(&it.region))
     }
 
     /// Whose refused call the log says it was.

@@ -28,6 +28,11 @@ use crate::{
         witnesses::{Witnesses, last_cosigned},
     },
     authorise::{AuthoriseLayer, Register},
+    case::{
+        cases::Cases,
+        desk::{self, Desk},
+        requests::Requests,
+    },
     clock::Clock,
     config::Config,
     database,
@@ -64,6 +69,8 @@ pub struct Gateway {
     tally: Arc<Tally>,
     present: EpochRun,
     alerts: Alerts,
+    cases: Cases,
+    desk: Desk,
     courier: Arc<Courier>,
     deliveries: Deliveries,
     pipeline: Pipeline,
@@ -83,7 +90,7 @@ impl Gateway {
         }
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
-        let Stores { epoch, alerts, deliveries, disclosures } =
+        let Stores { epoch, alerts, cases, deliveries, disclosures } =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
@@ -116,6 +123,15 @@ impl Gateway {
         let (present, supply) = EpochRun::new(federation.clone(), epoch);
         let pipeline =
             Pipeline::new(Filling::new(supply)?, alerts.clone(), recorder.clone()).await?;
+        let desk = Desk::open(desk::Parts {
+            cases: cases.clone(),
+            alerts: alerts.clone(),
+            recorder: recorder.clone(),
+            policy: policy.clone(),
+            register: register.clone(),
+            clock: clock.clone(),
+        });
+        let desk = desk.await?;
         let manifest =
             ManifestInForce::new(&config.manifest_path, &config.data_dir, config.manifest.clone());
         let manifest = Arc::new(manifest);
@@ -130,6 +146,8 @@ impl Gateway {
             tally,
             present,
             alerts,
+            cases,
+            desk,
             courier: Arc::new(courier),
             deliveries,
             pipeline,
@@ -169,6 +187,7 @@ impl Gateway {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
+        let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
         let sender = Sender {
             deliveries: self.deliveries.clone(),
@@ -178,6 +197,8 @@ impl Gateway {
         };
         let services = StaffServices {
             alerts: self.alerts,
+            cases: self.cases,
+            requests,
             courier: self.courier.clone(),
             deliveries: self.deliveries,
             recorder: recorder.clone(),
@@ -209,6 +230,13 @@ impl Gateway {
             orders,
             present: (self.present, self.pipeline.contents()),
         });
+        let desk = self.desk.run(
+            self.pipeline.revision(),
+            incoming,
+            self.pipeline.orders(),
+            epochs.clone(),
+        );
+        let mut desk = tokio::spawn(desk);
         let mut pipeline = tokio::spawn(self.pipeline.run(asked, ordered));
         let mut running = JoinSet::new();
         running.spawn(change.run());
@@ -217,6 +245,7 @@ impl Gateway {
             served = &mut server => served?,
             // Better no gateway than one that looks well and matches nobody any more.
             ended = &mut pipeline => ended.context("the pipeline failed")?,
+            ended = &mut desk => ended.context("the desk failed")?,
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
@@ -230,6 +259,7 @@ impl Gateway {
                 }
                 running.shutdown().await;
                 pipeline.await.context("the pipeline failed")?;
+                desk.await.context("the desk failed")?;
                 tally.log(&recorder).await;
             }
         }
@@ -249,6 +279,7 @@ async fn keep_logging(recorder: &Recorder, tally: &Tally, epochs: &LiveEpochs) {
 struct Stores {
     epoch: Epoch,
     alerts: Alerts,
+    cases: Cases,
     deliveries: Deliveries,
     disclosures: Disclosures,
 }
@@ -265,13 +296,14 @@ async fn stores(
     let database = database::open(&data_dir.join("alerts.sqlite"))
         .await
         .with_context(|| name("alerts.sqlite"))?;
+    let (alerts, cases) = (Alerts::new(database.clone()), Cases::new(database.clone()));
     let disclosures = Disclosures::new(database.clone());
-    let (deliveries, alerts) = (Deliveries::new(database.clone()), Alerts::new(database));
+    let deliveries = Deliveries::new(database);
     let stores = (&alerts, recorder);
     let manifest = epoch_change::in_force(stores, &config.manifest, policy, now).await?;
     let epoch =
         Epoch::open(data_dir, manifest).with_context(|| name("the store of sealed rows"))?;
-    Ok(Stores { epoch, alerts, deliveries, disclosures })
+    Ok(Stores { epoch, alerts, cases, deliveries, disclosures })
 }
 
 /// The access log of this programme's gateway.

@@ -62,6 +62,7 @@ pub mod people;
 pub mod pipeline;
 pub mod plan;
 pub mod policy;
+mod policy_cases;
 mod policy_catalogue;
 mod policy_error;
 mod policy_file;

@@ -8,10 +8,12 @@ use proto::name::{DatasetId, ProgrammeId};
 use toml::Spanned;
 
 use crate::{
+    case::terms::Terms,
     catalogue::Catalogue,
     checker,
     expression::Expression,
     label::Label,
+    policy_cases::terms,
     policy_catalogue::{catalogue, duration, name},
     policy_error::{Fault, no_such, unique},
     policy_file::{PolicyFile, RuleEntry, RuleFile},
@@ -38,6 +40,8 @@ pub struct Policy {
     pub catalogue: Arc<Catalogue>,
     /// In file order.
     pub rules: Vec<Arc<Rule>>,
+    /// What holds of cases.
+    pub cases: Terms,
 }
 
 impl Policy {
@@ -68,6 +72,10 @@ fn read(text: &str) -> Result<Policy, Fault> {
         unique(&mut seen, "rule", &entry.id)?;
         rules.push(Arc::new(rule(entry, text, &catalogue)?));
     }
+    let cases = match &file.cases {
+        Some(entry) => terms(entry, &seen)?,
+        None => Terms::default(),
+    };
     Ok(Policy {
         version: *blake3::hash(text.as_bytes()).as_bytes(),
         text: text.to_owned(),
@@ -76,6 +84,7 @@ fn read(text: &str) -> Result<Policy, Fault> {
         pending_deadline: duration(&file.programme.pending_deadline)?,
         catalogue: Arc::new(catalogue),
         rules,
+        cases,
     })
 }
 

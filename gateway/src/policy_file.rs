@@ -21,6 +21,7 @@ pub(crate) struct PolicyFile {
     pub(crate) dataset: Vec<DatasetEntry>,
     #[serde(default)]
     pub(crate) rule: Vec<RuleEntry>,
+    pub(crate) cases: Option<CasesEntry>,
 }
 
 /// A text with nothing but rules.
@@ -93,4 +94,44 @@ pub(crate) struct RuleEntry {
     pub(crate) means: Option<Spanned<String>>,
     pub(crate) assist: Vec<Spanned<String>>,
     pub(crate) due: Spanned<String>,
+}
+
+/// What holds of cases.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CasesEntry {
+    pub(crate) work_begins: Spanned<String>,
+    pub(crate) work_ends: Spanned<String>,
+    pub(crate) acknowledge: Spanned<String>,
+    pub(crate) street: Spanned<String>,
+    pub(crate) district: Spanned<String>,
+    pub(crate) visit: Spanned<String>,
+    pub(crate) decide: Spanned<String>,
+    pub(crate) papers: Spanned<String>,
+    pub(crate) suppress: Spanned<String>,
+    pub(crate) returns: Spanned<u32>,
+    #[serde(default)]
+    pub(crate) rule: Vec<CaseRuleEntry>,
+    #[serde(default)]
+    pub(crate) year: Vec<YearEntry>,
+}
+
+/// What differs for one rule.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CaseRuleEntry {
+    pub(crate) id: Spanned<String>,
+    pub(crate) visit: Option<Spanned<String>>,
+    pub(crate) suppress: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) joins: bool,
+}
+
+/// A year's days that are not what their weekday is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct YearEntry {
+    pub(crate) year: Spanned<i16>,
+    pub(crate) off: Vec<Spanned<String>>,
+    pub(crate) work: Vec<Spanned<String>>,
 }

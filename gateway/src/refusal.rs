@@ -20,6 +20,12 @@ pub enum Refusal {
     NotFound(&'static str),
     /// A rule or policy that does not check; the caller's fault.
     Policy(String),
+    /// Another was faster: who, and what they did.
+    OutOfDate(String),
+    /// What is in the way now.
+    NotPossible(String),
+    /// The caller may not, although the role may.
+    NotPermitted(&'static str),
     /// A disclosure that must not go on; the caller's fault.
     Disclosure(Reason, String),
     /// Try again.
@@ -90,6 +96,9 @@ impl From<Refusal> for Status {
             Refusal::Argument(text) => Reason::InvalidArgument.status(text),
             Refusal::NotFound(text) => Reason::NotFound.status(text),
             Refusal::Policy(text) => Reason::InvalidPolicy.status(text),
+            Refusal::OutOfDate(text) => Reason::OutOfDate.status(text),
+            Refusal::NotPossible(text) => Reason::NotPossibleNow.status(text),
+            Refusal::NotPermitted(text) => Reason::NotPermitted.status(text),
             Refusal::Disclosure(reason, text) => reason.status(text),
             Refusal::Busy(text) => Reason::Busy.status(text),
             Refusal::Store(text) => {

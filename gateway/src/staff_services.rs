@@ -8,7 +8,7 @@ use proto::{
     transport,
     wire::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
-        disclosure_service_server::DisclosureServiceServer,
+        case_service_server::CaseServiceServer, disclosure_service_server::DisclosureServiceServer,
         match_service_server::MatchServiceServer,
     },
 };
@@ -20,6 +20,7 @@ use crate::{
     alerts::Alerts,
     audit::{recorder::Recorder, tally::Tally},
     audit_service::Audit,
+    case::{case_service::CaseDesk, cases::Cases, requests::Requests},
     clock::Clock,
     disclosure::{courier::Courier, service::Disclosing},
     dry_run::Question,
@@ -36,6 +37,9 @@ use crate::{
 /// What the services work with.
 pub(crate) struct StaffServices {
     pub(crate) alerts: Alerts,
+    pub(crate) cases: Cases,
+    /// To the desk.
+    pub(crate) requests: Requests,
     pub(crate) courier: Arc<Courier>,
     pub(crate) deliveries: Deliveries,
     pub(crate) recorder: Recorder,
@@ -55,8 +59,9 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 4] = [
+pub(crate) const NAMES: [&str; 5] = [
     MatchServiceServer::<Matches>::NAME,
+    CaseServiceServer::<CaseDesk>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
     DisclosureServiceServer::<Disclosing>::NAME,
@@ -71,6 +76,7 @@ impl StaffServices {
         let matches = MatchServiceServer::new(self.matches());
         let services = Routes::new(reflection)
             .add_service(matches.max_decoding_message_size(transport::MAX_MESSAGE))
+            .add_service(CaseServiceServer::new(self.case_desk()))
             .add_service(AdminServiceServer::new(self.administration()))
             .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }))
             .add_service(DisclosureServiceServer::new(self.disclosing()));
@@ -89,6 +95,16 @@ impl StaffServices {
             questions: self.questions.clone(),
             clock: self.clock.clone(),
             stopping: self.stopping.clone(),
+        }
+    }
+
+    fn case_desk(&self) -> CaseDesk {
+        CaseDesk {
+            cases: self.cases.clone(),
+            requests: self.requests.clone(),
+            recorder: self.recorder.clone(),
+            policy: self.policy.clone(),
+            clock: self.clock.clone(),
         }
     }
 

@@ -63,6 +63,35 @@ pub enum CaseEvent {
     Closed { until: Timestamp },
 }
 
+impl CaseEvent {
+    /// The word for it: its key in an entry.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Waiting {} => "waiting",
+            Self::Suppressed { .. } => "suppressed",
+            Self::Routed { .. } => "routed",
+            Self::Assigned { .. } => "assigned",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::Returned { .. } => "returned",
+            Self::Escalated { .. } => "escalated",
+            Self::HelpRequested { .. } => "help_requested",
+            Self::JoinedTo { .. } => "joined_to",
+            Self::OrderReturned { .. } => "order_returned",
+            Self::DisclosureAsked { .. } => "disclosure_asked",
+            Self::Disclosed { .. } => "disclosed",
+            Self::Visited { .. } => "visited",
+            Self::ReliefFirst { .. } => "relief_first",
+            Self::PapersCompleted {} => "papers_completed",
+            Self::AssistanceGiven { .. } => "assistance_given",
+            Self::OutcomeRecorded { .. } => "outcome_recorded",
+            Self::Withdrawn {} => "withdrawn",
+            Self::Reopened { .. } => "reopened",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
 /// Who looks to a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

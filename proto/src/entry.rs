@@ -310,9 +310,11 @@ mod tests {
     fn the_bytes_of_a_cases_events_never_change() {
         let mut hash = blake3::Hasher::new();
         for event in events() {
+            let key = format!("\"event\":{{\"{}\":{{", event.word());
             let act = Act::CaseChanged { alert: name("AL-0123-ABCD-XYZ9"), number: 7, event };
             let entry = entry(Actor::Officer(name("li-na")), act);
             let bytes = entry.to_bytes();
+            assert!(String::from_utf8_lossy(&bytes).contains(&key), "{key}");
             assert_eq!(Entry::parse(&bytes), Ok(entry));
             hash.update(&bytes);
         }

@@ -65,13 +65,15 @@ pub enum Reason {
     StoreUnavailable,
     /// The step is based on what was so before another's step.
     OutOfDate,
+    /// The case is in a stage, or with somebody, where this cannot be done.
+    NotPossibleNow,
     /// A defect or an outage of ours.
     Internal,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::WrongScope,
         Self::UnknownDataset,
         Self::CursorFromTheFuture,
@@ -97,6 +99,7 @@ impl Reason {
         Self::AgainstPolicy,
         Self::StoreUnavailable,
         Self::OutOfDate,
+        Self::NotPossibleNow,
         Self::Internal,
     ];
 
@@ -133,6 +136,7 @@ impl Reason {
             Self::AgainstPolicy => "AGAINST_POLICY",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::OutOfDate => "OUT_OF_DATE",
+            Self::NotPossibleNow => "NOT_POSSIBLE_NOW",
             Self::Internal => "INTERNAL",
         }
     }
@@ -146,6 +150,7 @@ impl Reason {
             | Self::ReplayMismatch
             | Self::NumberTooOld
             | Self::OutOfDate
+            | Self::NotPossibleNow
             | Self::NoKeyShare
             | Self::TooFewApprovers
             | Self::Expired

@@ -9,7 +9,7 @@ use proto::{
     transport::{self, Target},
     wire::{
         self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
-        disclosure_service_client::DisclosureServiceClient,
+        case_service_client::CaseServiceClient, disclosure_service_client::DisclosureServiceClient,
         match_service_client::MatchServiceClient,
     },
 };
@@ -22,6 +22,8 @@ use crate::deployment::{Deployment, Staff};
 pub struct StaffClient {
     /// Alerts and rules.
     pub matches: MatchServiceClient<Channel>,
+    /// Cases.
+    pub cases: CaseServiceClient<Channel>,
     /// Agencies and datasets.
     pub admin: AdminServiceClient<Channel>,
     /// Contact details.
@@ -46,6 +48,7 @@ impl StaffClient {
         let channel = channel(deployment, staff, gateway).await?;
         Ok(Self {
             matches: MatchServiceClient::new(channel.clone()),
+            cases: CaseServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
             disclosures: DisclosureServiceClient::new(channel.clone()),
             audit: AuditServiceClient::new(channel),

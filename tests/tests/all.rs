@@ -7,6 +7,7 @@ mod auditor;
 mod brute_force;
 mod canaries;
 mod capability;
+mod cases;
 mod certificates;
 mod demo;
 mod descriptions;

@@ -77,7 +77,7 @@ pub const NOBODY_TO_ASK: Phrase = (
 );
 
 /// What the people who get a refusal can do about it.
-const ADVICE: [(Reason, Phrase); 11] = [
+const ADVICE: [(Reason, Phrase); 12] = [
     (
         Reason::SelfApproved,
         (
@@ -130,6 +130,13 @@ const ADVICE: [(Reason, Phrase); 11] = [
         (
             "案件已有新进展：{}；请先用 cases show 查看，再决定。未做任何更改。",
             "Somebody was faster: {}. Look again with cases show, and decide anew; nothing was changed.",
+        ),
+    ),
+    (
+        Reason::NotPossibleNow,
+        (
+            "现在不能这样做：{}；请用 cases show 查看案件。未做任何更改。",
+            "That cannot be done now: {}; look at it with cases show. Nothing was changed.",
         ),
     ),
     (Reason::Busy, ("网关繁忙：{}；请稍后再试。", "The gateway is busy: {}; try again later.")),

@@ -3776,8 +3776,9 @@ pub struct Case {
     /// When the papers are due; absent once they are complete.
     #[prost(message, optional, tag = "17")]
     pub papers_due_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, repeated, tag = "18")]
-    pub assistance: ::prost::alloc::vec::Vec<GivenAssistance>,
+    /// One for each time that something was given.
+    #[prost(enumeration = "AssistanceKind", repeated, tag = "18")]
+    pub assistance: ::prost::alloc::vec::Vec<i32>,
     #[prost(message, repeated, tag = "19")]
     pub orders: ::prost::alloc::vec::Vec<WorkOrder>,
     /// The highest of the orders that were not returned.
@@ -3808,13 +3809,6 @@ pub struct Case {
     /// What the rule proposes.
     #[prost(string, repeated, tag = "29")]
     pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GivenAssistance {
-    #[prost(enumeration = "AssistanceKind", tag = "1")]
-    pub kind: i32,
-    #[prost(message, optional, tag = "2")]
-    pub at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// A request for help that came from another agency.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -88,7 +88,15 @@ fn the_sample_gateway_dials_every_agency_and_registers_every_role() {
         .collect();
     assert_eq!(
         roles,
-        BTreeSet::from(["administrator", "analyst", "auditor", "caseworker", "security"])
+        BTreeSet::from([
+            "administrator",
+            "analyst",
+            "approver",
+            "auditor",
+            "caseworker",
+            "security",
+            "supervisor"
+        ])
     );
     let everywhere = officers.iter().any(|officer| word(officer, "region").is_empty());
     assert!(everywhere, "alerts without a region need somebody who sees them");

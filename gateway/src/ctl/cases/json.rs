@@ -41,12 +41,7 @@ pub fn step(response: &wire::StepResponse) -> Value {
 }
 
 fn case(case: &wire::Case) -> Value {
-    let given = |given: &wire::GivenAssistance| {
-        json!({
-            "kind": named(given.kind, wire::AssistanceKind::as_str_name),
-            "at": rfc3339(given.at.as_ref()),
-        })
-    };
+    let given = |kind: &i32| json!(named(*kind, wire::AssistanceKind::as_str_name));
     json!({
         "alert": case.alert,
         "rule": case.rule,
