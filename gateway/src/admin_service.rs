@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use proto::{
     act::Act,
+    entry::Actor,
     name::{AgencyId, DatasetId},
     quorum::Quorum,
     schema::DatasetKind,
     wire,
 };
 use tonic::{Request, Response, Status};
-use wire::admin_service_server::AdminService;
+use wire::{admin_service_server::AdminService, refused_calls::Caller};
 
 use crate::{
-    audit::recorder::Recorder,
+    audit::{recorder::Recorder, tally::Tally},
     authorise::caller,
     catalogue::{Catalogue, CatalogueDataset},
     clock::{Clock, later},
@@ -39,6 +40,8 @@ pub struct Administration {
     pub clock: Clock,
     /// Writes down who asks.
     pub recorder: Recorder,
+    /// Whose calls were refused.
+    pub tally: Arc<Tally>,
     /// What officers were told, or not yet.
     pub deliveries: Deliveries,
 }
@@ -109,6 +112,27 @@ impl AdminService for Administration {
         epochs.extend(next.as_ref().map(wire_epoch::next));
         self.record(&request, Act::EpochsListed { count: epochs.len() as u64 }).await?;
         Ok(Response::new(wire::ListEpochsResponse { epochs }))
+    }
+
+    async fn list_refusals(
+        &self,
+        request: Request<wire::ListRefusalsRequest>,
+    ) -> Answer<wire::ListRefusalsResponse> {
+        let refusals = self.tally.refusals();
+        self.record(&request, Act::RefusalsListed { count: refusals.len() as u64 }).await?;
+        let refused = refusals.into_iter().map(|(call, seen)| wire::RefusedCalls {
+            caller: match call.by {
+                Actor::Officer(id) => Some(Caller::Officer(id.to_string())),
+                Actor::Agency(id) => Some(Caller::Agency(id.to_string())),
+                Actor::Gateway | Actor::Unknown => None,
+            },
+            method: call.method.map(String::from).unwrap_or_default(),
+            reason: call.reason.as_str().to_owned(),
+            count: seen.count,
+            first_at: Some(timestamp(seen.first)),
+            last_at: Some(timestamp(seen.last)),
+        });
+        Ok(Response::new(wire::ListRefusalsResponse { refused: refused.collect() }))
     }
 
     async fn reload_policy(

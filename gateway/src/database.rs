@@ -12,7 +12,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{alerts, case::cases, disclosure::disclosures, hotline::returns, notify::outbox};
+use crate::{
+    alerts, case::cases, disclosure::disclosures, hotline::returns, notify::outbox,
+    statistics::kept,
+};
 
 /// The schemas in the order in which files get them.
 const SCHEMAS: &[(&str, &str)] = &[
@@ -21,6 +24,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("outbox", outbox::SCHEMA),
     ("returned orders", returns::SCHEMA),
     ("disclosures", disclosures::SCHEMA),
+    ("statistics", kept::SCHEMA),
 ];
 
 /// Why the file cannot be used.

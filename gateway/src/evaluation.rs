@@ -83,8 +83,11 @@ impl Evaluation<'_> {
         let settled = self.is_settled(rule);
         let settles = settled && !std::mem::replace(&mut stand.settled, settled);
         let rewritten = std::mem::replace(&mut stand.version, rule.version) != rule.version;
+        // Regions may be others from today on.
+        let today = day(self.now);
+        let another_day = stand.day.replace(today) != Some(today);
         let mut subjects = BTreeSet::new();
-        let mut everybody_live = settles || rewritten;
+        let mut everybody_live = settles || rewritten || another_day;
         let raised = [&stand.outcomes.alert, &stand.outcomes.pending];
         match moved {
             Moved::Everybody => {

@@ -168,13 +168,14 @@ impl Filling {
         }
     }
 
-    /// Takes over whatever policy is in force now. Under another catalogue the base begins anew,
+    /// Takes over whatever policy is in force now. Where data means something else the base begins anew,
     /// also where the policy is one that was in force before: links release everything again.
     /// Says whether it began anew.
     pub(crate) fn adopt_policy(&mut self) -> bool {
         let (policy, generation) = self.supply.policy.current_with_generation();
         self.policy = policy;
         if generation == self.generation {
+            self.base.rename(self.policy.catalogue.clone());
             return false;
         }
         self.generation = generation;

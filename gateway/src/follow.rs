@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use prost::Message;
 use proto::{
     act::Act,
     cursor::Cursor,
     entry::Actor,
     fault,
     group::GroupError,
+    group_fault::GroupFault,
     hex_bytes::HexBytes,
     name::AgencyId,
     schema::{DatasetKind, DatasetSchema},
@@ -23,6 +25,7 @@ use tonic::{Status, transport::Channel};
 
 use crate::{
     audit::recorder::Unrecorded,
+    intake::Share,
     link::{Arrival, Backoff, Link},
     rows::{RowsError, Staging},
     sync::{Expectation, Refusal, RowGroup, SubjectGroup, VerifiedBatch, VerifiedRelease},
@@ -103,7 +106,8 @@ impl End {
 pub async fn dataset(link: Arc<Link>, mut client: Client, schema: DatasetSchema, generation: u64) {
     let (mut backoff, mut from_scratch) = (Backoff::default(), false);
     loop {
-        let mut stream = Stream { link: &link, schema: &schema, generation, accepted: false };
+        let mut stream =
+            Stream { link: &link, schema: &schema, generation, accepted: false, coming: None };
         let ended = match schema.kind {
             DatasetKind::Watch => stream.releases(&mut client, from_scratch).await,
             DatasetKind::CrossCheck => stream.rows(&mut client, from_scratch).await,
@@ -114,6 +118,9 @@ pub async fn dataset(link: Arc<Link>, mut client: Client, schema: DatasetSchema,
         let end = ended.err().unwrap_or(End::Closed);
         if matches!(end, End::Stopping) {
             return;
+        }
+        if let (End::Refused(refusal), Some(coming)) = (&end, stream.coming) {
+            stream.log_refused(refusal, coming).await;
         }
         from_scratch = end.needs_snapshot();
         report(&link, &schema, &end);
@@ -140,6 +147,8 @@ struct Stream<'a> {
     generation: u64,
     /// Whether any group was accepted.
     accepted: bool,
+    /// Where the group leads to that has begun and not been taken over.
+    coming: Option<Cursor>,
 }
 
 impl Stream<'_> {
@@ -169,7 +178,7 @@ impl Stream<'_> {
             after: held.filter(|_| !from_scratch).map(Into::into),
         };
         let mut frames = client.sync(request).await?.into_inner();
-        let mut open: Option<(RowGroup, Option<Staging>)> = None;
+        let mut open: Option<(RowGroup, Option<Staging>, Share)> = None;
         loop {
             let frame = tokio::select! {
                 frame = frames.message() => frame?,
@@ -181,6 +190,7 @@ impl Stream<'_> {
             let Some(frame) = frame else { return Ok(()) };
             match (frame.frame, open.take()) {
                 (Some(SyncPart::Header(header)), None) => {
+                    self.coming = cursor(header.to.as_ref());
                     let group = RowGroup::begin(&self.expectation(held), header)?;
                     let staging = if group.is_snapshot() {
                         let (rows, schema) = (around.rows.clone(), self.schema.clone());
@@ -188,20 +198,23 @@ impl Stream<'_> {
                     } else {
                         None
                     };
-                    open = Some((group, staging));
+                    open = Some((group, staging, Share::default()));
                 }
-                (Some(SyncPart::Rows(columns)), Some((mut group, mut staging))) => {
+                (Some(SyncPart::Rows(columns)), Some((mut group, mut staging, mut share))) => {
+                    if !group.is_snapshot() {
+                        self.link.door.admit(&mut share, columns.encoded_len()).await;
+                    }
                     if let Some(columns) = group.rows(columns)? {
                         let mut target = staging.take().expect("a snapshot is staged");
                         let append = move || target.append(&columns).map(|()| target);
                         staging = Some(on_disk(append).await?);
                     }
-                    open = Some((group, staging));
+                    open = Some((group, staging, share));
                 }
-                (Some(SyncPart::Trailer(trailer)), Some((group, staging))) => {
+                (Some(SyncPart::Trailer(trailer)), Some((group, staging, _share))) => {
                     let batch = group.end(&trailer)?;
                     held = Some(commit(self.link, self.schema, batch, staging).await?);
-                    self.accepted = true;
+                    (self.accepted, self.coming) = (true, None);
                 }
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
             }
@@ -218,19 +231,23 @@ impl Stream<'_> {
             after: held.filter(|_| !from_scratch).map(Into::into),
         };
         let mut frames = client.release(request).await?.into_inner();
-        let mut open: Option<SubjectGroup> = None;
+        let mut open: Option<(SubjectGroup, Share)> = None;
         while let Some(frame) = frames.message().await? {
             match (frame.frame, open.take()) {
                 (Some(ReleasePart::Header(header)), None) => {
-                    open = Some(SubjectGroup::begin(&self.expectation(held), header)?);
+                    self.coming = cursor(header.to.as_ref());
+                    let group = SubjectGroup::begin(&self.expectation(held), header)?;
+                    open = Some((group, Share::default()));
                 }
-                (Some(ReleasePart::Subjects(columns)), Some(mut group)) => {
+                (Some(ReleasePart::Subjects(columns)), Some((mut group, mut share))) => {
+                    let bytes = columns.encoded_len();
                     group.subjects(columns)?;
-                    open = Some(group);
+                    self.link.door.admit(&mut share, bytes).await;
+                    open = Some((group, share));
                 }
-                (Some(ReleasePart::Trailer(trailer)), Some(group)) => {
-                    held = Some(self.hand_over(group.end(&trailer)?).await?);
-                    self.accepted = true;
+                (Some(ReleasePart::Trailer(trailer)), Some((group, share))) => {
+                    held = Some(self.hand_over(group.end(&trailer)?, share).await?);
+                    (self.accepted, self.coming) = (true, None);
                 }
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
             }
@@ -238,7 +255,25 @@ impl Stream<'_> {
         Ok(())
     }
 
-    async fn hand_over(&self, release: VerifiedRelease) -> Result<Cursor, End> {
+    /// Tells the log, and so the agency, whose adapter waits for an entry about what it sent.
+    async fn log_refused(&self, refusal: &Refusal, to: Cursor) {
+        let agency = self.link.adapter.agency.clone();
+        let (dataset, epoch) = (self.schema.dataset.clone(), self.link.around.manifest.scope.epoch);
+        let (log, version, fault) = (HexBytes(to.log), to.version, fault_of(refusal));
+        let act = match self.schema.kind {
+            DatasetKind::CrossCheck => {
+                Act::SyncRefused { agency, dataset, epoch, log, version, fault }
+            }
+            DatasetKind::Watch => {
+                Act::ReleaseRefused { agency, dataset, epoch, log, version, fault }
+            }
+        };
+        if let Err(error) = self.link.around.recorder.record(&Actor::Gateway, act).await {
+            tracing::error!(%error, "a refused group is not logged as refused");
+        }
+    }
+
+    async fn hand_over(&self, release: VerifiedRelease, share: Share) -> Result<Cursor, End> {
         let header = release.header().clone();
         let (subjects, deleted) = release.counts();
         let used = Act::ReleaseUsed {
@@ -251,8 +286,8 @@ impl Stream<'_> {
             deleted,
         };
         self.link.around.recorder.record(&Actor::Gateway, used).await?;
-        let arrival = Arrival::Release { release, generation: self.generation };
-        self.link.around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
+        let arrival = Arrival::Release { release, generation: self.generation, share };
+        self.link.queue(arrival).await.map_err(|_| End::Stopping)?;
         self.link.advance(&header.dataset, self.generation, header.to);
         self.link.around.status.dataset(&header.dataset, |line| {
             line.cursor = Some(header.to);
@@ -260,6 +295,25 @@ impl Stream<'_> {
             line.problem.clear();
         });
         Ok(header.to)
+    }
+}
+
+fn cursor(cursor: Option<&wire::Cursor>) -> Option<Cursor> {
+    cursor.and_then(|cursor| Cursor::try_from(cursor.clone()).ok())
+}
+
+/// The log's word for it.
+fn fault_of(refusal: &Refusal) -> GroupFault {
+    match refusal {
+        Refusal::Scope(_) => GroupFault::Scope,
+        Refusal::Other { .. } => GroupFault::OtherDataset,
+        Refusal::Header(_) => GroupFault::Header,
+        Refusal::Gap { .. } => GroupFault::Gap,
+        Refusal::Future(_) => GroupFault::Future,
+        Refusal::LargeDelta | Refusal::LargeRelease => GroupFault::TooLarge,
+        Refusal::RowSize { .. } => GroupFault::RowSize,
+        Refusal::Flag(_) => GroupFault::Flag,
+        Refusal::Group(_) => GroupFault::Columns,
     }
 }
 
@@ -271,7 +325,7 @@ async fn commit(
     batch: VerifiedBatch,
     staging: Option<Staging>,
 ) -> Result<Cursor, End> {
-    let (around, schema) = (link.around.clone(), schema.clone());
+    let (link, around, schema) = (link.clone(), link.around.clone(), schema.clone());
     let agency = link.adapter.agency.clone();
     let committing = tokio::spawn(async move {
         let rows = around.rows.clone();
@@ -295,7 +349,7 @@ async fn commit(
             line.problem.clear();
         });
         let arrival = Arrival::Rows { dataset, changed };
-        around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
+        link.queue(arrival).await.map_err(|_| End::Stopping)?;
         Ok(held.cursor)
     });
     committing.await.unwrap_or(Err(End::Stopping))

@@ -95,7 +95,7 @@ impl Gateway {
         let revision = alerts.revision().await?;
         let started = started(&config, &policy.current(), (epoch.number(), revision));
         recorder.record(&Actor::Gateway, started).await?;
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Tally::new(clock.clone()));
         for dataset in &policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;
             if let Some(held) = epoch.rows.held(&dataset.schema)? {
@@ -189,9 +189,11 @@ impl Gateway {
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
         let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
+        let regions = Arc::new(self.config.regions);
         let sender = Sender {
             deliveries: self.deliveries.clone(),
             targets: self.config.targets,
+            regions: regions.clone(),
             recorder: recorder.clone(),
             clock: self.clock.clone(),
         };
@@ -205,7 +207,7 @@ impl Gateway {
             policy: self.policy,
             manifest: self.manifest.clone(),
             epochs: epochs.clone(),
-            regions: Arc::new(self.config.regions),
+            regions,
             revision: self.pipeline.revision(),
             questions,
             clock: self.clock,

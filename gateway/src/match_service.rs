@@ -3,7 +3,7 @@
 //! Who may ask was settled by `authorise`; every answer is narrowed to the caller's region, and is in
 //! the access log before it is given.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::{Stream, stream};
@@ -12,7 +12,7 @@ use proto::{
     hex_bytes::HexBytes,
     wire::{self, match_service_server::MatchService},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -20,10 +20,12 @@ use crate::{
     alerts::{After, Alerts},
     audit::recorder::Recorder,
     authorise::caller,
+    base::Base,
     clock::{Clock, later},
-    dry_run::{Counts, Question},
+    dry_run::{self, Counts},
     epoch::LiveEpochs,
     policy_in_force::PolicyInForce,
+    question::{self, Question},
     refusal::Refusal,
     regions::Regions,
     rule::Rule,
@@ -35,7 +37,8 @@ const DEFAULT_PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1000;
 /// Smaller numbers of people are not told.
 const SMALLEST_COUNT: u64 = 10;
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Watches that may be open at once: each holds a batch of changes in memory, however slowly it is read.
+pub const WATCHERS: usize = 256;
 
 /// The service.
 pub struct Matches {
@@ -55,6 +58,8 @@ pub struct Matches {
     pub questions: mpsc::Sender<Question>,
     /// The time.
     pub clock: Clock,
+    /// Places for whoever watches.
+    pub watchers: Arc<Semaphore>,
     /// Turns true when the gateway stops: watchers are told to come back.
     pub stopping: watch::Receiver<bool>,
 }
@@ -149,6 +154,9 @@ impl MatchService for Matches {
             filter.states.push(State::Withdrawn);
         }
         let (by, after) = (caller.actor(), request.resume_after);
+        let full =
+            || Refusal::Busy("as many watches are open as the gateway has places for: try again");
+        let place = self.watchers.clone().try_acquire_owned().map_err(|_| full())?;
         let act = Act::WatchOpened { after };
         self.recorder.record(&by, act).await.map_err(Refusal::from)?;
         let watcher = Watcher::new(
@@ -158,9 +166,9 @@ impl MatchService for Matches {
             (self.revision.clone(), self.stopping.clone()),
             (self.clock.clone(), self.regions.clone()),
         );
-        let events = stream::unfold(watcher, |mut watcher| async move {
+        let events = stream::unfold((watcher, place), |(mut watcher, place)| async move {
             let event = watcher.next().await?;
-            Some((event.map_err(Status::from), watcher))
+            Some((event.map_err(Status::from), (watcher, place)))
         });
         Ok(Response::new(Box::pin(events)))
     }
@@ -189,12 +197,9 @@ impl MatchService for Matches {
             rule_version: HexBytes(rule.version),
         };
         self.recorder.record(&caller.actor(), act).await.map_err(Refusal::from)?;
-        let (answer, counts) = oneshot::channel();
-        let question = Question { rule, generation, region: caller.0.region.clone(), answer };
-        let busy = || Refusal::Busy("the gateway is busy or its catalogue changed: try again");
-        self.questions.send(question).await.map_err(|_| busy())?;
-        let counts = tokio::time::timeout(ANSWER_WITHIN, counts).await;
-        let counts = counts.ok().and_then(Result::ok).ok_or_else(busy)?;
+        let region = caller.0.region.clone();
+        let count = move |base: &Base, now| dry_run::count(base, &rule, &region, now);
+        let counts = question::ask(&self.questions, generation, count).await?;
         Ok(Response::new(suppressed(&counts)))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the table. Who has which role, and what becomes of everybody else, is `authorise`'s.
 
-use proto::act::MethodName;
+use proto::method_name::MethodName;
 
 use crate::authorise::Role;
 
@@ -50,6 +50,7 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.AdminService/ListDatasets", RUNNING),
     ("/matching.v1.AdminService/ListGrants", RUNNING),
     ("/matching.v1.AdminService/ListEpochs", RUNNING),
+    ("/matching.v1.AdminService/ListRefusals", &[Role::Security]),
     ("/matching.v1.AdminService/ReloadPolicy", &[Role::Administrator]),
     ("/matching.v1.AdminService/ListNotifications", &[Role::Administrator]),
     ("/matching.v1.AdminService/RetryNotifications", &[Role::Administrator]),

@@ -24,16 +24,19 @@ use crate::{
         recorder::Recorder,
     },
     clock::later,
-    dry_run::{self, Question},
     evaluation::{Evaluation, FIRST_ARRIVALS},
     filling::{Contents, Filling, RETRY},
     hotline::open_orders::{OpenOrders, OrderBoard},
     inquiry::Inquiry,
     ledger::Ledger,
     link::Arrival,
+    question::Question,
     standing::Standing,
     successors::{self, Successors},
 };
+
+/// So many more arrivals at the most are taken in before the rules run.
+const AT_ONCE: usize = 16;
 
 /// What the pipeline is told when an epoch follows another.
 pub enum Order {
@@ -138,7 +141,9 @@ impl Pipeline {
                 arrival = self.filling.arrival() => {
                     let Some(arrival) = arrival else { return };
                     self.take(arrival);
-                    while let Some(arrival) = self.filling.waiting_arrival() {
+                    // Whoever sends without end must not keep alerts from being raised.
+                    for _ in 0..AT_ONCE {
+                        let Some(arrival) = self.filling.waiting_arrival() else { break };
                         self.take(arrival);
                     }
                 }
@@ -354,12 +359,9 @@ impl Pipeline {
     }
 
     fn answer(&mut self, question: Question) {
-        if question.generation != self.filling.generation() {
-            return;
+        if question.generation() == self.filling.generation() {
+            let (base, now) = (self.filling.base(), self.filling.supply().clock.now());
+            block_in_place(|| question.put(base, now));
         }
-        let (base, now) = (self.filling.base(), self.filling.supply().clock.now());
-        let counts = block_in_place(|| dry_run::count(base, &question, now));
-        // Whoever asked may have gone away.
-        let _ = question.answer.send(counts);
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     notify::outbox::OutboxError,
     policy::PolicyError,
     policy_in_force::ReloadError,
+    statistics::records::RecordsError,
 };
 
 /// A call that cannot be answered.
@@ -44,6 +45,12 @@ impl From<AlertsError> for Refusal {
 
 impl From<OutboxError> for Refusal {
     fn from(error: OutboxError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<RecordsError> for Refusal {
+    fn from(error: RecordsError) -> Self {
         Self::Store(error.to_string())
     }
 }

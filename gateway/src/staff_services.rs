@@ -10,9 +10,10 @@ use proto::{
         self, admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
         case_service_server::CaseServiceServer, disclosure_service_server::DisclosureServiceServer,
         match_service_server::MatchServiceServer,
+        statistics_service_server::StatisticsServiceServer,
     },
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::{server::NamedService, service::Routes};
 
 use crate::{
@@ -23,15 +24,17 @@ use crate::{
     case::{case_service::CaseDesk, cases::Cases, requests::Requests},
     clock::Clock,
     disclosure::{courier::Courier, service::Disclosing},
-    dry_run::Question,
     epoch::LiveEpochs,
     log_files,
     manifest_in_force::ManifestInForce,
-    match_service::Matches,
+    match_service::{Matches, WATCHERS},
     metrics::{self, Metered},
     notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
+    question::Question,
     regions::Regions,
+    statistics::kept::Kept,
+    statistics_service::Planning,
 };
 
 /// What the services work with.
@@ -59,12 +62,13 @@ pub(crate) struct StaffServices {
 }
 
 /// The services' names, as health has them.
-pub(crate) const NAMES: [&str; 5] = [
+pub(crate) const NAMES: [&str; 6] = [
     MatchServiceServer::<Matches>::NAME,
     CaseServiceServer::<CaseDesk>::NAME,
     AdminServiceServer::<Administration>::NAME,
     AuditServiceServer::<Audit>::NAME,
     DisclosureServiceServer::<Disclosing>::NAME,
+    StatisticsServiceServer::<Planning>::NAME,
 ];
 
 impl StaffServices {
@@ -79,7 +83,8 @@ impl StaffServices {
             .add_service(CaseServiceServer::new(self.case_desk()))
             .add_service(AdminServiceServer::new(self.administration()))
             .add_service(AuditServiceServer::new(Audit { recorder: self.recorder.clone() }))
-            .add_service(DisclosureServiceServer::new(self.disclosing()));
+            .add_service(DisclosureServiceServer::new(self.disclosing()))
+            .add_service(StatisticsServiceServer::new(self.planning()));
         let files = log_files::routes(self.recorder.clone()).merge(metrics::routes(self.metered()));
         Ok(services.into_axum_router().merge(files).into())
     }
@@ -94,6 +99,7 @@ impl StaffServices {
             revision: self.revision.clone(),
             questions: self.questions.clone(),
             clock: self.clock.clone(),
+            watchers: Arc::new(Semaphore::new(WATCHERS)),
             stopping: self.stopping.clone(),
         }
     }
@@ -123,7 +129,21 @@ impl StaffServices {
             manifest: self.manifest.clone(),
             clock: self.clock.clone(),
             recorder: self.recorder.clone(),
+            tally: self.tally.clone(),
             deliveries: self.deliveries.clone(),
+        }
+    }
+
+    fn planning(&self) -> Planning {
+        Planning {
+            kept: Kept::new(self.deliveries.pool().clone()),
+            questions: self.questions.clone(),
+            policy: self.policy.clone(),
+            regions: self.regions.clone(),
+            epochs: self.epochs.clone(),
+            clock: self.clock.clone(),
+            begun: self.clock.now(),
+            recorder: self.recorder.clone(),
         }
     }
 

@@ -11,5 +11,7 @@ mod policy;
 mod policy_faults;
 mod rows;
 mod rules;
+mod simulation;
+mod statistics;
 mod suppression;
 mod sync;

@@ -12,7 +12,9 @@ use crate::{
     contact::ContactField,
     disclosure_request::{DisclosureId, LegalBasis, Purpose},
     fault::Reason,
+    group_fault::GroupFault,
     hex_bytes::HexBytes,
+    method_name::MethodName,
     name::{AgencyId, DatasetId, RuleId, TargetId},
 };
 
@@ -72,6 +74,26 @@ pub enum Act {
         subjects: u64,
         deleted: u64,
     },
+    /// A group of sealed rows was not taken over.
+    SyncRefused {
+        agency: AgencyId,
+        dataset: DatasetId,
+        epoch: u32,
+        /// The cursor to which it leads.
+        log: HexBytes<16>,
+        version: u32,
+        fault: GroupFault,
+    },
+    /// A group of released subjects was not taken over.
+    ReleaseRefused {
+        agency: AgencyId,
+        dataset: DatasetId,
+        epoch: u32,
+        /// The cursor to which it leads.
+        log: HexBytes<16>,
+        version: u32,
+        fault: GroupFault,
+    },
     /// Salt grants are delivered to an agency.
     GrantsCarried { grantee: AgencyId, epoch: u32, datasets: Vec<DatasetId> },
     /// Batches of blinded elements were carried to a key holder since the last such entry.
@@ -125,6 +147,8 @@ pub enum Act {
     GrantsListed { count: u64 },
     /// The epochs are shown.
     EpochsListed { count: u64 },
+    /// The callers whose calls were refused are shown.
+    RefusalsListed { count: u64 },
     /// Notices about cases go to a target, for the `attempt`th time.
     NotificationSent {
         notification: HexBytes<16>,
@@ -214,40 +238,8 @@ pub enum ReviewFinding {
     Unjustified,
 }
 
-/// A method of the protocol, `MatchService/ListAlerts`: one that exists, as who writes it makes sure.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct MethodName(Box<str>);
-
-impl MethodName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for MethodName {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, &'static str> {
-        let word = |text: &str| {
-            !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphabetic())
-        };
-        match text.split_once('/') {
-            Some((service, method)) if word(service) && word(method) => Ok(Self(text.into())),
-            _ => Err("a method is written Service/Method"),
-        }
-    }
-}
-
-impl From<MethodName> for String {
-    fn from(name: MethodName) -> Self {
-        name.0.into()
-    }
-}
-
 /// The words of all acts.
-pub const WORDS: [&str; 49] = [
+pub const WORDS: [&str; 52] = [
     "started",
     "stopping",
     "failed",
@@ -260,6 +252,8 @@ pub const WORDS: [&str; 49] = [
     "policy_refused",
     "sync_accepted",
     "release_used",
+    "sync_refused",
+    "release_refused",
     "grants_carried",
     "evaluations_relayed",
     "orders_returned",
@@ -279,6 +273,7 @@ pub const WORDS: [&str; 49] = [
     "datasets_listed",
     "grants_listed",
     "epochs_listed",
+    "refusals_listed",
     "notification_sent",
     "notification_parked",
     "notifications_listed",
@@ -315,6 +310,8 @@ impl Act {
             Self::PolicyRefused {} => "policy_refused",
             Self::SyncAccepted { .. } => "sync_accepted",
             Self::ReleaseUsed { .. } => "release_used",
+            Self::SyncRefused { .. } => "sync_refused",
+            Self::ReleaseRefused { .. } => "release_refused",
             Self::GrantsCarried { .. } => "grants_carried",
             Self::EvaluationsRelayed { .. } => "evaluations_relayed",
             Self::OrdersReturned { .. } => "orders_returned",
@@ -334,6 +331,7 @@ impl Act {
             Self::DatasetsListed { .. } => "datasets_listed",
             Self::GrantsListed { .. } => "grants_listed",
             Self::EpochsListed { .. } => "epochs_listed",
+            Self::RefusalsListed { .. } => "refusals_listed",
             Self::NotificationSent { .. } => "notification_sent",
             Self::NotificationParked { .. } => "notification_parked",
             Self::NotificationsListed { .. } => "notifications_listed",
@@ -352,72 +350,6 @@ impl Act {
             Self::DisclosureReviewed { .. } => "disclosure_reviewed",
             Self::DisclosuresListed { .. } => "disclosures_listed",
             Self::CallsRefused { .. } => "calls_refused",
-        }
-    }
-
-    /// The agencies whose data or keys it touches.
-    pub fn agencies(&self) -> Vec<&AgencyId> {
-        match self {
-            Self::SyncAccepted { agency, .. }
-            | Self::ReleaseUsed { agency, .. }
-            | Self::OrdersReturned { agency, .. }
-            | Self::CaseChanged { event: CaseEvent::HelpRequested { agency, .. }, .. }
-            | Self::DisclosureRequested { agency, .. }
-            | Self::DisclosureCarried { agency, .. }
-            | Self::DisclosureAnswered { agency, .. }
-            | Self::DisclosureDeclined { agency, .. } => {
-                vec![agency]
-            }
-            Self::GrantsCarried { grantee, .. } => vec![grantee],
-            Self::EvaluationsRelayed { requester, holder, .. } => vec![requester, holder],
-            _ => vec![],
-        }
-    }
-
-    /// The datasets that it touches.
-    pub fn datasets(&self) -> &[DatasetId] {
-        match self {
-            Self::SyncAccepted { dataset, .. }
-            | Self::ReleaseUsed { dataset, .. }
-            | Self::OrdersReturned { dataset, .. }
-            | Self::CaseChanged { event: CaseEvent::HelpRequested { dataset, .. }, .. }
-            | Self::CaseChanged { event: CaseEvent::OrderReturned { dataset, .. }, .. }
-            | Self::DisclosureRequested { dataset, .. }
-            | Self::DisclosureCarried { dataset, .. } => std::slice::from_ref(dataset),
-            Self::GrantsCarried { datasets, .. } => datasets,
-            _ => &[],
-        }
-    }
-
-    /// The alerts that it changes or shows.
-    pub fn alerts(&self) -> &[AlertId] {
-        match self {
-            Self::AlertsListed { alerts }
-            | Self::AlertsDelivered { alerts, .. }
-            | Self::CasesListed { alerts }
-            | Self::NotificationSent { alerts, .. } => alerts,
-            Self::AlertRead { alert }
-            | Self::AlertChanged { alert, .. }
-            | Self::CaseChanged { alert, .. }
-            | Self::CaseRead { alert }
-            | Self::DisclosureRequested { alert, .. }
-            | Self::DisclosureApproved { alert, .. }
-            | Self::DisclosureRefused { alert, .. }
-            | Self::DisclosureCarried { alert, .. }
-            | Self::DisclosureAnswered { alert, .. }
-            | Self::DisclosureDeclined { alert, .. }
-            | Self::DisclosureCollected { alert, .. }
-            | Self::DisclosureReviewed { alert, .. } => std::slice::from_ref(alert),
-            _ => &[],
-        }
-    }
-
-    /// The rule that it is about.
-    pub fn rule(&self) -> Option<&RuleId> {
-        match self {
-            Self::AlertChanged { rule, .. } => Some(rule),
-            Self::DryRun { rule, .. } => rule.as_ref(),
-            _ => None,
         }
     }
 }

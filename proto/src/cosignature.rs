@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The signature type of a timestamped Ed25519 cosignature.
-const COSIGNATURE: u8 = 0x04;
+pub(crate) const COSIGNATURE: u8 = 0x04;
 
 /// A witness's signature line for `checkpoint`, made at `at`, in whole seconds.
 pub fn cosign(
@@ -51,10 +51,14 @@ fn message(checkpoint: &Checkpoint, seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::merkle::{Hash, TreeHead};
+    use crate::{
+        merkle::{Hash, TreeHead},
+        verifier_key::{self, Signs},
+    };
 
     fn key(seed: u8) -> SigningKey {
         SigningKey::from_seed(&Zeroizing::new([seed; 32]))
@@ -76,6 +80,29 @@ mod tests {
             "cosignature/v1\ntime 1679315147\nexample.com/behind-the-sofa\n20852163\n\
              CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
         );
+    }
+
+    /// Made from fixed seeds by `github.com/transparency-dev/formats` v0.1.1
+    /// (`NewSignerForCosignatureV1`), an independent implementation in Go, with
+    /// `golang.org/x/mod/sumdb/note` for the log's line.
+    #[test]
+    fn a_cosignature_of_another_implementation_verifies_and_is_made_again_bit_by_bit() {
+        let log = "example.com/vector-log+4516a1da+ARGkVJ4QEa2MOOLGBO6i7NVSJ1FQ97tIX+w+Ku0RZ6Em";
+        let witness =
+            "witness.example.com/vector+416f103d+BK/QmJFVP3SKJOqAMhFxBQPtylo3sjwWibyFDAlZKK8B";
+        let seed = BASE64_STANDARD.decode("kRffG/zx6hAgpPgT4aTFlxdokJiVB+L8Ync0MWZkhbw=");
+        let text = "example.com/vector-log\n1234\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n";
+        let own = "\u{2014} example.com/vector-log RRah2qlLrSlk6J8DA1HmNewppUM15Quhs5cAIb1KjBsV3otVirJTW8AFVsQtJkTW1Zny7GuoAxZpI6bUPcpM68QOIgE=";
+        let cosigned = "\u{2014} witness.example.com/vector QW8QPQAAAABqwLUbDdj7sDNRIVjmjYgqFI6y4UJhPg/UAA8J8wAdqSd3q4PedRhkgXA4xFN/Jg5uWn7ZkBA+H/UHQs5d9hITdXmQAA==";
+        let log = verifier_key::read(log, Signs::Log).expect("a log's key");
+        let witness = verifier_key::read(witness, Signs::Witness).expect("a witness's key");
+        let note = format!("{text}\n{own}\n{cosigned}\n");
+        let checkpoint = Checkpoint::open(&note, &log).expect("the log's");
+        let at = Timestamp::from_second(1_791_014_171).expect("a moment");
+        assert_eq!(cosigned_at(&checkpoint, &witness), Some(at));
+        let seed = Zeroizing::new(seed.expect("base64").try_into().expect("32 bytes"));
+        let line = cosign(&checkpoint, (&witness.name, &SigningKey::from_seed(&seed)), at);
+        assert_eq!(line.to_string(), cosigned);
     }
 
     #[test]

@@ -104,12 +104,14 @@ fn whole_milliseconds(at: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
     use crate::{
-        act::{AlertState, MethodName, ReviewFinding, WORDS},
+        act::{AlertState, ReviewFinding, WORDS},
         case_event::{AssistanceKind, CaseEvent, Deadline, Outcome, ReturnReason, Tier, Urgency},
         contact::ContactField,
         disclosure_request::{LegalBasis, Purpose},
         fault::Reason,
+        group_fault::GroupFault,
         hex_bytes::HexBytes,
+        method_name::MethodName,
     };
 
     fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -157,6 +159,22 @@ mod tests {
                 subjects: 9,
                 deleted: 1,
             },
+            Act::SyncRefused {
+                agency: name("tax"),
+                dataset: name("tax_declaration"),
+                epoch,
+                log,
+                version: 3,
+                fault: GroupFault::RowSize,
+            },
+            Act::ReleaseRefused {
+                agency: name("civil_affairs"),
+                dataset: name("dibao"),
+                epoch,
+                log,
+                version: 3,
+                fault: GroupFault::Future,
+            },
             Act::GrantsCarried { grantee: name("tax"), epoch, datasets: vec![name("base")] },
             Act::EvaluationsRelayed {
                 requester: name("tax"),
@@ -193,6 +211,7 @@ mod tests {
             Act::DatasetsListed { count: 32 },
             Act::GrantsListed { count: 90 },
             Act::EpochsListed { count: 2 },
+            Act::RefusalsListed { count: 3 },
             Act::NotificationSent {
                 notification: HexBytes([2; 16]),
                 target: name("street-desk"),
@@ -288,7 +307,7 @@ mod tests {
     }
 
     const GOLDEN_EVENTS: &str = "2d165a4c28ef253a4c347052722c521dfffa1a9def38ed4b4f236dd05b7c5c5d";
-    const GOLDEN: &str = "dc293e24614b14c0d5a482a5c61c5e14c57e5b1584786d39fc480394ba3e7d4b";
+    const GOLDEN: &str = "25888bf7b80e0f9a54597832cb3fa618970696e7ee10e2eb0486bc60917e8eec";
 
     #[test]
     fn the_bytes_of_an_entry_never_change() {

@@ -5,6 +5,7 @@
 //! clocks or key files. `transport` is the one file that touches a socket.
 
 pub mod act;
+mod act_about;
 pub mod alert_id;
 pub mod case_event;
 pub mod checkpoint;
@@ -20,6 +21,7 @@ mod epoch_life;
 pub mod evaluation;
 pub mod fault;
 pub mod group;
+pub mod group_fault;
 pub mod hex_bytes;
 pub mod household;
 pub mod identity;
@@ -32,6 +34,7 @@ pub mod manifest;
 pub mod manifest_file;
 mod manifest_rules;
 pub mod merkle;
+pub mod method_name;
 pub mod name;
 pub mod note;
 pub mod officer_certificate;
@@ -51,6 +54,7 @@ pub mod tile;
 pub mod tiled_tree;
 pub mod tls;
 pub mod transport;
+pub mod verifier_key;
 pub mod wire;
 pub mod witness;
 pub mod work_order;

@@ -14,7 +14,7 @@ use crate::signing::{SigningKey, VerifyingKey};
 pub const MAX_SIGNATURES: usize = 256;
 
 /// The signature type of plain Ed25519.
-const ED25519: u8 = 0x01;
+pub(crate) const ED25519: u8 = 0x01;
 
 /// Begins every signature line.
 const DASH: &str = "\u{2014} ";

@@ -47,7 +47,64 @@ pub enum NotCosigned {
     },
 }
 
+/// Keys of which no quorum can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadKeys {
+    /// Not a log of a programme.
+    #[error("{0} is not the name of an access log, which ends in /log")]
+    Log(KeyName),
+    /// Not an agency of the log's programme.
+    #[error(
+        "{witness} is not a witness of {log}: its name is its programme's, a slash, and an agency's"
+    )]
+    Stranger {
+        /// The witness.
+        witness: KeyName,
+        /// The log.
+        log: KeyName,
+    },
+    /// One witness would count twice.
+    #[error("{0} is given twice, and each agency counts once")]
+    Twice(KeyName),
+    /// Nobody, or more than there are.
+    #[error("{needed} of {witnesses} witnesses must cosign: choose a number from 1 to {witnesses}")]
+    Number {
+        /// The quorum.
+        needed: usize,
+        /// How many witnesses there are.
+        witnesses: usize,
+    },
+}
+
 impl Quorum {
+    /// These keys, `needed` of the witnesses': for whoever was given keys and no manifest.
+    ///
+    /// # Errors
+    /// [`BadKeys`].
+    pub fn of_keys(log: NoteKey, keys: Vec<NoteKey>, needed: usize) -> Result<Self, BadKeys> {
+        let programme = log.name.as_str().strip_suffix("/log");
+        let Some(programme) = programme.map(|programme| format!("{programme}/")) else {
+            return Err(BadKeys::Log(log.name));
+        };
+        let mut witnesses: Vec<(AgencyId, NoteKey)> = Vec::new();
+        for key in keys {
+            let agency = key.name.as_str().strip_prefix(&programme);
+            let Some(agency) = agency.and_then(|agency| agency.parse().ok()) else {
+                return Err(BadKeys::Stranger { witness: key.name, log: log.name });
+            };
+            let twice =
+                |(known, other): &(AgencyId, NoteKey)| *known == agency || other.key == key.key;
+            if witnesses.iter().any(twice) {
+                return Err(BadKeys::Twice(key.name));
+            }
+            witnesses.push((agency, key));
+        }
+        if needed == 0 || needed > witnesses.len() {
+            return Err(BadKeys::Number { needed, witnesses: witnesses.len() });
+        }
+        Ok(Self { log, witnesses, needed })
+    }
+
     /// What the federation manifest says.
     pub fn of_manifest(manifest: &Manifest) -> Self {
         let programme = &manifest.scope.programme;
@@ -166,6 +223,32 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("a moment")
+    }
+
+    #[test]
+    fn a_quorum_of_given_keys_counts_every_agency_of_the_programme_once() {
+        let log = NoteKey { name: name("log"), key: key(1).verifying_key() };
+        let witness =
+            |agency: &str, seed| NoteKey { name: name(agency), key: key(seed).verifying_key() };
+        let all = || AGENCIES.map(|(agency, seed)| witness(agency, seed)).to_vec();
+        let of = |keys, needed| Quorum::of_keys(log.clone(), keys, needed);
+        assert_eq!(of(all(), 2), Ok(quorum()));
+        let twice = [all(), vec![witness("aid", 9)]].concat();
+        assert_eq!(of(twice, 2), Err(BadKeys::Twice(name("aid"))));
+        let one_key_under_two_names = [all(), vec![witness("fire", 2)]].concat();
+        assert_eq!(of(one_key_under_two_names, 2), Err(BadKeys::Twice(name("fire"))));
+        for needed in [0, 4] {
+            assert_eq!(of(all(), needed), Err(BadKeys::Number { needed, witnesses: 3 }));
+        }
+        let other: KeyName = "other/aid".parse().expect("a name");
+        let stranger = NoteKey { name: other.clone(), key: key(5).verifying_key() };
+        let refused = BadKeys::Stranger { witness: other, log: name("log") };
+        assert_eq!(of(vec![stranger], 1), Err(refused));
+        assert_eq!(
+            Quorum::of_keys(witness("aid", 2), all(), 2),
+            Err(BadKeys::Log(name("aid"))),
+            "a witness is no log"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod city;
 pub mod ctl;
 pub mod deployment;
 mod epochs;
+pub mod fault_proxy;
 pub mod federation;
 pub mod generated;
 pub mod log_reader;

@@ -11,6 +11,7 @@ use proto::{
         self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
         case_service_client::CaseServiceClient, disclosure_service_client::DisclosureServiceClient,
         match_service_client::MatchServiceClient,
+        statistics_service_client::StatisticsServiceClient,
     },
 };
 use tonic::transport::Channel;
@@ -30,6 +31,8 @@ pub struct StaffClient {
     pub disclosures: DisclosureServiceClient<Channel>,
     /// The access log, and receipts.
     pub audit: AuditServiceClient<Channel>,
+    /// Counts for planning.
+    pub statistics: StatisticsServiceClient<Channel>,
 }
 
 /// Subject and rule of a live alert, and its state.
@@ -51,6 +54,7 @@ impl StaffClient {
             cases: CaseServiceClient::new(channel.clone()),
             admin: AdminServiceClient::new(channel.clone()),
             disclosures: DisclosureServiceClient::new(channel.clone()),
+            statistics: StatisticsServiceClient::new(channel.clone()),
             audit: AuditServiceClient::new(channel),
         })
     }

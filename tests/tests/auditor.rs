@@ -73,15 +73,14 @@ async fn the_auditors_first_day_as_the_program_has_it() {
     assert_eq!(code, Some(1), "the log is the auditor's");
 
     let data = world.deployment.dir.join("gateway/data");
-    let (log, tiles) = (data.join("log"), data.to_str().expect("text").to_owned() + "/log");
+    let (log, copy) = (data.join("log"), data.to_str().expect("text").to_owned());
     let address = world.gateway_address();
     world.stop_gateway().await.expect("stopped");
-    std::fs::copy(data.join("log.cosigned"), log.join("checkpoint")).expect("copied");
     let config = world.deployment.ctl_config(&AUDITOR, address).expect("written");
     let offline = async || {
         let state = config.with_file_name("fresh");
         let output = tokio::process::Command::new(binary("gatewayctl").expect("built"))
-            .args(["--lang", "zh", "audit", "verify", "--tiles", &tiles, "--state"])
+            .args(["--lang", "zh", "audit", "verify", "--tiles", &copy, "--state"])
             .arg(&state)
             .args(keys)
             .env("HOME", config.parent().expect("a directory"))

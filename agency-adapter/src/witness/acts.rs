@@ -12,11 +12,12 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use proto::group_fault::GroupFault;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     secret_file::{self, SecretFileError},
-    witness::own_act::OwnAct,
+    witness::own_act::{Accounted, OwnAct},
 };
 
 /// Within this time the log must account for an act.
@@ -41,6 +42,18 @@ pub struct Outstanding {
     pub times: u64,
 }
 
+/// A group that the gateway refused, and no later one of its dataset is taken over yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedGroup {
+    /// When, by the log.
+    pub at: Timestamp,
+    /// Which.
+    pub act: OwnAct,
+    /// Why.
+    pub fault: GroupFault,
+}
+
 /// The file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +62,9 @@ struct File {
     shown: Option<Shown>,
     /// In the order noted.
     outstanding: VecDeque<Outstanding>,
+    /// What the gateway refused, one for each dataset.
+    #[serde(default)]
+    refused: Vec<RefusedGroup>,
     /// Evaluations that the log accounted for before they were noted here.
     ahead: Vec<(OwnAct, u64)>,
     /// The last moment at which an act was dropped because there were too many.
@@ -131,8 +147,8 @@ impl OwnActs {
         self.lock().shown_until(log)
     }
 
-    /// Settles what these entries of a log, the last before `until`, account for, each so many times.
-    /// An entry about a group accounts for every earlier one of the dataset: the gateway then says
+    /// Settles what these entries of a log, the last before `until`, account for. An entry about a
+    /// group that was taken over accounts for every earlier one of the dataset: the gateway then says
     /// that it has what they held.
     ///
     /// # Errors
@@ -140,13 +156,13 @@ impl OwnActs {
     pub fn settle(
         &self,
         (log, until): (&str, u64),
-        accounted: &[(OwnAct, u64)],
+        accounted: &[Accounted],
     ) -> Result<(), ActsError> {
         let settle = |file: &mut File| {
             if accounted.is_empty() && file.shown_until(log) == until {
                 return false;
             }
-            accounted.iter().for_each(|(act, times)| file.settle(act, *times));
+            accounted.iter().for_each(|accounted| file.account(accounted));
             file.shown = Some(Shown { log: log.to_owned(), until });
             true
         };
@@ -168,6 +184,11 @@ impl OwnActs {
             acts: file.outstanding.iter().filter(late).cloned().collect(),
             dropped: file.dropped.filter(|at| unreported(*at)),
         })
+    }
+
+    /// What the gateway refused.
+    pub fn refused(&self) -> Vec<RefusedGroup> {
+        self.lock().refused.clone()
     }
 
     /// How many acts wait for an entry.
@@ -231,6 +252,17 @@ impl File {
         true
     }
 
+    fn account(&mut self, Accounted { act, times, refused }: &Accounted) {
+        self.refused.retain(|refused| !act.covers(&refused.act));
+        match *refused {
+            None => self.settle(act, *times),
+            Some((at, fault)) => {
+                self.outstanding.retain(|outstanding| outstanding.act != *act);
+                self.refused.push(RefusedGroup { at, act: act.clone(), fault });
+            }
+        }
+    }
+
     fn settle(&mut self, act: &OwnAct, times: u64) {
         if act.is_counted() {
             let mut left = times;
@@ -272,94 +304,4 @@ fn read<T: Default + serde::de::DeserializeOwned>(path: &Path) -> Result<T, Acts
 }
 
 #[cfg(test)]
-mod tests {
-    use proto::cursor::Cursor;
-
-    use super::*;
-
-    const LOG: &str = "a log";
-
-    fn sync(dataset: &str, version: u32) -> OwnAct {
-        let dataset = dataset.parse().expect("a name");
-        OwnAct::sync(1, &dataset, Cursor { log: [7; 16], version })
-    }
-
-    fn evaluations(holder: &str) -> OwnAct {
-        let [requester, holder] = ["aid", holder].map(|name| name.parse().expect("a name"));
-        OwnAct::Evaluations { epoch: 1, requester, holder }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).expect("a moment")
-    }
-
-    fn open() -> (tempfile::TempDir, OwnActs) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let acts = OwnActs::open(directory.path()).expect("opened");
-        (directory, acts)
-    }
-
-    fn left(acts: &OwnActs) -> Vec<(OwnAct, u64)> {
-        let overdue = acts.overdue(at(99_999)).expect("read").acts;
-        overdue.into_iter().map(|outstanding| (outstanding.act, outstanding.times)).collect()
-    }
-
-    #[test]
-    fn an_act_without_an_entry_is_told_after_the_delay_also_after_a_restart() {
-        let (directory, acts) = open();
-        acts.note(sync("cars", 1), at(0)).expect("noted");
-        acts.note(sync("cars", 1), at(500)).expect("noted already");
-        assert_eq!(acts.overdue(at(600)).expect("read"), Overdue::default(), "not yet");
-        let overdue = acts.overdue(at(601)).expect("read").acts;
-        assert_eq!(overdue, [Outstanding { at: at(0), act: sync("cars", 1), times: 1 }]);
-        let restarted = OwnActs::open(directory.path()).expect("opened");
-        assert_eq!(restarted.overdue(at(601)).expect("read").acts, overdue);
-
-        reported(directory.path(), at(700)).expect("written");
-        assert_eq!(restarted.overdue(at(701)).expect("read"), Overdue::default());
-        restarted.note(sync("homes", 1), at(701)).expect("noted");
-        assert_eq!(restarted.overdue(at(2000)).expect("read").acts.len(), 1, "what came later");
-    }
-
-    #[test]
-    fn an_entry_settles_what_was_sent_of_its_dataset_up_to_then_and_nothing_else() {
-        let (_directory, acts) = open();
-        for act in [sync("cars", 1), sync("homes", 1), sync("cars", 2), sync("cars", 3)] {
-            acts.note(act, at(0)).expect("noted");
-        }
-        acts.settle((LOG, 9), &[(sync("cars", 2), 1), (sync("boats", 4), 1)]).expect("settled");
-        assert_eq!(left(&acts), [(sync("homes", 1), 1), (sync("cars", 3), 1)]);
-        assert_eq!((acts.shown_until(LOG), acts.shown_until("another")), (9, 0));
-    }
-
-    #[test]
-    fn evaluations_are_counted_and_the_log_must_account_for_as_many() {
-        let (_directory, acts) = open();
-        for second in [0, 30, 60, 61] {
-            acts.note(evaluations("tax"), at(second)).expect("noted");
-        }
-        acts.note(evaluations("police"), at(61)).expect("noted");
-        assert_eq!(acts.waiting(), 3, "those of a minute are one line");
-        acts.settle((LOG, 1), &[(evaluations("tax"), 3)]).expect("settled");
-        assert_eq!(left(&acts), [(evaluations("tax"), 1), (evaluations("police"), 1)]);
-        // One more is logged before its answer is here.
-        acts.settle((LOG, 2), &[(evaluations("tax"), 2)]).expect("settled");
-        acts.note(evaluations("tax"), at(70)).expect("noted");
-        assert_eq!(left(&acts), [(evaluations("police"), 1)]);
-        acts.note(evaluations("tax"), at(71)).expect("noted");
-        assert_eq!(left(&acts).len(), 2, "the next one waits again");
-    }
-
-    #[test]
-    fn what_was_broken_off_is_forgotten_and_too_many_acts_are_not_silently_dropped() {
-        let (_directory, acts) = open();
-        acts.note(sync("cars", 1), at(0)).expect("noted");
-        acts.forget(&sync("cars", 1)).expect("forgotten");
-        assert_eq!(acts.waiting(), 0);
-        let many = (0..MOST as u32).map(|version| sync("cars", version + 1));
-        let many = many.map(|act| Outstanding { at: at(0), act, times: 1 });
-        acts.lock().outstanding.extend(many);
-        acts.note(sync("homes", 1), at(5)).expect("noted");
-        assert_eq!(acts.overdue(at(5)).expect("read").dropped, Some(at(5)));
-    }
-}
+mod tests;

@@ -123,6 +123,11 @@ impl<'a> Standing<'a> {
         }
     }
 
+    /// Its own key under its name.
+    pub fn note_key(&self) -> NoteKey {
+        NoteKey { name: self.name.clone(), key: self.key.verifying_key() }
+    }
+
     /// The log's key: what is remembered is remembered of it.
     fn log_id(&self) -> String {
         hex::encode(self.log.key.0)

@@ -2,10 +2,12 @@
 //!
 //! Which acts wait is `acts`'s business.
 
+use jiff::Timestamp;
 use proto::{
     act::Act,
     cursor::Cursor,
     entry::Entry,
+    group_fault::GroupFault,
     hex_bytes::HexBytes,
     name::{AgencyId, DatasetId},
 };
@@ -35,6 +37,17 @@ pub enum OwnAct {
     },
 }
 
+/// What an entry says of an own act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accounted {
+    /// Which.
+    pub act: OwnAct,
+    /// How often it was done.
+    pub times: u64,
+    /// When and why the gateway refused a group; absent where it did not.
+    pub refused: Option<(Timestamp, GroupFault)>,
+}
+
 /// A group and the place that it led the gateway to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,24 +69,37 @@ impl OwnAct {
         Self::Release(Group::new(epoch, dataset, cursor))
     }
 
-    /// What a log entry accounts for of this agency's acts, and how many times. An entry of a newer
-    /// form accounts for nothing.
-    pub fn accounted(entry: &[u8], agency: &AgencyId) -> Option<(Self, u64)> {
+    /// What a log entry accounts for of this agency's acts. An entry of a newer form accounts for
+    /// nothing.
+    pub fn accounted(entry: &[u8], agency: &AgencyId) -> Option<Accounted> {
         let entry = Entry::parse(entry).ok()?;
+        let once = |act, refused| Some(Accounted { act, times: 1, refused });
+        let fault = |fault| Some((entry.at(), fault));
         match entry.act().clone() {
             Act::SyncAccepted { agency: of, dataset, epoch, log, version, .. } if of == *agency => {
-                Some((Self::Sync(Group { epoch, dataset, log, version }), 1))
+                once(Self::Sync(Group { epoch, dataset, log, version }), None)
             }
             Act::ReleaseUsed { agency: of, dataset, epoch, log, version, .. } if of == *agency => {
-                Some((Self::Release(Group { epoch, dataset, log, version }), 1))
+                once(Self::Release(Group { epoch, dataset, log, version }), None)
+            }
+            Act::SyncRefused { agency: of, dataset, epoch, log, version, fault: why }
+                if of == *agency =>
+            {
+                once(Self::Sync(Group { epoch, dataset, log, version }), fault(why))
+            }
+            Act::ReleaseRefused { agency: of, dataset, epoch, log, version, fault: why }
+                if of == *agency =>
+            {
+                once(Self::Release(Group { epoch, dataset, log, version }), fault(why))
             }
             Act::EvaluationsRelayed { requester, holder, epoch, batches, .. }
                 if [&requester, &holder].contains(&agency) =>
             {
-                Some((Self::Evaluations { epoch, requester, holder }, batches))
+                let act = Self::Evaluations { epoch, requester, holder };
+                Some(Accounted { act, times: batches, refused: None })
             }
             Act::OrdersReturned { agency: of, dataset, .. } if of == *agency => {
-                Some((Self::OrdersReturned { dataset }, 1))
+                once(Self::OrdersReturned { dataset }, None)
             }
             _ => None,
         }
@@ -124,7 +150,6 @@ impl std::fmt::Display for Group {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use proto::entry::Actor;
 
     use super::*;
@@ -147,8 +172,20 @@ mod tests {
         });
         let cursor = Cursor { log: [1; 16], version: 2 };
         let act = OwnAct::sync(3, &name("income"), cursor);
-        assert_eq!(OwnAct::accounted(&sync, &name("tax")), Some((act, 1)));
+        let accounted = Accounted { act: act.clone(), times: 1, refused: None };
+        assert_eq!(OwnAct::accounted(&sync, &name("tax")), Some(accounted));
         assert_eq!(OwnAct::accounted(&sync, &name("aid")), None);
+        let refused = bytes(Act::SyncRefused {
+            agency: name("tax"),
+            dataset: name("income"),
+            epoch: 3,
+            log: HexBytes([1; 16]),
+            version: 2,
+            fault: GroupFault::RowSize,
+        });
+        let why = Some((Timestamp::UNIX_EPOCH, GroupFault::RowSize));
+        let accounted = Accounted { act, times: 1, refused: why };
+        assert_eq!(OwnAct::accounted(&refused, &name("tax")), Some(accounted));
         assert_eq!(OwnAct::accounted(b"{}", &name("tax")), None);
         let (requester, holder) = (name("aid"), name("tax"));
         let act = OwnAct::Evaluations { epoch: 3, requester, holder };
@@ -163,13 +200,15 @@ mod tests {
         };
         for agency in ["aid", "tax"] {
             let accounted = OwnAct::accounted(&bytes(relayed.clone()), &name(agency));
-            assert_eq!(accounted, Some((act.clone(), 7)), "{agency}");
+            let seven = Accounted { act: act.clone(), times: 7, refused: None };
+            assert_eq!(accounted, Some(seven), "{agency}");
         }
         assert_eq!(OwnAct::accounted(&bytes(relayed), &name("police")), None);
         let (agency, dataset, orders) = (name("hotline"), name("work_order"), vec![12, 13]);
         let returned = bytes(Act::OrdersReturned { agency, dataset, orders });
         let act = OwnAct::OrdersReturned { dataset: name("work_order") };
-        assert_eq!(OwnAct::accounted(&returned, &name("hotline")), Some((act, 1)), "one call");
+        let once = Accounted { act, times: 1, refused: None };
+        assert_eq!(OwnAct::accounted(&returned, &name("hotline")), Some(once), "one call");
         assert_eq!(OwnAct::accounted(&returned, &name("aid")), None);
     }
 }

@@ -3,7 +3,10 @@
 //! Reads the state directory, so that it works beside a running `serve`.
 
 use jiff::Timestamp;
-use proto::checkpoint::Checkpoint;
+use proto::{
+    checkpoint::Checkpoint,
+    verifier_key::{self, Signs},
+};
 use serde::Serialize;
 
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
     config::Config,
     lang::Lang,
     witness::{
-        acts::{self, Overdue, OwnActs},
+        acts::{self, Overdue, OwnActs, RefusedGroup},
         cosigning::{Standing, WitnessFault, last_checkpoint},
         evidence::{Case, Evidence},
     },
@@ -34,6 +37,10 @@ pub struct WitnessStatus {
     pub waiting: usize,
     /// Acts that wait too long.
     pub overdue: Overdue,
+    /// Groups that the gateway refused.
+    pub refused: Vec<RefusedGroup>,
+    /// This witness's key and the log's, as auditors without a manifest need them.
+    pub keys: [String; 2],
 }
 
 impl WitnessStatus {
@@ -42,7 +49,8 @@ impl WitnessStatus {
     /// # Errors
     /// [`WitnessFault`].
     pub fn read(config: &Config, agency: &Agency, now: Timestamp) -> Result<Self, WitnessFault> {
-        let last = last_checkpoint(&config.state_dir, &Standing::of(agency).log)?;
+        let standing = Standing::of(agency);
+        let last = last_checkpoint(&config.state_dir, &standing.log)?;
         let forks = Evidence::new(&config.state_dir).cases()?;
         let acts = OwnActs::open(&config.state_dir)?;
         Ok(Self {
@@ -51,6 +59,11 @@ impl WitnessStatus {
             forks,
             waiting: acts.waiting(),
             overdue: acts.overdue(now)?,
+            refused: acts.refused(),
+            keys: [
+                verifier_key::line(&standing.note_key(), Signs::Witness),
+                verifier_key::line(&standing.log, Signs::Log),
+            ],
         })
     }
 
@@ -102,10 +115,21 @@ impl WitnessStatus {
                 format!("too many acts were not in the log: the oldest were dropped ({at})"),
             ));
         }
+        for RefusedGroup { at, act, fault } in &self.refused {
+            lines.push(lang.pick(
+                format!("网关拒收：{act}（原因 {fault}，{at}）"),
+                format!("refused by the gateway: {act} ({fault}, {at}); its board says more"),
+            ));
+        }
         let waiting = self.waiting;
         lines.push(lang.pick(
             format!("等待日志记载的项目：{waiting}"),
             format!("acts that wait for their entry: {waiting}"),
+        ));
+        let [witness, log] = &self.keys;
+        lines.push(lang.pick(
+            format!("见证公钥：{witness}\n日志公钥：{log}"),
+            format!("witness key: {witness}\nlog key: {log}"),
         ));
         if !self.is_well() {
             lines.push(self.advice(lang).into());

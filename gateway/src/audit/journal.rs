@@ -1,7 +1,7 @@
 //! The journal (PROTOCOL.md section 17.7): entries in the order of their indices, durable before their callers are answered.
 //!
 //! A segment is a file of frames and is named after its first entry's index. A frame is one batch
-//! and is written and synced once. What `sealing` has put into tiles is not needed here any more.
+//! (`frame`) and is written and synced once. What `sealing` has put into tiles is not needed here any more.
 //!
 //! After a write or a sync that failed nothing is known of the segment's end. So nothing is ever
 //! appended to it again: the next batch begins a segment of its own, and frames of the old one from
@@ -16,18 +16,12 @@ use std::{
 };
 
 use jiff::Timestamp;
-use proto::tile::split_entries;
 
+use super::frame::{NewFrame, find_frame};
 use crate::disk::{Disk, NewFile};
 
 /// A segment that is longer than this is followed by another one. Tests have many short ones.
 const SEGMENT: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };
-/// Begins every frame.
-const MARK: &[u8; 8] = b"\x89LOG\r\n\x1a\n";
-/// Mark, first index, time, number of entries, length of the entries.
-const HEADER: usize = 8 + 8 + 8 + 4 + 4;
-const CHECKSUM: usize = 32;
-
 /// The journal, for its one writer.
 pub(crate) struct Journal {
     disk: Arc<dyn Disk>,
@@ -66,34 +60,21 @@ pub enum JournalError {
     },
 }
 
-struct Frame<'a> {
-    first: u64,
-    at: Timestamp,
-    entries: Vec<&'a [u8]>,
-    length: usize,
-}
-
 impl Journal {
     pub(crate) fn new(disk: Arc<dyn Disk>, directory: PathBuf) -> Self {
         Self { disk, directory, segment: None }
     }
 
-    /// Writes a batch, `count` entries in the form of a bundle, and returns once it is durable.
-    pub(crate) fn append(
-        &mut self,
-        first: u64,
-        at: Timestamp,
-        (count, bundle): (u32, &[u8]),
-    ) -> io::Result<()> {
+    /// Writes a batch and returns once it is durable.
+    pub(crate) fn append(&mut self, frame: &NewFrame) -> io::Result<()> {
         let (mut file, length) = match self.segment.take() {
             Some(segment) => segment,
-            None => (self.begin(first)?, 0),
+            None => (self.begin(frame.first())?, 0),
         };
-        let frame = frame(first, at, count, bundle)?;
         // Where this fails the segment stays taken.
-        file.write(&frame)?;
+        file.write(frame.bytes())?;
         file.sync()?;
-        let length = length + frame.len();
+        let length = length + frame.bytes().len();
         self.segment = (length < SEGMENT).then_some((file, length));
         Ok(())
     }
@@ -171,50 +152,4 @@ impl Replayed {
 
 fn name(first: u64) -> String {
     format!("{first:020}")
-}
-
-fn frame(first: u64, at: Timestamp, count: u32, bundle: &[u8]) -> io::Result<Vec<u8>> {
-    let length = u32::try_from(bundle.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    let mut frame = Vec::with_capacity(HEADER + bundle.len() + CHECKSUM);
-    frame.extend_from_slice(MARK);
-    frame.extend_from_slice(&first.to_be_bytes());
-    frame.extend_from_slice(&at.as_microsecond().to_be_bytes());
-    frame.extend_from_slice(&count.to_be_bytes());
-    frame.extend_from_slice(&length.to_be_bytes());
-    frame.extend_from_slice(bundle);
-    let checksum = blake3::hash(&frame);
-    frame.extend_from_slice(checksum.as_bytes());
-    Ok(frame)
-}
-
-/// The first whole frame, and how many bytes before it are none.
-fn find_frame(bytes: &[u8]) -> Option<(usize, Frame<'_>)> {
-    let mut skipped = 0;
-    loop {
-        if let Some(frame) = read_frame(&bytes[skipped..]) {
-            return Some((skipped, frame));
-        }
-        let after = bytes.get(skipped + 1..)?;
-        skipped += 1 + after.windows(MARK.len()).position(|window| window == MARK)?;
-    }
-}
-
-fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
-    let (mark, rest) = bytes.split_first_chunk::<8>()?;
-    let (first, rest) = rest.split_first_chunk()?;
-    let (at, rest) = rest.split_first_chunk()?;
-    let (count, rest) = rest.split_first_chunk()?;
-    let (length, rest) = rest.split_first_chunk()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let (bundle, rest) = rest.split_at_checked(length)?;
-    let (checksum, _) = rest.split_first_chunk::<CHECKSUM>()?;
-    let whole = mark == MARK && *blake3::hash(&bytes[..HEADER + length]).as_bytes() == *checksum;
-    let count = usize::try_from(u32::from_be_bytes(*count)).ok()?;
-    whole.then_some(())?;
-    Some(Frame {
-        first: u64::from_be_bytes(*first),
-        at: Timestamp::from_microsecond(i64::from_be_bytes(*at)).ok()?,
-        entries: split_entries(bundle, count).ok()?,
-        length: HEADER + length + CHECKSUM,
-    })
 }

@@ -7,10 +7,7 @@ use std::{
     io,
     ops::Range,
     path::Path,
-    sync::{
-        Arc, Mutex,
-        mpsc::{Sender, channel},
-    },
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
@@ -27,9 +24,10 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     opening::{self, Opened},
+    queue::{Queue, Request},
     state::Shared,
     tile_files::TileFiles,
-    writer::{self, Request, Writer},
+    writer::{self, Writer},
 };
 use crate::{
     clock::Clock,
@@ -56,7 +54,7 @@ pub struct AccessLog(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
-    requests: Mutex<Option<Sender<Request>>>,
+    queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -110,9 +108,9 @@ impl AccessLog {
     ) -> Result<Self, OpenError> {
         let Opened { shared, journal, sealer, lock } = opening::open(disk, data_dir, signer)?;
         let shared = Arc::new(shared);
-        let (requests, waiting) = channel();
+        let queue = Arc::<Queue>::default();
         let writer = Writer { journal, shared: shared.clone(), clock };
-        let sealed = shared.clone();
+        let (waiting, sealed) = (queue.clone(), shared.clone());
         let threads = vec![
             thread::spawn(move || writer.run(&waiting)),
             thread::spawn(move || {
@@ -120,8 +118,7 @@ impl AccessLog {
                 drop(lock);
             }),
         ];
-        let (requests, threads) = (Mutex::new(Some(requests)), Mutex::new(threads));
-        Ok(Self(Arc::new(Inner { shared, requests, threads })))
+        Ok(Self(Arc::new(Inner { shared, queue, threads: Mutex::new(threads) })))
     }
 
     /// Appends entries, next to each other and in this order, and returns their indices once they
@@ -132,11 +129,7 @@ impl AccessLog {
     pub async fn append(&self, drafts: Vec<impl Draft>) -> Result<Range<u64>, AppendError> {
         let drafts = drafts.into_iter().map(|draft| Box::new(draft) as Box<dyn Draft>).collect();
         let (answer, answered) = oneshot::channel();
-        {
-            let requests = self.0.requests.lock().expect("nobody panics while sending");
-            let requests = requests.as_ref().ok_or(AppendError::Closed)?;
-            requests.send(Request { drafts, answer }).map_err(|_| AppendError::Closed)?;
-        }
+        self.0.queue.put(Request { drafts, answer })?;
         answered.await.unwrap_or(Err(AppendError::Closed))
     }
 
@@ -181,7 +174,7 @@ impl AccessLog {
             let in_tiles = range.start..end.min(state.start);
             let held = range.start.max(state.start)..end;
             let held = held.filter_map(|index| state.held(index));
-            let held: Vec<_> = held.map(|held| held.bytes.to_vec()).collect();
+            let held: Vec<_> = held.map(|held| held.bytes().to_vec()).collect();
             (state.tree.clone(), in_tiles, held)
         };
         let mut entries = if in_tiles.is_empty() {
@@ -234,7 +227,7 @@ impl AccessLog {
 
     /// Takes no more entries, and returns once everything is under a checkpoint, or that was tried.
     pub async fn close(&self) {
-        self.0.requests.lock().expect("nobody panics while sending").take();
+        self.0.queue.close();
         let threads = std::mem::take(&mut *self.0.threads.lock().expect("nobody panics here"));
         blocking(move || {
             for thread in threads {
@@ -251,6 +244,13 @@ impl AccessLog {
         let tree = self.0.shared.lock().tree.clone();
         let sealed = tree.edge().size();
         if size > sealed { Err(ReadError::Beyond { size: sealed }) } else { Ok(tree) }
+    }
+}
+
+/// The threads end with what is waiting when nobody has the log any more.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 

@@ -2,14 +2,17 @@
 //! (PROTOCOL.md section 17).
 //!
 //! `recorder` writes entries, and what `logged` has may be shown or done only then; `tally` counts what
-//! is logged in numbers. `log` is the log itself. Below it are `journal` (an entry is durable),
-//! `sealing` (tiles and the checkpoint over them).
+//! is logged in numbers. `log` is the log itself. Below it are `queue` and `writer` (who waits for
+//! what), `journal` with its `frame`s (an entry is durable), `sealing` (tiles and the checkpoint over
+//! them).
 
+mod frame;
 mod journal;
 pub mod log;
 pub mod log_key;
 pub mod logged;
 mod opening;
+mod queue;
 pub mod recorder;
 mod sealing;
 mod state;

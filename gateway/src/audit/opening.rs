@@ -15,7 +15,7 @@ use std::{
 use jiff::Timestamp;
 use proto::{
     checkpoint::{Checkpoint, CheckpointError},
-    merkle::{Hash, TreeHead},
+    merkle::TreeHead,
     note::{KeyName, NoteKey},
     signing::SigningKey,
     tile::WIDTH,
@@ -147,12 +147,11 @@ pub(crate) fn open(
         tracing::warn!("the last {} bytes of the journal were never acknowledged", replayed.torn);
     }
     let edge = tree.edge().clone();
-    let held = |bytes: Vec<u8>| Held { leaf: Hash::of_leaf(&bytes), bytes: bytes.into() };
     let latest = replayed.latest.unwrap_or(Timestamp::MIN);
-    let tail: VecDeque<Held> = partial.into_iter().map(held).collect();
+    let tail: VecDeque<Held> = partial.into_iter().map(Held::from).collect();
     let tree = Arc::new(tree);
     let mut state = State { start, tail, unsealed: 0, tree, latest, trouble: None, closing: false };
-    state.extend(replayed.entries.into_iter().map(held), latest);
+    state.extend(replayed.entries.into_iter().map(Held::from), latest);
     let published = places.published();
     let sealer = Sealer::new((disk, places), tiles, (origin, key), edge);
     sealer.publish(&checkpoint).map_err(on(&published))?;

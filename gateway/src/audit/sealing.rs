@@ -18,6 +18,7 @@ use std::{
 use proto::{
     checkpoint::Checkpoint,
     edge::Edge,
+    merkle::Hash,
     note::KeyName,
     signing::SigningKey,
     tile::{Tile, TileKind, WIDTH, join_hashes, push_entry},
@@ -121,7 +122,8 @@ impl Sealer {
         let mut edge = self.edge.clone();
         let mut tiles = Vec::new();
         for entry in entries {
-            edge.push(entry.leaf, &mut |tile, hashes| tiles.push((tile, join_hashes(hashes))));
+            let leaf = Hash::of_leaf(entry.bytes());
+            edge.push(leaf, &mut |tile, hashes| tiles.push((tile, join_hashes(hashes))));
         }
         for (tile, hashes) in edge.partial_tiles() {
             if self.edge.partial_tiles().all(|(old, _)| old != tile) {
@@ -191,7 +193,7 @@ fn bundles(start: u64, entries: &[Held]) -> Written {
     let bundle = |(number, entries): (u64, &[Held])| {
         let mut bytes = Vec::new();
         for entry in entries {
-            push_entry(&mut bytes, &entry.bytes).expect("it was short enough for the journal");
+            push_entry(&mut bytes, entry.bytes()).expect("it was short enough for the journal");
         }
         let width = u16::try_from(entries.len()).expect("not more than 256");
         (Tile { kind: TileKind::Entries, number, width }, bytes)

@@ -5,19 +5,26 @@
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{Arc, Condvar, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use jiff::Timestamp;
-use proto::{checkpoint::Checkpoint, merkle::Hash, tiled_tree::TiledTree};
+use proto::{checkpoint::Checkpoint, tiled_tree::TiledTree};
 use tokio::sync::watch;
 
 use super::tile_files::TileFiles;
 
-/// The state, and a bell for when it changes.
+const HELD: &str = "nobody panics while holding the state";
+
+/// The state, and what its two threads wait for.
 pub(crate) struct Shared {
     state: Mutex<State>,
-    changed: Condvar,
+    /// The sealer has something to do.
+    work: Condvar,
+    /// The writer has room again, or will have none.
+    room: Condvar,
     checkpoints: watch::Sender<Arc<Checkpoint>>,
 }
 
@@ -39,39 +46,96 @@ pub(crate) struct State {
     pub closing: bool,
 }
 
-/// A durable entry and its hash.
+/// A durable entry, within the bytes of the batch that it came in.
 #[derive(Clone)]
 pub(crate) struct Held {
-    pub bytes: Arc<[u8]>,
-    pub leaf: Hash,
+    batch: Arc<Vec<u8>>,
+    at: Range<usize>,
+}
+
+impl Held {
+    /// The entries of a batch.
+    pub(crate) fn of_batch(
+        (bytes, entries): (Vec<u8>, Vec<Range<usize>>),
+    ) -> impl Iterator<Item = Self> {
+        let batch = Arc::new(bytes);
+        entries.into_iter().map(move |at| Self { batch: batch.clone(), at })
+    }
+
+    /// The entry's bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.batch[self.at.clone()]
+    }
+}
+
+impl From<Vec<u8>> for Held {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { at: 0..bytes.len(), batch: Arc::new(bytes) }
+    }
 }
 
 impl Shared {
     pub(crate) fn new(state: State, checkpoint: Checkpoint) -> Self {
         let checkpoints = watch::Sender::new(Arc::new(checkpoint));
-        Self { state: Mutex::new(state), changed: Condvar::new(), checkpoints }
+        Self { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new(), checkpoints }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics while holding the state")
+        self.state.lock().expect(HELD)
     }
 
-    /// Changes the state and tells whoever waits for it.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.lock());
-        self.changed.notify_all();
-        changed
+    /// Takes over entries that are durable by now, and wakes the sealer if it had nothing to do.
+    pub(crate) fn extend(&self, entries: impl Iterator<Item = Held>, at: Timestamp) {
+        let mut state = self.lock();
+        let idle = state.size() == state.sealed();
+        state.extend(entries, at);
+        drop(state);
+        if idle {
+            self.work.notify_one();
+        }
+    }
+
+    /// No more entries will come.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.work.notify_one();
+    }
+
+    /// Why there is no checkpoint over the newest entries.
+    pub(crate) fn fail(&self, trouble: String) {
+        self.lock().trouble = Some(trouble);
+        self.room.notify_one();
     }
 
     /// Publishes a checkpoint with the tree under it.
     pub(crate) fn publish(&self, checkpoint: Checkpoint, tree: TiledTree<TileFiles>) {
-        self.change(|state| state.seal(tree));
+        self.lock().seal(tree);
+        self.room.notify_one();
         self.checkpoints.send_replace(Arc::new(checkpoint));
     }
 
-    /// The bell.
-    pub(crate) fn changed(&self) -> &Condvar {
-        &self.changed
+    /// Waits, as the writer, until no more than `most` bytes are not under a checkpoint.
+    ///
+    /// # Errors
+    /// Why the sealer does not get on.
+    pub(crate) fn wait_for_room(&self, most: usize) -> Result<(), String> {
+        let mut state = self.lock();
+        while state.unsealed > most {
+            if let Some(trouble) = &state.trouble {
+                return Err(trouble.clone());
+            }
+            state = self.room.wait(state).expect(HELD);
+        }
+        Ok(())
+    }
+
+    /// Waits, as the sealer, until there are entries that are not under a checkpoint, and at least
+    /// until `rest` is over. Says whether there will be more; None where there is and will be nothing.
+    pub(crate) fn wait_for_work(&self, rest: Duration) -> Option<bool> {
+        let resting = self.work.wait_timeout_while(self.lock(), rest, |state| !state.closing);
+        let idle = |state: &mut State| !state.closing && state.size() == state.sealed();
+        let state = self.work.wait_while(resting.expect(HELD).0, idle).expect(HELD);
+        (state.size() != state.sealed()).then_some(!state.closing)
     }
 
     /// The last checkpoint, and every one that follows.
@@ -94,7 +158,7 @@ impl State {
     /// Takes over entries that are durable by now.
     pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = Held>, at: Timestamp) {
         for entry in entries {
-            self.unsealed += entry.bytes.len();
+            self.unsealed += entry.bytes().len();
             self.tail.push_back(entry);
         }
         self.latest = at;
@@ -109,7 +173,7 @@ impl State {
         let sealed = tree.edge().size();
         let known = self.sealed().saturating_sub(self.start);
         let newly = usize::try_from(sealed - self.start).unwrap_or(usize::MAX);
-        let bytes = |held: &Held| held.bytes.len();
+        let bytes = |held: &Held| held.bytes().len();
         self.unsealed -=
             self.tail.iter().take(newly).skip(known as usize).map(bytes).sum::<usize>();
         let start = sealed - sealed % u64::from(proto::tile::WIDTH);

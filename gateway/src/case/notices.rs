@@ -1,5 +1,5 @@
 //! What officers are told of a case, so that they look at it: it came to them, it is due before long, it
-//! went up, it came back. Nothing else leaves.
+//! went up, it came back, a disclosure waits for an approver. Nothing else leaves.
 //!
 //! Who is told, and how, is `notify`'s business.
 
@@ -16,10 +16,13 @@ use crate::notify::notice::{Kind, Notice};
 pub fn of(change: &Change, made_at: Timestamp) -> impl Iterator<Item = Notice> {
     change.numbered().filter_map(move |(event, what)| {
         let (kind, tier, due_at) = match what {
-            CaseEvent::Routed { tier, due_at, .. } => (Kind::Assigned, *tier, *due_at),
-            CaseEvent::Assigned { due_at, .. } => (Kind::Assigned, Tier::Worker, *due_at),
-            CaseEvent::Escalated { tier, due_at, .. } => (Kind::Escalated, *tier, *due_at),
-            CaseEvent::Returned { tier, due_at, .. } => (Kind::Returned, *tier, *due_at),
+            CaseEvent::Routed { tier, due_at, .. } => (Kind::Assigned, *tier, Some(*due_at)),
+            CaseEvent::Assigned { due_at, .. } => (Kind::Assigned, Tier::Worker, Some(*due_at)),
+            CaseEvent::Escalated { tier, due_at, .. } => (Kind::Escalated, *tier, Some(*due_at)),
+            CaseEvent::Returned { tier, due_at, .. } => (Kind::Returned, *tier, Some(*due_at)),
+            CaseEvent::DisclosureAsked { .. } => {
+                (Kind::DisclosureToApprove, change.case.tier, None)
+            }
             _ => return None,
         };
         Some(Notice {
@@ -28,7 +31,7 @@ pub fn of(change: &Change, made_at: Timestamp) -> impl Iterator<Item = Notice> {
             kind,
             tier,
             region: change.case.region.clone(),
-            due_at: Some(due_at),
+            due_at,
             made_at,
         })
     })

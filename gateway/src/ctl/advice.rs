@@ -61,6 +61,10 @@ pub const STATE: Phrase = (
     "上次核验的检查点无法读写：{}；请检查文件权限。该文件用于发现日志被改写，请勿删除。",
     "The checkpoint verified last cannot be read or written: {}; check the file's permissions. It is what shows that the log was rewritten: do not delete it.",
 );
+pub const OTHER_LOG: Phrase = (
+    "上次核验的检查点 {} 不是由您现在信任的日志密钥签署的：可能您用的是旧清单或其他项目的清单，也可能日志更换了密钥。请先向各部门索取现行清单；若密钥确已更换，日志即重新开始：请用旧清单核验旧日志的末尾，妥善保存该文件并移走，再重新运行。",
+    "The checkpoint verified last, {}, was signed with another key than the log's key that you trust now. Either the manifest or key is an old one or another programme's, or the log's key was changed. Get the manifest in force from the agencies. If they changed the key, a new log began: verify the end of the old one with the old manifest, keep that file, move it away, and run this again.",
+);
 pub const UNPROVEN: Phrase = (
     "未通过核验，请勿采信：{}。请保存本次结果，并告知各部门；网关运维人员不能单独处理此事。",
     "This does not verify and must not be relied on: {}. Keep what you have and tell the agencies; those who run the gateway must not settle this alone.",
@@ -96,7 +100,7 @@ const ADVICE: [(Reason, Phrase); 12] = [
     (
         Reason::NotPermitted,
         (
-            "网关不允许您执行此操作：您没有所需的角色，或未在网关登记。如工作需要，请向网关管理员申请。",
+            "网关不允许您执行此操作：此件不由您办理，或您没有所需的角色，或未在网关登记。如工作需要，请向督导或网关管理员申请。",
             "Refused: {}.",
         ),
     ),

@@ -16,6 +16,8 @@ use crate::{
     disclosure::DisclosureCommand,
     failure::{EXIT_CODES, Failure},
     moment::{range_end, range_start, to_wire},
+    notifications::NotificationsCommand,
+    statistics::StatisticsCommand,
     typed_id::alert_id,
     words::Lang,
 };
@@ -58,7 +60,7 @@ pub enum Question {
     /// People who should be visited / 预警
     #[command(subcommand)]
     Alerts(AlertsCommand),
-    /// What is to be done about alerts / 案件办理
+    /// What is done about alerts / 预警的办理
     #[command(subcommand)]
     Cases(CasesCommand),
     /// A person's contact details, for one officer after approval / 披露联系方式
@@ -73,8 +75,16 @@ pub enum Question {
     Datasets,
     /// Who may have whose data checked / 数据比对授权
     Grants,
+    /// What officers were told of cases (administrators) / 通知（管理员）
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
+    /// Counts for planning help (analysts, supervisors) / 统计（分析人员、督导）
+    #[command(subcommand)]
+    Statistics(StatisticsCommand),
     /// Key periods: which is in force, and how far the next one has come / 密钥周期及更替进度
     Epochs,
+    /// Whose calls were refused (security) / 被拒绝的请求（安全管理员）
+    Refusals,
     /// The access log (auditors) / 访问日志（审计人员）
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -110,7 +120,8 @@ pub enum AuditCommand {
     },
     /// Check the whole log: every hash, every signature / 核验整个日志
     Verify {
-        /// A copy of the log's files instead of the running gateway / 日志文件目录
+        /// A copy of the gateway's data directory, or of the log in it, instead of the running
+        /// gateway / 日志文件目录
         #[arg(long, value_name = "DIRECTORY")]
         tiles: Option<PathBuf>,
         /// Whose keys prove it.
@@ -156,8 +167,17 @@ pub enum ReceiptCommand {
 #[derive(Debug, Default, Clone, Args)]
 pub struct Keys {
     /// The federation manifest, whose keys are trusted / 联邦清单
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["log_key", "witness_key", "quorum"])]
     pub manifest: Option<PathBuf>,
+    /// Instead of a manifest: the log's key, as a C2SP verifier key / 日志公钥文件
+    #[arg(long, value_name = "FILE", requires_all = ["witness_key", "quorum"])]
+    pub log_key: Option<PathBuf>,
+    /// A witness's key; once for each / 见证方公钥文件
+    #[arg(long, value_name = "FILE", requires = "log_key")]
+    pub witness_key: Vec<PathBuf>,
+    /// How many of the witnesses must have cosigned / 须见证的部门数
+    #[arg(long, value_name = "N", requires = "log_key")]
+    pub quorum: Option<usize>,
     /// Where the last checkpoint verified is kept / 上次核验的检查点
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,

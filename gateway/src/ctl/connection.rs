@@ -14,6 +14,7 @@ use proto::{
         admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
         case_service_client::CaseServiceClient, disclosure_service_client::DisclosureServiceClient,
         match_service_client::MatchServiceClient,
+        statistics_service_client::StatisticsServiceClient,
     },
 };
 use tonic::{Request, Response, Status, transport::Channel};
@@ -139,6 +140,8 @@ pub struct Gateway {
     pub disclosures: DisclosureServiceClient<Channel>,
     /// For auditors.
     pub audit: AuditServiceClient<Channel>,
+    /// For those who plan help.
+    pub statistics: StatisticsServiceClient<Channel>,
 }
 
 impl Gateway {
@@ -148,6 +151,8 @@ impl Gateway {
             staff: MatchServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             cases: CaseServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             admin: AdminServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
+            statistics: StatisticsServiceClient::new(channel.clone())
+                .max_decoding_message_size(MAX_MESSAGE),
             disclosures: DisclosureServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_MESSAGE),
             audit: AuditServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE),

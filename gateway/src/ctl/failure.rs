@@ -86,6 +86,11 @@ pub enum Failure {
         /// The gateway's words.
         message: String,
     },
+    /// What was verified last was signed with another key than the one that is trusted now.
+    OtherLog {
+        /// Where it is kept.
+        path: PathBuf,
+    },
     /// An answer that the protocol does not foresee.
     Unforeseen(String),
     /// The own output cannot be written.
@@ -180,6 +185,7 @@ impl Failure {
             | Self::NoManifest
             | Self::Manifest { .. }
             | Self::State { .. }
+            | Self::OtherLog { .. }
             | Self::CertificateRefused(_) => CONFIGURATION,
             Self::Unproven(_) | Self::Fork { .. } => UNPROVEN,
             Self::Unconfirmed { .. } => UNCONFIRMED,
@@ -195,6 +201,7 @@ impl Failure {
             Self::NoConfig { .. } | Self::Config { .. } => "CONFIGURATION",
             Self::NoManifest | Self::Manifest { .. } => "MANIFEST",
             Self::State { .. } => "STATE",
+            Self::OtherLog { .. } => "OTHER_LOG",
             Self::Unproven(_) => "UNPROVEN",
             Self::Fork { .. } => "FORK",
             Self::Unconfirmed { .. } => "UNCONFIRMED",
@@ -256,6 +263,7 @@ impl Failure {
             Self::State { path, problem } => {
                 (advice::STATE, format!("{}: {problem}", path.display()))
             }
+            Self::OtherLog { path } => (advice::OTHER_LOG, path.display().to_string()),
             Self::Unproven(problem) => (advice::UNPROVEN, harmless(problem)),
             Self::Unconfirmed { asked: true } => (advice::UNCONFIRMED, String::new()),
             Self::Unconfirmed { asked: false } => (advice::NOBODY_TO_ASK, String::new()),

@@ -123,6 +123,7 @@ impl Served {
             disclosures: staff.disclosures,
             admin: Gateway::over(connected(self.admin).await).admin,
             audit: Gateway::over(connected(self.admin).await).audit,
+            statistics: staff.statistics,
         }
     }
 
@@ -229,6 +230,13 @@ impl AdminService for Closed {
         &self,
         _: Request<ListEpochsRequest>,
     ) -> Result<Response<ListEpochsResponse>, Status> {
+        closed()
+    }
+
+    async fn list_refusals(
+        &self,
+        _: Request<ListRefusalsRequest>,
+    ) -> Result<Response<ListRefusalsResponse>, Status> {
         closed()
     }
 

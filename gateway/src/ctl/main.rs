@@ -16,10 +16,13 @@ mod fake;
 mod federation;
 mod json;
 mod moment;
+mod notifications;
 mod output;
 mod probe;
+mod refusals;
 mod resume;
 mod rules;
+mod statistics;
 mod typed_id;
 mod watch;
 mod words;
@@ -41,7 +44,7 @@ use crate::{
         AlertsCommand, Arguments, AuditCommand, Command, Filter, Keys, Question, ReceiptCommand,
         RulesCommand,
     },
-    audit::{Auditor, Source},
+    audit::{Auditor, Copied, Source},
     config::Config,
     connection::{Dialler, Gateway},
     failure::Failure,
@@ -98,7 +101,7 @@ async fn obey(arguments: Arguments, screen: &Screen) -> Result<(), Failure> {
         Command::Ask(Question::Audit(AuditCommand::Verify { tiles: Some(tiles), keys })) => {
             let config = config(arguments.config.as_deref()).ok();
             let auditor = auditor(&keys, config.as_ref())?;
-            audit::verify(&Source::Directory(tiles), &auditor, screen)?
+            audit::verify(&Source::Copy(Copied::find(tiles)), &auditor, screen)?
         }
         Command::Ask(Question::Receipt(ReceiptCommand::Verify { file, manifest })) => {
             let config = config(arguments.config.as_deref()).ok();
@@ -122,7 +125,7 @@ fn config(named: Option<&Path>) -> Result<Config, Failure> {
 
 fn auditor(keys: &Keys, config: Option<&Config>) -> Result<Auditor, Failure> {
     let home = env::home_dir();
-    Auditor::find(keys.manifest.as_deref(), config, keys.state.as_deref(), home.as_deref())
+    Auditor::find(keys, config, home.as_deref())
 }
 
 /// The whole answer; of a watch, what is left to say at its end: nothing.
@@ -161,7 +164,14 @@ async fn ask(
         Question::Agencies => federation::agencies(&mut dialler.reach().await?, screen).await,
         Question::Datasets => federation::datasets(&mut dialler.reach().await?, screen).await,
         Question::Epochs => epochs::epochs(&mut dialler.reach().await?, screen).await,
+        Question::Refusals => refusals::refusals(&mut dialler.reach().await?, screen).await,
         Question::Grants => federation::grants(&mut dialler.reach().await?, screen).await,
+        Question::Notifications(command) => {
+            notifications::run(command, &mut dialler.reach().await?, screen).await
+        }
+        Question::Statistics(command) => {
+            statistics::run(command, &mut dialler.reach().await?, screen).await
+        }
         Question::Audit(command) => audit(command, dialler, config, screen).await,
         Question::Receipt(ReceiptCommand::Get { index }) => {
             audit::get_receipt(&mut dialler.reach().await?, index).await

@@ -86,15 +86,15 @@ pub fn problem(error: &reqwest::Error) -> Problem {
     if error.is_timeout() {
         return Problem::Timeout;
     }
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || wrapped.is_some_and(|error| error.is::<rustls::Error>()) {
-            return Problem::Tls;
-        }
-        cause = error.source();
-    }
-    Problem::Unreachable
+    if error.source().is_some_and(is_of_tls) { Problem::Tls } else { Problem::Unreachable }
+}
+
+/// Whether it is a failure of TLS, or wraps one; an I/O error does not tell as its source what it wraps.
+fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || wrapped.is_some_and(|wrapped| is_of_tls(wrapped))
+        || error.source().is_some_and(is_of_tls)
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3), in seconds or as a date.

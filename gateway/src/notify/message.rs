@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::Offset};
 use serde::Deserialize;
 
 use super::notice::{Kind, Notice, NotificationId};
+use crate::{label::Label, regions::Regions};
 
 const CHINA: Offset = Offset::constant(8);
 /// How many digits of a region's code name a street.
@@ -159,9 +160,17 @@ impl Line {
     }
 }
 
-/// A street by its code, where no name is known.
-pub fn street_code(region: &str) -> String {
-    if region.is_empty() { "-".into() } else { region[..region.len().min(STREET)].into() }
+/// The street of a region: by its name, or by its code where none is known.
+pub fn street(regions: &Regions, region: &str, lang: Lang) -> String {
+    let code = &region[..region.len().min(STREET)];
+    match regions.name(code) {
+        Some(Label { zh, en }) => match lang {
+            Lang::Zh => zh,
+            Lang::En => en,
+        },
+        None if code.is_empty() => "-".into(),
+        None => code.into(),
+    }
 }
 
 fn what(kind: Kind, lang: Lang) -> &'static str {
@@ -190,6 +199,10 @@ pub(crate) mod tests {
         *,
     };
 
+    fn unnamed(region: &str) -> String {
+        street(&Regions::default(), region, Lang::En)
+    }
+
     /// A message with one line for each alert, due in this order.
     pub(crate) fn message(alerts: &[&str]) -> Message {
         let notices = alerts.iter().zip(0..);
@@ -197,7 +210,7 @@ pub(crate) mod tests {
             .map(|(alert, at)| notice(alert, 1, Kind::Assigned, 1_795_500_000 + at))
             .collect();
         let link = Template::new("https://desk.example/alerts/{alert}").expect("a template");
-        Message::new(notification_id("desk", &notices), &notices, Some(&link), street_code)
+        Message::new(notification_id("desk", &notices), &notices, Some(&link), unnamed)
     }
 
     #[test]
@@ -226,7 +239,7 @@ pub(crate) mod tests {
     fn a_case_without_a_region_or_a_due_time_says_so() {
         let mut bare = notice("AL-0123-ABCD-XYZ9", 1, Kind::Returned, 0);
         (bare.region, bare.due_at) = (Default::default(), None);
-        let text = Message::new(HexBytes([0; 16]), &[bare], None, street_code).text(Lang::En);
+        let text = Message::new(HexBytes([0; 16]), &[bare], None, unnamed).text(Lang::En);
         let expected = "Returned, to be given to somebody else: AL-0123-ABCD-XYZ9, street -, due -";
         assert_eq!(text, expected);
     }

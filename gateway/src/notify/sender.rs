@@ -4,7 +4,7 @@
 //! nothing: what was not marked as sent is sent again under the same id, and whoever receives it twice can
 //! tell by that.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use super::{
     backoff::ATTEMPTS,
     channel::Failed,
     deliveries::{Deliveries, Notification},
-    message::{Message, street_code},
+    message::{self, Message},
     notice::Notice,
     outbox::{self, OutboxError},
     target::{Target, Wish},
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     audit::recorder::{Recorder, Unrecorded},
     clock::{Clock, later},
+    regions::Regions,
 };
 
 /// How often the outbox is looked at.
@@ -33,6 +34,8 @@ pub struct Sender {
     pub deliveries: Deliveries,
     /// To whom.
     pub targets: Vec<Target>,
+    /// What streets are called.
+    pub regions: Arc<Regions>,
     /// Writes down what is sent.
     pub recorder: Recorder,
     /// The time.
@@ -118,7 +121,8 @@ impl Sender {
             self.recorder.failed(entry..entry + 1).await;
             return Err(error.into());
         }
-        let message = Message::new(id, &notices, target.link.as_ref(), street_code);
+        let street = |region: &str| message::street(&self.regions, region, target.lang);
+        let message = Message::new(id, &notices, target.link.as_ref(), street);
         let outcome = target.channel.send(&message, self.clock.now()).await;
         let now = self.clock.now();
         match outcome {

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::{
     channel::Channel,
     http::Endpoint,
-    message::Template,
+    message::{Lang, Template},
     notice::{Kind, Notice},
     sms::Sms,
     smtp::{Server, Smtp},
@@ -38,6 +38,8 @@ pub struct Target {
     pub wish: Wish,
     /// Where an alert can be read, with `{alert}` for its number.
     pub link: Option<Template>,
+    /// The language that it is told in.
+    pub lang: Lang,
     /// The way there.
     pub channel: Channel,
 }
@@ -105,7 +107,7 @@ fn target(file: FileTarget, directory: &Path) -> anyhow::Result<Target> {
         regions: file.regions,
         digest: file.digest.as_deref().map(period).transpose()?,
     };
-    Ok(Target { wish, link, channel })
+    Ok(Target { wish, link, lang, channel })
 }
 
 fn period(text: &str) -> anyhow::Result<Duration> {
@@ -137,7 +139,7 @@ fn webhook(file: &FileWebhook, directory: &Path) -> anyhow::Result<Webhook> {
     Ok(Webhook::new(Endpoint::new(&file.url, trust(&file.trust, directory).as_deref())?, secrets))
 }
 
-fn sms(file: FileSms, lang: super::message::Lang, directory: &Path) -> anyhow::Result<Sms> {
+fn sms(file: FileSms, lang: Lang, directory: &Path) -> anyhow::Result<Sms> {
     let template = |(name, text): (String, String)| {
         let template = Template::new(&text).map_err(anyhow::Error::msg);
         Ok((name.clone(), template.with_context(|| format!("sms.fields.{name}"))?))
@@ -161,7 +163,7 @@ fn sms(file: FileSms, lang: super::message::Lang, directory: &Path) -> anyhow::R
     })
 }
 
-fn smtp(file: &FileSmtp, lang: super::message::Lang, directory: &Path) -> anyhow::Result<Smtp> {
+fn smtp(file: &FileSmtp, lang: Lang, directory: &Path) -> anyhow::Result<Smtp> {
     let mailbox = |text: &str, field: &str| {
         text.parse::<Mailbox>().ok().with_context(|| format!("smtp.{field} has no mail address"))
     };

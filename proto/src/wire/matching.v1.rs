@@ -1194,6 +1194,44 @@ pub struct EpochDataset {
     pub problem: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRefusalsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRefusalsResponse {
+    /// The latest first. Of too many different ones the oldest are left out.
+    #[prost(message, repeated, tag = "1")]
+    pub refused: ::prost::alloc::vec::Vec<RefusedCalls>,
+}
+/// Calls of one caller that were refused for one reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusedCalls {
+    /// `Service/Method`; empty where it is not one of the protocol's.
+    #[prost(string, tag = "3")]
+    pub method: ::prost::alloc::string::String,
+    /// A reason of PROTOCOL.md section 12.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub count: u64,
+    #[prost(message, optional, tag = "6")]
+    pub first_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "7")]
+    pub last_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who, by the certificate; neither where it names nobody of the programme.
+    #[prost(oneof = "refused_calls::Caller", tags = "1, 2")]
+    pub caller: ::core::option::Option<refused_calls::Caller>,
+}
+/// Nested message and enum types in `RefusedCalls`.
+pub mod refused_calls {
+    /// Who, by the certificate; neither where it names nobody of the programme.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Caller {
+        #[prost(string, tag = "1")]
+        Officer(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Agency(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadPolicyRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadPolicyResponse {
@@ -1552,6 +1590,31 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("matching.v1.AdminService", "ListEpochs"));
             self.inner.unary(req, path, codec).await
         }
+        /// Whose calls were refused since the gateway started; what was before is in the access log.
+        pub async fn list_refusals(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRefusalsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRefusalsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/matching.v1.AdminService/ListRefusals",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("matching.v1.AdminService", "ListRefusals"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
         pub async fn reload_policy(
             &mut self,
@@ -1673,6 +1736,14 @@ pub mod admin_service_server {
             request: tonic::Request<super::ListEpochsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListEpochsResponse>,
+            tonic::Status,
+        >;
+        /// Whose calls were refused since the gateway started; what was before is in the access log.
+        async fn list_refusals(
+            &self,
+            request: tonic::Request<super::ListRefusalsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRefusalsResponse>,
             tonic::Status,
         >;
         /// Reads policy and federation manifest again. Invalid ones are refused and the old ones stay.
@@ -1941,6 +2012,51 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListEpochsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/matching.v1.AdminService/ListRefusals" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRefusalsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListRefusalsRequest>
+                    for ListRefusalsSvc<T> {
+                        type Response = super::ListRefusalsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRefusalsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_refusals(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRefusalsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -2,6 +2,7 @@
 //! them against an independent evaluator.
 
 mod report;
+mod tour;
 
 use std::{
     fs,
@@ -19,7 +20,7 @@ use proto::{
 };
 use tests::{
     city::City,
-    deployment::{ADMINISTRATOR, CITY_DESK, Deployment, STAFF},
+    deployment::{ADMINISTRATOR, CITY_DESK, Deployment, STAFF, STREET_WORKER},
     oracle::{self, Outcome},
     process,
     running::Running,
@@ -119,7 +120,12 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     for staff in STAFF {
         running.deployment.ctl_config(&staff, running.gateway.address)?;
     }
-    report::how_to_go_on(&process::binary("gatewayctl")?, &dir)?;
+    let ctl = process::binary("gatewayctl")?;
+    let programs = ctl.parent().context("it is in a directory")?;
+    let alerts = running.client(&STREET_WORKER).await?.alerts().await?;
+    let open = alerts.iter().find(|alert| alert.state() == AlertState::Open);
+    let case = open.map_or("ID", |alert| &alert.id);
+    tour::print(programs, &dir, case)?;
     // Until Ctrl-C, which ends `main`'s select.
     std::future::pending().await
 }

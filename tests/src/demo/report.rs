@@ -1,9 +1,6 @@
-//! What the demo prints: alerts with their explanations, the comparison, and how to go on.
+//! What the demo prints: alerts with their explanations, and the comparison.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use proto::wire::{self, RulePart, Truth};
 use tests::staff_client::{Alerts, StaffClient};
@@ -109,30 +106,4 @@ fn of_every_kind(alerts: &[wire::Alert]) -> Vec<&wire::Alert> {
         }
     }
     shown
-}
-
-/// Prints how to ask for more.
-pub fn how_to_go_on(ctl: &Path, dir: &Path) -> io::Result<()> {
-    let (ctl, staff) = (ctl.display(), dir.join("staff"));
-    let mut text = format!(
-        "\nEverything runs until Ctrl-C, below {}. Ask for more in another terminal:\n",
-        dir.display()
-    );
-    for (officer, command) in [
-        ("city-desk", "alerts list"),
-        ("city-desk", "alerts show <id>"),
-        ("li-na", "alerts watch"),
-        ("analyst", "rules test illness-uncovered"),
-        ("admin", "datasets"),
-        ("auditor", "audit verify"),
-        ("auditor", "audit report"),
-    ] {
-        let home = staff.join(officer);
-        text += &format!("\n  {ctl} --config {} {command}", home.join("ctl.toml").display());
-        if officer == "auditor" {
-            // Another demo has another log: what was seen of this one is kept with it.
-            text += &format!(" --state {}", home.join("seen.checkpoint").display());
-        }
-    }
-    writeln!(io::stderr(), "{text}\n\nAdd --lang zh for Chinese.\n")
 }

@@ -170,6 +170,13 @@ fn complete_copy(role: &str, id: &str) -> tempfile::TempDir {
     place("federation.toml", &signed_manifest());
     place("policy.toml", &text("deploy/policy/default.toml"));
     place("regions.csv", &text("deploy/samples/regions.csv"));
+    fs::create_dir(directory.path().join("notify")).expect("made");
+    for name in ["city-desk", "sms", "mail"] {
+        let name = format!("notify/{name}.secret");
+        place(&name, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(directory.path().join(name), mode).expect("set");
+    }
     let pki = Pki::new(PROGRAMME);
     pki.write(&pki.issue(role, id), &[], &directory.path().join("tls")).expect("written");
     directory
@@ -183,6 +190,7 @@ fn the_gateway_reads_the_sample_configuration_and_the_default_policy() {
     let programme = &config.manifest.scope.programme;
     assert_eq!(programme.as_str(), PROGRAMME);
     Register::new(programme.clone(), config.officers.clone()).expect("the officers are enough");
+    assert_eq!(config.targets.len(), 3, "one of each way");
     let policy = PolicyInForce::read(&config.policy, programme).expect("the policy checks");
     assert!(!policy.current().rules.is_empty());
 }

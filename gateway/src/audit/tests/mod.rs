@@ -22,8 +22,9 @@ use zeroize::Zeroizing;
 use super::{
     log::{AppendError, OpenError},
     opening::{self, Opened},
+    queue::Request,
     sealing::Sealer,
-    writer::{Request, Writer},
+    writer::Writer,
 };
 use crate::{clock::Clock, disk::Disk};
 

@@ -21,11 +21,14 @@ fn row(found: &Found) -> String {
         Actor::Unknown => ("unknown", ""),
     };
     let (method, reason) = match act {
-        Act::CallsRefused { method, reason, .. } => {
-            (method.as_ref().map_or("", |method| method.as_str()), reason.as_str())
+        Act::SyncRefused { fault, .. } | Act::ReleaseRefused { fault, .. } => {
+            ("", fault.to_string())
         }
-        Act::DisclosureDeclined { reason, .. } => ("", reason.as_str()),
-        _ => ("", ""),
+        Act::CallsRefused { method, reason, .. } => {
+            (method.as_ref().map_or("", |method| method.as_str()), reason.as_str().to_owned())
+        }
+        Act::DisclosureDeclined { reason, .. } => ("", reason.as_str().to_owned()),
+        _ => ("", String::new()),
     };
     let words = |words: Vec<&str>| words.join(" ");
     let cells = [
@@ -39,7 +42,7 @@ fn row(found: &Found) -> String {
         words(act.alerts().iter().map(|id| id.as_str()).collect()),
         act.rule().map(ToString::to_string).unwrap_or_default(),
         method.into(),
-        reason.into(),
+        reason,
         count(act).map(|count| count.to_string()).unwrap_or_default(),
     ];
     format!("{}\r\n", cells.join(","))
@@ -58,6 +61,7 @@ fn count(act: &Act) -> Option<u64> {
         | Act::DatasetsListed { count }
         | Act::GrantsListed { count }
         | Act::EpochsListed { count }
+        | Act::RefusalsListed { count }
         | Act::DisclosuresListed { count }
         | Act::CallsRefused { count, .. } => Some(*count),
         Act::LogRead { first, end } => Some(end.saturating_sub(*first)),

@@ -10,7 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proto::{checkpoint::Checkpoint, merkle::Hash, note::NoteKey};
+use proto::{
+    checkpoint::{Checkpoint, CheckpointError},
+    merkle::Hash,
+    note::NoteKey,
+};
 
 use crate::failure::Failure;
 
@@ -24,15 +28,18 @@ impl Kept {
     /// Reads the file; none is as good as one of an empty log.
     ///
     /// # Errors
-    /// [`Failure::State`].
+    /// [`Failure::State`]; [`Failure::OtherLog`] where another key signed what was kept.
     pub fn read(path: PathBuf, log: &NoteKey) -> Result<Self, Failure> {
         let faulty = |problem: String| Failure::State { path: path.clone(), problem };
         let checkpoint = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(faulty(error.to_string())),
-            Ok(note) => {
-                Some(Checkpoint::open(&note, log).map_err(|error| faulty(error.to_string()))?)
-            }
+            Ok(note) => Some(Checkpoint::open(&note, log).map_err(|error| match error {
+                CheckpointError::Origin { .. } | CheckpointError::Signature => {
+                    Failure::OtherLog { path: path.clone() }
+                }
+                error => faulty(error.to_string()),
+            })?),
         };
         Ok(Self { path, checkpoint })
     }

@@ -24,6 +24,6 @@ pub use filter::{Chosen, Export};
 pub use receipt::{get as get_receipt, verify as verify_receipt};
 pub use report::report;
 pub use search::{export, prove, search, show};
-pub use source::Source;
+pub use source::{Copied, Source};
 pub use trust::{Auditor, manifest};
 pub use verify::verify;

@@ -44,6 +44,7 @@ pub fn what(act: &Act) -> Phrase {
         Act::PolicyRefused {} => ("策略被拒绝", "policy refused"),
         Act::SyncAccepted { .. } => ("接收数据", "data taken over"),
         Act::ReleaseUsed { .. } => ("使用释放的密钥", "release used"),
+        Act::SyncRefused { .. } | Act::ReleaseRefused { .. } => ("拒收数据", "data refused"),
         Act::GrantsCarried { .. } => ("转交授权", "grants carried"),
         Act::EvaluationsRelayed { .. } => ("转交密钥运算", "evaluations carried"),
         Act::OrdersReturned { .. } => ("退回工单", "work orders returned"),
@@ -63,6 +64,7 @@ pub fn what(act: &Act) -> Phrase {
         Act::DatasetsListed { .. } => ("查看数据集", "datasets listed"),
         Act::GrantsListed { .. } => ("查看授权", "grants listed"),
         Act::EpochsListed { .. } => ("查看密钥周期", "epochs listed"),
+        Act::RefusalsListed { .. } => ("查看被拒请求", "refused calls listed"),
         Act::NotificationSent { .. } => ("发送通知", "notification sent"),
         Act::NotificationParked { .. } => ("通知搁置", "notification parked"),
         Act::NotificationsListed { .. } => ("查看通知", "notifications listed"),
@@ -115,6 +117,10 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         Act::ReleaseUsed { agency, dataset, subjects, version, .. } => {
             format!("{agency} {dataset} #{version}: {}", grouped(*subjects))
         }
+        Act::SyncRefused { agency, dataset, version, fault, .. }
+        | Act::ReleaseRefused { agency, dataset, version, fault, .. } => {
+            format!("{agency} {dataset} #{version}: {fault}")
+        }
         Act::GrantsCarried { grantee, datasets, .. } => {
             let datasets: Vec<&str> = datasets.iter().map(|dataset| dataset.as_str()).collect();
             format!("{grantee}: {}", datasets.join(" "))
@@ -137,6 +143,7 @@ pub fn about(entry: &Entry, lang: Lang) -> String {
         | Act::DatasetsListed { count }
         | Act::GrantsListed { count }
         | Act::EpochsListed { count }
+        | Act::RefusalsListed { count }
         | Act::DisclosuresListed { count }
         | Act::NotificationsListed { count }
         | Act::NotificationsRetried { count } => grouped(*count),

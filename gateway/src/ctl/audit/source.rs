@@ -1,4 +1,4 @@
-//! Where the log's files are read from: a directory, or a running gateway over HTTPS.
+//! Where the log's files are read from: a copy of the gateway's files, or a running gateway over HTTPS.
 
 use std::{fs, path::PathBuf};
 
@@ -19,10 +19,34 @@ const LARGEST: usize = 17 << 20;
 
 /// Where the files are.
 pub enum Source {
-    /// A directory that has `checkpoint` and `tile/` in it.
-    Directory(PathBuf),
+    /// A copy.
+    Copy(Copied),
     /// A gateway; read outside of the runtime that `Handle` is of.
     Gateway(Channel, Handle),
+}
+
+/// A copy of a log's files.
+pub struct Copied {
+    /// Has `tile/` in it.
+    tiles: PathBuf,
+    /// The checkpoint that is verified.
+    checkpoint: PathBuf,
+}
+
+impl Copied {
+    /// Finds the files in a copy of the gateway's data directory, of the log in it, or of what the
+    /// gateway serves. Beside the log the gateway keeps the last checkpoint that the quorum cosigned;
+    /// the one among the tiles is newer, and only the log may have signed it yet.
+    pub fn find(directory: PathBuf) -> Self {
+        let below = directory.join("log");
+        let (data, tiles) = match below.is_dir() {
+            true => (Some(directory.as_path()), below),
+            false => (directory.parent(), directory.clone()),
+        };
+        let cosigned = data.map(|data| data.join("log.cosigned")).filter(|path| path.is_file());
+        let checkpoint = cosigned.unwrap_or_else(|| tiles.join("checkpoint"));
+        Self { tiles, checkpoint }
+    }
 }
 
 impl Source {
@@ -32,11 +56,8 @@ impl Source {
     /// [`Failure`].
     pub fn checkpoint(&self, known_size: u64) -> Result<String, Failure> {
         match self {
-            Self::Directory(directory) => {
-                let path = directory.join("checkpoint");
-                let read = fs::read_to_string(&path);
-                read.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
-            }
+            Self::Copy(Copied { checkpoint, .. }) => fs::read_to_string(checkpoint)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", checkpoint.display()))),
             Self::Gateway(channel, runtime) => {
                 let mut audit = Gateway::over(channel.clone()).audit;
                 let request = asking(GetCheckpointRequest { known_size });
@@ -51,11 +72,9 @@ impl TileSource for Source {
 
     fn read(&self, tile: Tile) -> Result<Vec<u8>, String> {
         match self {
-            Self::Directory(directory) => {
-                let read = TileFiles::in_directory(directory.clone()).read(tile);
-                read.map_err(|error| {
-                    format!("{}: {error}", directory.join(tile.to_string()).display())
-                })
+            Self::Copy(Copied { tiles, .. }) => {
+                let read = TileFiles::in_directory(tiles).read(tile);
+                read.map_err(|error| format!("{}: {error}", tiles.join(tile.to_string()).display()))
             }
             Self::Gateway(channel, runtime) => {
                 runtime.block_on(get(channel.clone(), &tile.to_string()))

@@ -1,13 +1,18 @@
 //! An auditor against a gateway that answers honestly, and against one that lies in every way.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proto::{
     act::Act,
     entry::{Actor, Entry},
+    note::NoteKey,
     signed_manifest::SignedManifest,
+    verifier_key::{self, Signs},
 };
 
 use super::{
@@ -20,7 +25,8 @@ use super::{
     *,
 };
 use crate::{
-    failure::{Failure, UNPROVEN},
+    arguments::Keys,
+    failure::{Failure, UNPROVEN, USAGE},
     output::{Form, tests::screen},
     words::Lang,
 };
@@ -46,9 +52,31 @@ impl Desk {
     }
 
     fn auditor(&self) -> Auditor {
-        let manifest = self.path("federation.toml");
-        let auditor = Auditor::find(Some(&manifest), None, Some(&self.path("kept")), None);
+        let manifest = Some(self.path("federation.toml"));
+        let auditor = self.with_keys(Keys { manifest, ..Keys::default() });
         auditor.unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+
+    fn with_keys(&self, keys: Keys) -> Result<Auditor, Failure> {
+        Auditor::find(&Keys { state: Some(self.path("kept")), ..keys }, None, None)
+    }
+
+    /// The same keys as in the manifest, each in a file.
+    fn keys_in_files(&self, log: u8) -> Keys {
+        let write = |agency: &str, seed, signs| {
+            let (name, key) = (name(&format!("demo/{agency}")), key(seed).verifying_key());
+            let path = self.path(&format!("{agency}.vkey"));
+            let line = verifier_key::line(&NoteKey { name, key }, signs);
+            std::fs::write(&path, format!("{line}\n")).expect("written");
+            path
+        };
+        let witnesses = [("aid", 0x11), ("police", 0x12)];
+        Keys {
+            log_key: Some(write("log", log, Signs::Log)),
+            witness_key: witnesses.map(|(id, seed)| write(id, seed, Signs::Witness)).to_vec(),
+            quorum: Some(2),
+            ..Keys::default()
+        }
     }
 
     async fn ask(&self, liar: Liar, chosen: &Chosen) -> Result<Answer, Failure> {
@@ -154,8 +182,57 @@ async fn one_entry_is_shown_with_its_proof_and_its_receipt_is_checked_offline() 
 
 #[test]
 fn without_a_manifest_nothing_is_believed() {
-    let failure = Auditor::find(None, None, None, None).err().expect("refused");
+    let failure = Auditor::find(&Keys::default(), None, None).err().expect("refused");
     assert_eq!((failure.reason(), failure.exit_code()), ("MANIFEST", 3));
+}
+
+#[tokio::test]
+async fn keys_in_files_prove_what_a_manifest_proves() {
+    let desk = Desk::new();
+    let auditor = desk.with_keys(desk.keys_in_files(0x21)).expect("good keys");
+    assert_eq!(auditor.quorum().log(), desk.auditor().quorum().log());
+    let mut gateway = Liar::with(40, Lie::Nothing).serve().await;
+    let answer = ask(&mut gateway, &auditor, &Chosen::default()).await.expect("proved");
+    assert!(auditor.witnessed(&answer.checkpoint).is_enough());
+    let mut gateway = Liar::with(41, Lie::AnotherLog).serve().await;
+    let failure = ask(&mut gateway, &auditor, &Chosen::default()).await.err().expect("refused");
+    assert_eq!(failure.reason(), "UNPROVEN");
+
+    let swapped = desk.keys_in_files(0x21);
+    let swapped = Keys { log_key: swapped.witness_key.first().cloned(), ..swapped };
+    let failure = desk.with_keys(swapped).err().expect("a witness is no log");
+    assert!(failure.tell(Lang::En).contains("aid.vkey: it is a key of signature type 0x04"));
+    let too_many = Keys { quorum: Some(3), ..desk.keys_in_files(0x21) };
+    assert_eq!(desk.with_keys(too_many).err().expect("refused").exit_code(), USAGE);
+}
+
+#[tokio::test]
+async fn an_auditor_is_told_that_the_logs_key_is_another_than_the_last_time() {
+    let desk = Desk::new();
+    desk.ask(Liar::with(40, Lie::Nothing), &Chosen::default()).await.expect("proved");
+    let failure = desk.with_keys(desk.keys_in_files(9)).err().expect("another key");
+    assert_eq!((failure.reason(), failure.exit_code()), ("OTHER_LOG", 3));
+    let told = failure.tell(Lang::En);
+    assert!(told.contains("with another key") && told.contains("old manifest"), "{told}");
+}
+
+#[test]
+fn a_copy_of_the_log_is_verified_where_it_lies_by_its_last_cosigned_checkpoint() {
+    let data = tempfile::tempdir().expect("a directory");
+    let (log, served) = (data.path().join("log"), data.path().join("served"));
+    for directory in [&log, &served] {
+        std::fs::create_dir(directory).expect("made");
+        std::fs::write(directory.join("checkpoint"), "newest").expect("written");
+    }
+    let found = |directory: &Path| {
+        Source::Copy(Copied::find(directory.to_owned())).checkpoint(0).expect("read")
+    };
+    assert_eq!(found(&log), "newest", "nothing was cosigned yet");
+    std::fs::write(data.path().join("log.cosigned"), "cosigned").expect("written");
+    assert_eq!((found(data.path()), found(&log)), ("cosigned".into(), "cosigned".into()));
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    std::fs::rename(&served, elsewhere.path().join("served")).expect("moved");
+    assert_eq!(found(&elsewhere.path().join("served")), "newest", "as the gateway serves it");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Whom an auditor believes: the federation manifest's keys, and the last checkpoint that was kept.
+//! Whom an auditor believes: the federation manifest's keys or those in files, and the last checkpoint that was kept.
 
 use std::{
     fs,
@@ -12,12 +12,13 @@ use proto::{
     note::NoteKey,
     quorum::{NotCosigned, Quorum},
     signed_manifest::SignedManifest,
+    verifier_key::{self, Signs},
 };
 
 use super::kept::Kept;
-use crate::{config::Config, failure::Failure};
+use crate::{arguments::Keys, config::Config, failure::Failure};
 
-/// An auditor: trusts nobody but the agencies that signed the manifest.
+/// An auditor: trusts nobody but the agencies whose keys are in the manifest, or were given by file.
 pub struct Auditor {
     quorum: Quorum,
     kept: Kept,
@@ -40,21 +41,27 @@ impl Witnessed {
 }
 
 impl Auditor {
-    /// Reads the manifest and what was kept. The manifest is the one named, or else the one that the
-    /// configuration names; the checkpoint is kept in `state`, or else in the home directory.
+    /// Reads the keys and what was kept. The keys are those in the files named, or in the manifest
+    /// named, or else in the one that the configuration names; the checkpoint is kept in the state
+    /// file named, or else in the home directory.
     ///
     /// # Errors
     /// [`Failure`] with what to mend.
     pub fn find(
-        manifest: Option<&Path>,
+        keys: &Keys,
         config: Option<&Config>,
-        state: Option<&Path>,
         home: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let named = manifest.or(config.and_then(|config| config.manifest.as_deref()));
-        let quorum = quorum(named.ok_or(Failure::NoManifest)?)?;
-        let path = match (state, home) {
-            (Some(state), _) => state.to_owned(),
+        let quorum = match &keys.log_key {
+            Some(log) => of_files(log, &keys.witness_key, keys.quorum.unwrap_or_default())?,
+            None => {
+                let configured = || config.and_then(|config| config.manifest.as_deref());
+                let named = keys.manifest.as_deref().or_else(configured);
+                quorum(named.ok_or(Failure::NoManifest)?)?
+            }
+        };
+        let path = match (&keys.state, home) {
+            (Some(state), _) => state.clone(),
             (None, Some(home)) => kept_below(home, quorum.log()),
             (None, None) => {
                 return Err(Failure::Usage("without a home directory --state is needed".into()));
@@ -116,6 +123,19 @@ impl Auditor {
 fn kept_below(home: &Path, log: &NoteKey) -> PathBuf {
     let name = log.name.as_str().replace('/', "-");
     home.join(".local/state/gatewayctl").join(format!("{name}.checkpoint"))
+}
+
+/// The keys in files, each a line as C2SP signed-note has it.
+fn of_files(log: &Path, witnesses: &[PathBuf], needed: usize) -> Result<Quorum, Failure> {
+    let read = |path: &Path, signs| {
+        let faulty = |problem: String| Failure::Usage(format!("{}: {problem}", path.display()));
+        let line = fs::read_to_string(path).map_err(|error| faulty(error.to_string()))?;
+        verifier_key::read(&line, signs).map_err(|error| faulty(error.to_string()))
+    };
+    let log = read(log, Signs::Log)?;
+    let witnesses =
+        witnesses.iter().map(|path| read(path, Signs::Witness)).collect::<Result<_, _>>()?;
+    Quorum::of_keys(log, witnesses, needed).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// The keys in a manifest that enough of its own holders signed.

@@ -36,7 +36,7 @@ pub fn verify(source: &Source, auditor: &Auditor, screen: &Screen) -> Result<Str
     match verified {
         Ok(()) => {}
         // A copy may just be an old one; a gateway has no excuse.
-        Err(TreeFault::Cut { size, kept }) if matches!(source, Source::Directory(_)) => {
+        Err(TreeFault::Cut { size, kept }) if matches!(source, Source::Copy(_)) => {
             return Err(Failure::Unproven(format!(
                 "this copy has {size} entries, and the log that you verified last had {kept}: take \
                  a newer copy"

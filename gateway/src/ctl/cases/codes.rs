@@ -42,10 +42,10 @@ pub const KINDS: &Codes<AssistanceKind> = &[
 
 pub const STAGES: &Codes<CaseStage> = &[
     (CaseStage::Pending, "pending", ("待定", "pending")),
-    (CaseStage::Suppressed, "suppressed", ("暂缓", "suppressed")),
+    (CaseStage::Suppressed, "suppressed", ("静默", "suppressed")),
     (CaseStage::New, "new", ("待派单", "new")),
-    (CaseStage::Routed, "routed", ("待受理", "to be taken")),
-    (CaseStage::Acknowledged, "acknowledged", ("已受理", "taken")),
+    (CaseStage::Routed, "routed", ("待接收", "to be taken")),
+    (CaseStage::Acknowledged, "acknowledged", ("已接收", "taken")),
     (CaseStage::Visited, "visited", ("已走访", "visited")),
     (CaseStage::Decided, "decided", ("已认定", "decided")),
     (CaseStage::Closed, "closed", ("已办结", "closed")),
@@ -61,10 +61,10 @@ pub const TIERS: &Codes<CaseTier> = &[
 ];
 
 pub const DEADLINES: &Codes<CaseDeadline> = &[
-    (CaseDeadline::Acknowledge, "acknowledge", ("受理", "take")),
+    (CaseDeadline::Acknowledge, "acknowledge", ("接收", "take")),
     (CaseDeadline::Visit, "visit", ("走访", "visit")),
     (CaseDeadline::Decide, "decide", ("认定", "decide")),
-    (CaseDeadline::Papers, "papers", ("补齐材料", "papers")),
+    (CaseDeadline::Papers, "papers", ("补齐手续", "papers")),
 ];
 
 pub const URGENCIES: &Codes<Urgency> = &[

@@ -15,7 +15,7 @@ use crate::{arguments::region_prefix, confirm::Assent, typed_id::alert_id};
 /// Commands about cases.
 #[derive(Debug, Subcommand)]
 pub enum CasesCommand {
-    /// What is to be done, the most pressing first / 待办案件，最紧急的在前
+    /// What is to be done, the most pressing first / 待办事项，最紧急的在前
     List {
         /// Which of them.
         #[command(flatten)]
@@ -24,7 +24,7 @@ pub enum CasesCommand {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
     },
-    /// One case: why, what happened, what to do next / 案件详情、经过和下一步
+    /// One case: why, what happened, what to do next / 办件详情、经过和下一步
     Show {
         /// The alert's id, also without AL- / 预警编号，可省略 AL-
         #[arg(value_parser = alert_id)]
@@ -38,7 +38,7 @@ pub enum CasesCommand {
 /// Steps, in the order of a case's life.
 #[derive(Debug, Subcommand)]
 pub enum StepCommand {
-    /// Take a case: from now on it is yours / 受理
+    /// Take a case: from now on it is yours / 接收
     Take {
         /// Which case.
         #[command(flatten)]
@@ -62,7 +62,7 @@ pub enum StepCommand {
         #[arg(long, value_name = "DATE")]
         on: Option<Date>,
     },
-    /// Relief first: given now, the papers follow / 先行救助，后补材料
+    /// Relief first: given now, the papers follow / 先行救助，后补手续
     Relief {
         /// Which case.
         #[command(flatten)]
@@ -74,7 +74,7 @@ pub enum StepCommand {
         #[command(flatten)]
         assent: Assent,
     },
-    /// The papers of a relief first are complete / 先行救助材料已补齐
+    /// The papers of a relief first are complete / 先行救助手续已补齐
     Papers {
         /// Which case.
         #[command(flatten)]

@@ -16,20 +16,20 @@ use crate::{
     moment::due,
     output::{Form, Screen, Tone, cell, grouped},
     rules::Names,
-    words::{self, Phrase},
+    words::{self, Lang, Phrase},
 };
 
 /// The most people that one call asks for.
 const PAGE: u32 = 200;
 
-const CASE: Phrase = ("案件", "case");
+const CASE: Phrase = ("办件", "case");
 const STAGE: Phrase = ("阶段", "stage");
 const WHO: Phrase = ("经办人", "who");
 const MARKS: Phrase = ("备注", "marks");
 const YOU: Phrase = ("本人", "you");
-const SAME_PERSON: Phrase = ("+ 与上一案件为同一人。", "+ is another case of the person above.");
+const SAME_PERSON: Phrase = ("+ 与上一办件为同一人。", "+ is another case of the person above.");
 const MORE: Phrase = ("还有更多；请加大 --limit。", "There is more; raise --limit to see it.");
-const NOTHING: Phrase = ("没有待办案件。", "There is nothing to do.");
+const NOTHING: Phrase = ("没有待办事项。", "There is nothing to do.");
 
 /// `cases list`, page by page, up to `limit` people.
 ///
@@ -83,12 +83,9 @@ fn table(screen: &Screen, own: &AgencyId, response: &ListCasesResponse, names: &
     let lang = screen.lang;
     let headings = [CASE, words::DUE, STAGE, WHO, words::WHAT, words::REGION, MARKS];
     let mut table = screen.table(&headings);
-    let (mut cases, mut together) = (0, false);
     for person in &response.people {
         for (place, case) in person.cases.iter().enumerate() {
             let id = if place == 0 { case.alert.clone() } else { format!("+ {}", case.alert) };
-            together |= place > 0;
-            cases += 1;
             table.add_row([
                 cell(&id),
                 screen.toned(&due_text(case, screen), due_tone(case)),
@@ -100,17 +97,31 @@ fn table(screen: &Screen, own: &AgencyId, response: &ListCasesResponse, names: &
             ]);
         }
     }
-    if cases == 0 {
+    if table.is_empty() {
         return lang.say(NOTHING).into();
     }
-    let people = grouped(response.people.len() as u64);
-    let mut notes = vec![match lang {
-        words::Lang::Zh => format!("共 {people} 人，{} 件。", grouped(cases)),
-        words::Lang::En => format!("{} cases of {people} people.", grouped(cases)),
-    }];
-    notes.extend(together.then(|| lang.say(SAME_PERSON).to_owned()));
-    notes.extend((!response.next_page_token.is_empty()).then(|| lang.say(MORE).to_owned()));
-    format!("{}\n\n{}", screen.draw(&table), notes.join(" "))
+    format!("{}\n\n{}", screen.draw(&table), notes(response, lang))
+}
+
+/// How much it is, and what the reader may not know.
+fn notes(response: &ListCasesResponse, lang: Lang) -> String {
+    let cases = || response.people.iter().flat_map(|person| &person.cases);
+    let numbers =
+        [cases().count(), response.people.len(), cases().filter(|case| case.overdue).count()];
+    let [all, people, overdue] = numbers.map(|number| grouped(number as u64));
+    let mut notes = match lang {
+        Lang::Zh => format!("共 {all} 件，涉及 {people} 人，逾期 {overdue} 件。"),
+        Lang::En => format!("Cases: {all}, people: {people}, overdue: {overdue}."),
+    };
+    for (holds, note) in [
+        (response.people.iter().any(|person| person.cases.len() > 1), SAME_PERSON),
+        (!response.next_page_token.is_empty(), MORE),
+    ] {
+        if holds {
+            notes = format!("{notes} {}", lang.say(note));
+        }
+    }
+    notes
 }
 
 /// What is due and when: "visit: in 2 d".
@@ -119,7 +130,8 @@ pub fn due_text(case: &Case, screen: &Screen) -> String {
         return "-".into();
     }
     let when = due(case.due_at.as_ref(), (screen.clock)(), screen.lang);
-    format!("{}: {when}", said(DEADLINES, case.due, screen.lang))
+    let colon = screen.lang.say(("：", ": "));
+    format!("{}{colon}{when}", said(DEADLINES, case.due, screen.lang))
 }
 
 fn due_tone(case: &Case) -> Tone {

@@ -13,19 +13,20 @@ pub fn papers_open(case: &Case) -> bool {
 /// All marks of a case; empty for an ordinary one.
 pub fn marks(case: &Case, screen: &Screen) -> String {
     let lang = screen.lang;
+    let colon = lang.say(("：", ": "));
     let mut marks: Vec<String> = vec![];
     if case.urgency != 0 {
         let orders = case.orders.iter().filter(|order| order.returned == 0).count();
         let many = lang.say(("工单", "work order"));
         let many = if orders > 1 { format!("{orders} x {many}") } else { many.into() };
-        marks.push(format!("{many}: {}", said(URGENCIES, case.urgency, lang)));
+        marks.push(format!("{many}{colon}{}", said(URGENCIES, case.urgency, lang)));
     }
     if papers_open(case) {
         let when = due(case.papers_due_at.as_ref(), (screen.clock)(), lang);
-        marks.push(format!("{}: {when}", lang.say(("待补材料", "papers"))));
+        marks.push(format!("{}{colon}{when}", lang.say(("待补手续", "papers"))));
     } else if case.relief_first != 0 {
         let kind = said(KINDS, case.relief_first, lang);
-        marks.push(format!("{}: {kind}", lang.say(("先行救助", "relief first"))));
+        marks.push(format!("{}{colon}{kind}", lang.say(("先行救助", "relief first"))));
     }
     if case.facts_gone {
         marks.push(lang.say(("情况已变化", "the facts changed")).into());

@@ -51,24 +51,24 @@ fn region(code: &str, lang: Lang) -> String {
 
 fn form(kind: CaseEventKind, emergency: bool) -> Phrase {
     match kind {
-        CaseEventKind::Opened => ("立案，{due} 前受理", "opened, to be taken by {due}"),
+        CaseEventKind::Opened => ("立案，{due} 前接收", "opened, to be taken by {due}"),
         CaseEventKind::Waiting => {
             ("关键数据未知，等待核查", "waits: something unknown decides whether it is one")
         }
         CaseEventKind::Suppressed => (
-            "近期已办理过同类事项，{due} 前暂缓",
+            "近期已办理过同类事项，{due} 前静默",
             "rests until {due}: the same was dealt with a short time ago",
         ),
         CaseEventKind::Routed => (
-            "派至 {region}（{tier}），{due} 前受理",
+            "派至 {region}（{tier}），{due} 前接收",
             "given to {region} ({tier}), to be taken by {due}",
         ),
         CaseEventKind::Assigned => (
-            "{who} 派给 {officer}，{due} 前受理",
+            "{who} 派给 {officer}，{due} 前接收",
             "{who} gave it to {officer}, to be taken by {due}",
         ),
         CaseEventKind::Acknowledged => {
-            ("{who} 受理，{due} 前走访", "{who} took it, to visit by {due}")
+            ("{who} 接收，{due} 前走访", "{who} took it, to visit by {due}")
         }
         CaseEventKind::Returned => (
             "{who} 退回：{reason}；由{tier}在 {due} 前决定",
@@ -98,11 +98,11 @@ fn form(kind: CaseEventKind, emergency: bool) -> Phrase {
             ("{who} 于 {on} 走访，{due} 前认定", "{who} was there on {on}, to decide by {due}")
         }
         CaseEventKind::ReliefFirst => (
-            "{who} 先行救助（{kind}），材料 {due} 前补齐",
+            "{who} 先行救助（{kind}），手续 {due} 前补齐",
             "{who} gave relief first ({kind}), the papers are due by {due}",
         ),
         CaseEventKind::PapersCompleted => {
-            ("{who} 补齐材料", "{who} recorded that the papers are complete")
+            ("{who} 补齐手续", "{who} recorded that the papers are complete")
         }
         CaseEventKind::AssistanceGiven => ("{who} 给予救助：{kind}", "{who} gave {kind}"),
         CaseEventKind::OutcomeRecorded => {
@@ -112,7 +112,7 @@ fn form(kind: CaseEventKind, emergency: bool) -> Phrase {
             ("情况变化，预警已撤销", "the facts changed: the alert was withdrawn")
         }
         CaseEventKind::Reopened => {
-            ("{who} 重新办理，{due} 前受理", "{who} began it anew, to be taken by {due}")
+            ("{who} 重新办理，{due} 前接收", "{who} began it anew, to be taken by {due}")
         }
         CaseEventKind::Closed => (
             "{who} 办结；{due} 前同类事项不再预警",

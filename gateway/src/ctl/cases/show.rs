@@ -24,7 +24,7 @@ use crate::{
     words::{self, Phrase},
 };
 
-const CASE: Phrase = ("案件", "case");
+const CASE: Phrase = ("办件", "case");
 const STAGE: Phrase = ("阶段", "stage");
 const WHO: Phrase = ("经办人", "who");
 const NEXT_DEADLINE: Phrase = ("下一期限", "next deadline");
@@ -32,7 +32,7 @@ const MARKS: Phrase = ("备注", "marks");
 const ORDERS: Phrase = ("工单", "work orders");
 const VISITED: Phrase = ("走访日期", "visited on");
 const OUTCOME: Phrase = ("认定结果", "outcome");
-const OTHERS: Phrase = ("同一人的其他案件", "of the same person");
+const OTHERS: Phrase = ("同一人的其他办件", "of the same person");
 const HISTORY: Phrase = ("办理经过", "What happened");
 
 /// `cases show`.
@@ -138,7 +138,7 @@ fn history(screen: &Screen, response: &GetCaseResponse) -> String {
     let mut table = screen.list();
     for event in &response.history {
         table.add_row([
-            cell(&format!("  {}", clock_face(event.at.as_ref()))),
+            cell(&format!(" {}", clock_face(event.at.as_ref()))),
             cell(&sentence(event, screen.lang)),
         ]);
     }

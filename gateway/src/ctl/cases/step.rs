@@ -14,6 +14,7 @@ use super::{
     command::{StepCommand, Which},
     json,
     list::due_text,
+    marks::marks,
     next::next,
     sentence::sentence,
     show::fetch,
@@ -57,10 +58,7 @@ pub async fn take(
     let request = StepRequest { alert: which.id.to_string(), after, step: Some(step) };
     match answer(gateway.cases.step(asking(request))).await {
         Ok(response) => Ok(screen.answer(|| json::step(&response), || told(screen, &response))),
-        Err(Failure::Refused { reason, message }) if reason == Reason::OutOfDate.as_str() => {
-            Err(overtaken(gateway, screen, which, after, message).await)
-        }
-        Err(failure) => Err(failure),
+        Err(failure) => Err(explained(gateway, screen, which, after, failure).await),
     }
 }
 
@@ -142,24 +140,40 @@ fn harmless_lines(text: &str) -> String {
     text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
-/// The refusal, with what happened meanwhile in the reader's language.
-async fn overtaken(
+/// A refusal that comes from what others did, with what they did in the reader's language.
+async fn explained(
     gateway: &mut Gateway,
     screen: &Screen,
     which: &Which,
     after: u64,
-    message: String,
+    failure: Failure,
 ) -> Failure {
-    let reason = Reason::OutOfDate.as_str().to_owned();
-    let Ok((now, _)) = fetch(gateway, &which.id).await else {
+    let Failure::Refused { reason, message } = failure else { return failure };
+    let overtaken = reason == Reason::OutOfDate.as_str();
+    if !overtaken && reason != Reason::NotPossibleNow.as_str() {
+        return Failure::Refused { reason, message };
+    }
+    let Ok((now, case)) = fetch(gateway, &which.id).await else {
         return Failure::Refused { reason, message };
     };
-    let since = now.history.iter().filter(|event| event.number > after);
-    let since: Vec<String> = since
-        .map(|event| format!("{} {}", clock_face(event.at.as_ref()), sentence(event, screen.lang)))
-        .collect();
-    let message = if since.is_empty() { message } else { since.join("; ") };
-    Failure::Refused { reason, message }
+    let first = match overtaken {
+        true => now.history.iter().position(|event| event.number > after),
+        false => now.history.len().checked_sub(1),
+    };
+    let events =
+        now.history.iter().skip(first.unwrap_or(usize::MAX)).map(|event| {
+            format!("{} {}", clock_face(event.at.as_ref()), sentence(event, screen.lang))
+        });
+    // That somebody was faster is said by what they did, anything else by the gateway: in English.
+    let said = match screen.lang {
+        Lang::En => message,
+        Lang::Zh => format!("{} {}", said(STAGES, case.stage, Lang::Zh), marks(&case, screen)),
+    };
+    let said = (!overtaken || first.is_none()).then_some(said.trim_end().to_owned());
+    Failure::Refused {
+        reason,
+        message: said.into_iter().chain(events).collect::<Vec<_>>().join("; "),
+    }
 }
 
 fn told(screen: &Screen, response: &StepResponse) -> String {

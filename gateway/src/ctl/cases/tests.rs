@@ -146,7 +146,10 @@ async fn a_list_shows_what_is_due_and_keeps_a_persons_cases_together() {
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[1].contains("take: overdue by 3 h") && lines[1].contains("work order: urgent"));
     assert!(lines[2].starts_with("+ AL-0000-0000-0002") && lines[2].contains("you"), "{text}");
-    assert!(text.contains("2 cases of 1 people") && text.contains("person above"), "{text}");
+    assert!(
+        text.contains("Cases: 2, people: 1, overdue: 1.") && text.contains("person above"),
+        "{text}"
+    );
     let json = screen(Form::Json, Lang::En);
     let text = list::list(&mut gateway, &json, &own(), filter(), None).await.expect("listed");
     let value: serde_json::Value = serde_json::from_str(&text).expect("one JSON document");
@@ -161,9 +164,9 @@ async fn every_page_is_read_and_a_limit_of_people_says_that_there_is_more() {
     let plain = screen(Form::Plain, Lang::Zh);
     let filter = CaseFilter::default;
     let all = list::list(&mut gateway, &plain, &own(), filter(), None).await.expect("listed");
-    assert!(all.contains("共 450 人，450 件"), "{all}");
+    assert!(all.contains("共 450 件，涉及 450 人"), "{all}");
     let some = list::list(&mut gateway, &plain, &own(), filter(), Some(2)).await.expect("listed");
-    assert!(some.contains("共 2 人") && some.contains("加大 --limit"), "{some}");
+    assert!(some.contains("涉及 2 人") && some.contains("加大 --limit"), "{some}");
 }
 
 #[tokio::test]
@@ -199,7 +202,7 @@ async fn who_was_too_late_is_told_who_was_faster_when_and_what_they_did() {
     let failure = said.expect_err("another was faster");
     assert_eq!((failure.exit_code(), failure.reason()), (1, "OUT_OF_DATE"));
     let told = failure.tell(Lang::Zh);
-    assert!(told.contains("2026-11-24 17:00 li-na 受理") && !told.contains("another"), "{told}");
+    assert!(told.contains("2026-11-24 17:00 li-na 接收") && !told.contains("another"), "{told}");
 }
 
 #[tokio::test]

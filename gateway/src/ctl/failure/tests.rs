@@ -82,6 +82,7 @@ fn every_failure_has_a_sentence_without_a_gap_in_both_languages() {
         Failure::Unconfirmed { asked: true },
         Failure::Unconfirmed { asked: false },
         Failure::Unproven("x".into()),
+        Failure::OtherLog { path: "x".into() },
         Failure::Fork { kept: "kept".into(), kept_size: 9, other: "other".into(), other_size: 8 },
     ];
     for failure in failures {
