@@ -28,6 +28,7 @@ use crate::{
         witnesses::{Witnesses, last_cosigned},
     },
     authorise::{AuthoriseLayer, Register},
+    backup,
     case::{
         cases::Cases,
         desk::{self, Desk},
@@ -89,8 +90,10 @@ impl Gateway {
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
+        backup::finished(&config.data_dir)?;
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
+        backup::continues(&config, recorder.log()).await?;
         let Stores { epoch, alerts, cases, deliveries, disclosures } =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;

@@ -4,6 +4,7 @@ mod access_log;
 mod architecture;
 mod audit;
 mod auditor;
+mod backup;
 mod brute_force;
 mod bureau;
 mod canaries;
