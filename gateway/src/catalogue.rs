@@ -71,6 +71,13 @@ pub struct CatalogueDataset {
 }
 
 impl Catalogue {
+    /// Whether data means the same under both, whatever it is called.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        let meaning =
+            |it: &CatalogueDataset| (it.schema.clone(), it.agency.clone(), it.fresh_within);
+        self.datasets.iter().map(meaning).eq(other.datasets.iter().map(meaning))
+    }
+
     /// A dataset's number.
     pub fn number(&self, dataset: &DatasetId) -> Option<DatasetNumber> {
         self.dataset(dataset.as_str())

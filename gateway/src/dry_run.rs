@@ -2,12 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{
-    base::Base,
-    outcomes::{self, Outcome},
-    region,
-    rule::Rule,
-};
+use crate::{base::Base, bitset::Bitset, outcomes, region, rule::Rule};
 
 /// How many subjects a rule would do what to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,20 +22,26 @@ pub struct Counts {
 /// Counts the subjects of a region by what the rule comes to.
 pub fn count(base: &Base, rule: &Rule, region: &str, now: Timestamp) -> Counts {
     let outcomes = outcomes::evaluate(rule, &base.facts(now));
-    let mut counts = Counts::default();
-    let everybody = u32::try_from(base.met()).expect("subjects are numbered by u32");
-    for number in (0..everybody).filter(|&number| base.is_listed(number)) {
-        if !region::text(base.regions(number).foremost()).starts_with(region) {
-            continue;
-        }
-        counts.base += 1;
-        match outcomes.outcome(number as usize) {
-            Outcome::Alert => counts.alerts += 1,
-            Outcome::Covered => counts.covered += 1,
-            Outcome::OverMeans => counts.over_means += 1,
-            Outcome::Pending => counts.pending += 1,
-            Outcome::None | Outcome::Held => {}
-        }
+    let mut asked = base.unlisted();
+    asked.invert();
+    if !region.is_empty() {
+        let elsewhere = |number: &usize| {
+            let number = u32::try_from(*number).expect("subjects are numbered by u32");
+            !region::text(base.regions(number).foremost()).starts_with(region)
+        };
+        let elsewhere: Vec<usize> = asked.ones().filter(elsewhere).collect();
+        elsewhere.into_iter().for_each(|number| asked.assign(number, false));
     }
-    counts
+    let of = |set: &Bitset| {
+        let mut both = asked.clone();
+        both.and_with(set);
+        both.count() as u64
+    };
+    Counts {
+        alerts: of(&outcomes.alert),
+        covered: of(&outcomes.covered),
+        over_means: of(&outcomes.over_means),
+        pending: of(&outcomes.pending),
+        base: asked.count() as u64,
+    }
 }

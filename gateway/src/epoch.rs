@@ -13,6 +13,7 @@ use proto::manifest::Manifest;
 use crate::{
     epoch_progress::DatasetProgress,
     grants::Grants,
+    intake::Intake,
     rows::{Rows, RowsError},
     status::StatusBoard,
 };
@@ -28,6 +29,8 @@ pub struct Epoch {
     pub status: Arc<StatusBoard>,
     /// Its grants on their way.
     pub grants: Arc<Grants>,
+    /// How much may be on its way into its base.
+    pub intake: Arc<Intake>,
 }
 
 /// The live epochs at this moment.
@@ -71,7 +74,8 @@ impl Epoch {
         for (dataset, problem) in rows.damaged() {
             status.dataset(&dataset, |line| line.problem = problem);
         }
-        Ok(Self { manifest, rows, status, grants: Arc::default() })
+        let (grants, intake) = (Arc::default(), Arc::default());
+        Ok(Self { manifest, rows, status, grants, intake })
     }
 
     /// Its number.

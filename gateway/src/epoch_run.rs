@@ -22,8 +22,8 @@ use crate::{
     tls_in_force::TlsInForce,
 };
 
-/// Arrivals that wait for the base: more would only use memory.
-const ARRIVALS: usize = 4;
+/// Arrivals that wait for the base: more would only use memory, and let one agency come before another.
+const ARRIVALS: usize = 1;
 
 /// What every epoch runs with.
 #[derive(Clone)]
@@ -97,6 +97,7 @@ impl EpochRun {
             recorder: self.federation.recorder.clone(),
             tally: self.federation.tally.clone(),
             arrivals: self.arrivals.clone(),
+            intake: self.epoch.intake.clone(),
         });
         let listed = |adapter: &&Adapter| around.manifest.agency(&adapter.agency).is_some();
         let adapters = self.federation.adapters.iter().filter(listed);

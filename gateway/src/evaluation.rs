@@ -11,7 +11,8 @@ use crate::{
     alert::{Alert, DatedFinding, Moment, State},
     base::Base,
     bitset::Bitset,
-    clock::{day, later},
+    case::calendar::day,
+    clock::later,
     explanation::{Finding, explain},
     facts::Facts,
     ledger::Ledger,
@@ -83,8 +84,11 @@ impl Evaluation<'_> {
         let settled = self.is_settled(rule);
         let settles = settled && !std::mem::replace(&mut stand.settled, settled);
         let rewritten = std::mem::replace(&mut stand.version, rule.version) != rule.version;
+        // Regions may be others from today on.
+        let today = day(self.now);
+        let another_day = stand.day.replace(today) != Some(today);
         let mut subjects = BTreeSet::new();
-        let mut everybody_live = settles || rewritten;
+        let mut everybody_live = settles || rewritten || another_day;
         let raised = [&stand.outcomes.alert, &stand.outcomes.pending];
         match moved {
             Moved::Everybody => {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use prost::Message;
 use proto::{
     act::Act,
     cursor::Cursor,
@@ -24,6 +25,7 @@ use tonic::{Status, transport::Channel};
 
 use crate::{
     audit::recorder::Unrecorded,
+    intake::Share,
     link::{Arrival, Backoff, Link},
     rows::{RowsError, Staging},
     sync::{Expectation, Refusal, RowGroup, SubjectGroup, VerifiedBatch, VerifiedRelease},
@@ -176,7 +178,7 @@ impl Stream<'_> {
             after: held.filter(|_| !from_scratch).map(Into::into),
         };
         let mut frames = client.sync(request).await?.into_inner();
-        let mut open: Option<(RowGroup, Option<Staging>)> = None;
+        let mut open: Option<(RowGroup, Option<Staging>, Share)> = None;
         loop {
             let frame = tokio::select! {
                 frame = frames.message() => frame?,
@@ -196,17 +198,20 @@ impl Stream<'_> {
                     } else {
                         None
                     };
-                    open = Some((group, staging));
+                    open = Some((group, staging, Share::default()));
                 }
-                (Some(SyncPart::Rows(columns)), Some((mut group, mut staging))) => {
+                (Some(SyncPart::Rows(columns)), Some((mut group, mut staging, mut share))) => {
+                    if !group.is_snapshot() {
+                        self.link.door.admit(&mut share, columns.encoded_len()).await;
+                    }
                     if let Some(columns) = group.rows(columns)? {
                         let mut target = staging.take().expect("a snapshot is staged");
                         let append = move || target.append(&columns).map(|()| target);
                         staging = Some(on_disk(append).await?);
                     }
-                    open = Some((group, staging));
+                    open = Some((group, staging, share));
                 }
-                (Some(SyncPart::Trailer(trailer)), Some((group, staging))) => {
+                (Some(SyncPart::Trailer(trailer)), Some((group, staging, _share))) => {
                     let batch = group.end(&trailer)?;
                     held = Some(commit(self.link, self.schema, batch, staging).await?);
                     (self.accepted, self.coming) = (true, None);
@@ -226,19 +231,22 @@ impl Stream<'_> {
             after: held.filter(|_| !from_scratch).map(Into::into),
         };
         let mut frames = client.release(request).await?.into_inner();
-        let mut open: Option<SubjectGroup> = None;
+        let mut open: Option<(SubjectGroup, Share)> = None;
         while let Some(frame) = frames.message().await? {
             match (frame.frame, open.take()) {
                 (Some(ReleasePart::Header(header)), None) => {
                     self.coming = cursor(header.to.as_ref());
-                    open = Some(SubjectGroup::begin(&self.expectation(held), header)?);
+                    let group = SubjectGroup::begin(&self.expectation(held), header)?;
+                    open = Some((group, Share::default()));
                 }
-                (Some(ReleasePart::Subjects(columns)), Some(mut group)) => {
+                (Some(ReleasePart::Subjects(columns)), Some((mut group, mut share))) => {
+                    let bytes = columns.encoded_len();
                     group.subjects(columns)?;
-                    open = Some(group);
+                    self.link.door.admit(&mut share, bytes).await;
+                    open = Some((group, share));
                 }
-                (Some(ReleasePart::Trailer(trailer)), Some(group)) => {
-                    held = Some(self.hand_over(group.end(&trailer)?).await?);
+                (Some(ReleasePart::Trailer(trailer)), Some((group, share))) => {
+                    held = Some(self.hand_over(group.end(&trailer)?, share).await?);
                     (self.accepted, self.coming) = (true, None);
                 }
                 _ => return Err(Refusal::Group(GroupError::WrongFrame).into()),
@@ -265,7 +273,7 @@ impl Stream<'_> {
         }
     }
 
-    async fn hand_over(&self, release: VerifiedRelease) -> Result<Cursor, End> {
+    async fn hand_over(&self, release: VerifiedRelease, share: Share) -> Result<Cursor, End> {
         let header = release.header().clone();
         let (subjects, deleted) = release.counts();
         let used = Act::ReleaseUsed {
@@ -278,8 +286,8 @@ impl Stream<'_> {
             deleted,
         };
         self.link.around.recorder.record(&Actor::Gateway, used).await?;
-        let arrival = Arrival::Release { release, generation: self.generation };
-        self.link.around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
+        let arrival = Arrival::Release { release, generation: self.generation, share };
+        self.link.queue(arrival).await.map_err(|_| End::Stopping)?;
         self.link.advance(&header.dataset, self.generation, header.to);
         self.link.around.status.dataset(&header.dataset, |line| {
             line.cursor = Some(header.to);
@@ -317,7 +325,7 @@ async fn commit(
     batch: VerifiedBatch,
     staging: Option<Staging>,
 ) -> Result<Cursor, End> {
-    let (around, schema) = (link.around.clone(), schema.clone());
+    let (link, around, schema) = (link.clone(), link.around.clone(), schema.clone());
     let agency = link.adapter.agency.clone();
     let committing = tokio::spawn(async move {
         let rows = around.rows.clone();
@@ -341,7 +349,7 @@ async fn commit(
             line.problem.clear();
         });
         let arrival = Arrival::Rows { dataset, changed };
-        around.arrivals.send(arrival).await.map_err(|_| End::Stopping)?;
+        link.queue(arrival).await.map_err(|_| End::Stopping)?;
         Ok(held.cursor)
     });
     committing.await.unwrap_or(Err(End::Stopping))

@@ -36,6 +36,7 @@ use crate::{
     description::{self, Description},
     follow,
     grants::Grants,
+    intake::{Door, Intake, Share},
     policy_in_force::PolicyInForce,
     relay::{self, Relay},
     rows::{Changed, Rows},
@@ -68,8 +69,14 @@ pub enum Arrival {
         release: VerifiedRelease,
         /// The catalogue under which the stream was opened.
         generation: u64,
+        /// What it takes of the room until it is taken in.
+        share: Share,
     },
 }
+
+/// The pipeline takes nothing any more.
+#[derive(Debug)]
+pub struct Stopping;
 
 /// What all links share.
 pub struct Surroundings {
@@ -95,6 +102,8 @@ pub struct Surroundings {
     pub tally: Arc<Tally>,
     /// To the pipeline.
     pub arrivals: mpsc::Sender<Arrival>,
+    /// How much may be on its way there.
+    pub intake: Arc<Intake>,
 }
 
 /// One adapter and how far its releases have come in this run.
@@ -105,6 +114,8 @@ pub struct Link {
     tls: watch::Receiver<Arc<ClientConfig>>,
     /// What is shared.
     pub around: Arc<Surroundings>,
+    /// The agency's way into the base.
+    pub door: Door,
     /// Cursors of watch datasets, each with the catalogue's generation under which the pipeline got
     /// what leads up to it: what was released is in memory only, and so are they.
     released: Mutex<HashMap<DatasetId, (u64, Cursor)>>,
@@ -134,7 +145,8 @@ impl Link {
         tls: watch::Receiver<Arc<ClientConfig>>,
         around: Arc<Surroundings>,
     ) -> Self {
-        Self { adapter, tls, around, released: Mutex::default() }
+        let door = Door::new(adapter.agency.clone(), around.intake.clone());
+        Self { adapter, tls, around, door, released: Mutex::default() }
     }
 
     /// How far a dataset's releases have come under a catalogue. A stream that was opened under
@@ -151,6 +163,15 @@ impl Link {
         if older {
             cursors.insert(dataset.clone(), (generation, cursor));
         }
+    }
+
+    /// Hands something to the pipeline when it is this agency's turn.
+    ///
+    /// # Errors
+    /// Where the gateway is stopping.
+    pub async fn queue(&self, arrival: Arrival) -> Result<(), Stopping> {
+        let _turn = self.door.turn().await;
+        self.around.arrivals.send(arrival).await.map_err(|_| Stopping)
     }
 
     fn cursors(&self) -> MutexGuard<'_, HashMap<DatasetId, (u64, Cursor)>> {

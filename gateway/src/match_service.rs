@@ -12,7 +12,7 @@ use proto::{
     hex_bytes::HexBytes,
     wire::{self, match_service_server::MatchService},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -37,6 +37,8 @@ const DEFAULT_PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1000;
 /// Smaller numbers of people are not told.
 const SMALLEST_COUNT: u64 = 10;
+/// Watches that may be open at once: each holds a batch of changes in memory, however slowly it is read.
+pub const WATCHERS: usize = 256;
 
 /// The service.
 pub struct Matches {
@@ -56,6 +58,8 @@ pub struct Matches {
     pub questions: mpsc::Sender<Question>,
     /// The time.
     pub clock: Clock,
+    /// Places for whoever watches.
+    pub watchers: Arc<Semaphore>,
     /// Turns true when the gateway stops: watchers are told to come back.
     pub stopping: watch::Receiver<bool>,
 }
@@ -150,6 +154,9 @@ impl MatchService for Matches {
             filter.states.push(State::Withdrawn);
         }
         let (by, after) = (caller.actor(), request.resume_after);
+        let full =
+            || Refusal::Busy("as many watches are open as the gateway has places for: try again");
+        let place = self.watchers.clone().try_acquire_owned().map_err(|_| full())?;
         let act = Act::WatchOpened { after };
         self.recorder.record(&by, act).await.map_err(Refusal::from)?;
         let watcher = Watcher::new(
@@ -159,9 +166,9 @@ impl MatchService for Matches {
             (self.revision.clone(), self.stopping.clone()),
             (self.clock.clone(), self.regions.clone()),
         );
-        let events = stream::unfold(watcher, |mut watcher| async move {
+        let events = stream::unfold((watcher, place), |(mut watcher, place)| async move {
             let event = watcher.next().await?;
-            Some((event.map_err(Status::from), watcher))
+            Some((event.map_err(Status::from), (watcher, place)))
         });
         Ok(Response::new(Box::pin(events)))
     }

@@ -106,6 +106,11 @@ impl Metered {
             let connected = if line.connected { 1.0 } else { 0.0 };
             gauge!("matching_adapter_connected", "agency" => agency.to_string()).set(connected);
         }
+        for ((agency, limit), count) in self.epochs.present().intake.waits() {
+            let labels =
+                vec![Label::new("agency", agency.to_string()), Label::new("limit", limit.word())];
+            counter!("matching_intake_waits_total", labels).absolute(count);
+        }
         let now = self.clock.now();
         for dataset in &self.policy.current().catalogue.datasets {
             let id = &dataset.schema.dataset;

@@ -35,6 +35,9 @@ use crate::{
     successors::{self, Successors},
 };
 
+/// So many more arrivals at the most are taken in before the rules run.
+const AT_ONCE: usize = 16;
+
 /// What the pipeline is told when an epoch follows another.
 pub enum Order {
     /// Say who must be asked for whose successors.
@@ -138,7 +141,9 @@ impl Pipeline {
                 arrival = self.filling.arrival() => {
                     let Some(arrival) = arrival else { return };
                     self.take(arrival);
-                    while let Some(arrival) = self.filling.waiting_arrival() {
+                    // Whoever sends without end must not keep alerts from being raised.
+                    for _ in 0..AT_ONCE {
+                        let Some(arrival) = self.filling.waiting_arrival() else { break };
                         self.take(arrival);
                     }
                 }

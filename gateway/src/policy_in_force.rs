@@ -25,7 +25,7 @@ pub struct PolicyInForce {
 #[derive(Clone)]
 struct InForce {
     policy: Arc<Policy>,
-    /// Grows whenever the catalogue changes: everything received must then be read anew.
+    /// Grows whenever what data means changes: everything received must then be read anew.
     generation: u64,
 }
 
@@ -95,7 +95,7 @@ impl PolicyInForce {
         let policy_version = HexBytes(policy.version);
         recorder.record(by, Act::PolicyInForce { policy: policy_version, rules }).await?;
         self.current.send_modify(|current| {
-            if current.policy.catalogue != policy.catalogue {
+            if !current.policy.catalogue.means_the_same(&policy.catalogue) {
                 current.generation += 1;
             }
             current.policy = policy.clone();

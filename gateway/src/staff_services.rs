@@ -13,7 +13,7 @@ use proto::{
         statistics_service_server::StatisticsServiceServer,
     },
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::{server::NamedService, service::Routes};
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     epoch::LiveEpochs,
     log_files,
     manifest_in_force::ManifestInForce,
-    match_service::Matches,
+    match_service::{Matches, WATCHERS},
     metrics::{self, Metered},
     notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
@@ -99,6 +99,7 @@ impl StaffServices {
             revision: self.revision.clone(),
             questions: self.questions.clone(),
             clock: self.clock.clone(),
+            watchers: Arc::new(Semaphore::new(WATCHERS)),
             stopping: self.stopping.clone(),
         }
     }

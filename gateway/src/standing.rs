@@ -7,6 +7,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use jiff::civil::Date;
+
 use crate::{
     bitset::Bitset,
     facts::Facts,
@@ -47,6 +49,8 @@ pub(crate) struct Stand {
     pub(crate) settled: bool,
     /// The version of the rule that alerts were looked at under.
     pub(crate) version: [u8; 32],
+    /// The day on which they were.
+    pub(crate) day: Option<Date>,
 }
 
 /// Whose outcome may be another than when alerts were last looked at.
@@ -129,6 +133,7 @@ impl Stand {
             waits: Waits::default(),
             settled: false,
             version: rule.version,
+            day: None,
         }
     }
 }

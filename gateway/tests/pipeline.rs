@@ -8,11 +8,12 @@ use gateway::{
     audit::recorder::Recorder,
     clock::Clock,
     filling::{Filling, Supply},
+    intake::Share,
     link::Arrival,
     pipeline::Pipeline,
     policy_in_force::PolicyInForce,
     question::Question,
-    rows::Rows,
+    rows::{Changed, Rows},
     status::StatusBoard,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -104,7 +105,10 @@ impl Office {
     async fn release(&self, people: &[(u8, Option<u8>)]) {
         let release = release(None, 1, &["register", "cars"], people).expect("good");
         let generation = self.policy.generation();
-        self.arrivals.send(Arrival::Release { release, generation }).await.expect("running");
+        self.arrivals
+            .send(Arrival::Release { release, generation, share: Share::default() })
+            .await
+            .expect("running");
     }
 
     /// One person who is ill and pays, in no register and without a car.
@@ -192,6 +196,18 @@ async fn a_policy_that_came_back_at_once_does_not_leave_the_base_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_only_calls_things_otherwise_leaves_the_base_as_it_is() {
+    let mut office = office(directory(), SMALL, now()).await;
+    let raised = office.raise_one().await;
+    office.reload(&SMALL.replace("en = \"Ill\"", "en = \"Very ill\"")).await;
+    assert_eq!(office.policy.generation(), 1, "nothing is released anew");
+    let at = raised.due_at + SignedDuration::from_hours(1);
+    office.clock.send_replace(at);
+    assert_eq!(office.only().await.state, State::Open);
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_passed_while_nobody_ran_is_told_at_the_start() {
     let mut first = office(directory(), SMALL, now()).await;
     first.rows("cars", &[]).await;
@@ -239,5 +255,26 @@ async fn without_the_log_no_alert_is_made_nor_a_policy_taken_over() {
     assert!(tokio::time::timeout(wait, office.revision.changed()).await.is_err(), "nothing told");
     assert_eq!(office.alerts.latest(1).await.expect("read"), []);
     assert!(!office.recorder.is_well());
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrivals_without_end_do_not_keep_alerts_from_being_raised() {
+    let mut office = office(directory(), SMALL, now()).await;
+    let mut flood = vec![];
+    for _ in 0..8 {
+        let arrivals = office.arrivals.clone();
+        flood.push(tokio::spawn(async move {
+            let dataset = || "cars".parse().expect("a name");
+            let arrival = || Arrival::Rows { dataset: dataset(), changed: Changed::All };
+            while arrivals.send(arrival()).await.is_ok() {}
+        }));
+    }
+    let raised = tokio::time::timeout(Duration::from_secs(60), office.raise_one()).await;
+    assert_eq!(raised.expect("in time").state, State::Open);
+    flood.iter().for_each(tokio::task::JoinHandle::abort);
+    for task in flood {
+        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+    }
     office.stop().await;
 }

@@ -238,10 +238,11 @@ async fn a_disclosure_that_nobody_answers_or_collects_in_time_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_gateway_changes_on_the_way_is_declined_and_nothing_disclosed() {
     let mut town = Town::start(Suite::SaltedHash).await;
-    let agency: AgencyId = town.request_of_first().await.agency;
+    let alert = town.alert().await;
+    let agency: AgencyId = town.officer(&CITY_DESK).await.request(&alert).await.agency;
     let tap = town.tap(&agency).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
-    let request = desk.request(&town.alert().await).await;
+    let request = desk.request(&alert).await;
     let swapped = desk.with_another_key(&request);
     let bytes = swapped.to_bytes();
     tap.tamper(tests::tap::Tampering {

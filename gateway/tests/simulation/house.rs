@@ -9,6 +9,7 @@ use gateway::{
     audit::recorder::Recorder,
     clock::Clock,
     filling::{Filling, Supply},
+    intake::Share,
     link::Arrival,
     pipeline::{Order, Pipeline},
     policy_in_force::PolicyInForce,
@@ -175,7 +176,7 @@ impl House {
     pub async fn release(&self, sent: &Sent<'_>, held: Option<u32>, secrets: &[&str]) {
         let release = self.released(sent, held, secrets).expect("good");
         let generation = self.policy.generation();
-        self.arrive(Arrival::Release { release, generation }).await;
+        self.arrive(Arrival::Release { release, generation, share: Share::default() }).await;
     }
 
     fn released(

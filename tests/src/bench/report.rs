@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 /// Everything that one benchmark measured in one run.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Report {
     /// The subcommand.
     pub benchmark: &'static str,
@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 /// One figure.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Measured {
     /// Of what.
     pub what: String,
@@ -27,7 +27,7 @@ pub struct Measured {
 }
 
 /// What ours costs beside its bare parts, all measured in this run.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Compared {
     /// Of what.
     pub what: String,
@@ -51,33 +51,42 @@ impl Compared {
 }
 
 impl Report {
-    /// Prints a table on standard output, or one line of JSON.
-    ///
-    /// # Errors
-    /// Standard output's.
-    pub fn print(&self, json: bool) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        if json {
-            writeln!(out, "{}", serde_json::to_string(self)?)?;
-            return Ok(());
+    /// Adds a figure.
+    pub fn figure(&mut self, what: &str, value: f64, unit: &'static str) {
+        self.measured.push(Measured { what: what.to_owned(), value, unit });
+    }
+}
+
+/// Prints one table on standard output, or one line of JSON.
+///
+/// # Errors
+/// Standard output's.
+pub fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string(reports)?)?;
+        return Ok(());
+    }
+    let measured = reports.iter().flat_map(|report| &report.measured);
+    let compared = || reports.iter().flat_map(|report| &report.compared);
+    let lengths = measured.map(|m| m.what.len()).chain(compared().map(|c| c.what.len()));
+    let width = lengths.max().unwrap_or(0);
+    for report in reports {
+        if reports.len() > 1 {
+            writeln!(out, "\n{}", report.benchmark)?;
         }
-        let measured = self.measured.iter().map(|m| m.what.len());
-        let width = measured.chain(self.compared.iter().map(|c| c.what.len())).max().unwrap_or(0);
-        for Measured { what, value, unit } in &self.measured {
+        for Measured { what, value, unit } in &report.measured {
             writeln!(out, "{what:width$} {value:>10.2} {unit}")?;
         }
-        if self.compared.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            out,
-            "\n{:width$} {:>10} {:>10} {:>7} {:>7}",
-            "", "bare", "ours", "ratio", "goal"
-        )?;
-        for Compared { what, formula, bare, ours, ratio, goal } in &self.compared {
-            writeln!(out, "{what:width$} {bare:>10.2} {ours:>10.2} {ratio:>7.2} {goal:>7.2}")?;
-            writeln!(out, "  bare = {formula}")?;
-        }
-        Ok(())
     }
+    if compared().next().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:width$} {:>12} {:>10} {:>7} {:>7}", "", "bare", "ours", "ratio", "goal")?;
+    for Compared { what, formula, bare, ours, ratio, goal } in compared() {
+        let missed = if ratio > goal { "  missed" } else { "" };
+        writeln!(out, "{what:width$} {bare:>12.2} {ours:>10.2} {ratio:>7.3} {goal:>7.2}{missed}")?;
+        writeln!(out, "  bare = {formula}")?;
+    }
+    Ok(())
 }

@@ -37,7 +37,8 @@ impl City {
             let possible = |(id, bytes): (PersonId, Vec<u8>)| (id, possible(dataset, &bytes));
             (dataset.id.to_owned(), people.map(possible).collect())
         });
-        World { listed: listed.collect(), households: self.households() }
+        let (listed, households) = (listed.collect(), self.households());
+        World { listed, households, ..World::default() }
     }
 
     fn households(&self) -> BTreeMap<PersonId, HouseholdList> {

@@ -117,16 +117,18 @@ impl Reading<'_> {
         member: Member<'_>,
         ask: impl Fn(&FlagKind, usize) -> Truth,
     ) -> Truth {
-        let (person, dataset, name) = match (&path.0[..], member) {
+        let (person, dataset, name, released) = match (&path.0[..], member) {
             ([variable, dataset, name], Some((own, member))) if variable == own => {
-                (member, dataset, name)
+                (member, dataset, name, true)
             }
-            ([_, dataset, name], _) | ([dataset, name], _) => (self.subject, dataset, name),
+            ([_, dataset, name], _) | ([dataset, name], _) => {
+                (self.subject, dataset, name, self.world.may_ask(dataset, self.subject))
+            }
             _ => panic!("{path} is no flag"),
         };
         let shape = self.policy.datasets.get(dataset).unwrap_or_else(|| panic!("no {dataset}"));
         let (place, flag) = shape.flag(name).unwrap_or_else(|| panic!("{dataset} has no {name}"));
-        let possible = if self.doubts(dataset, shape) {
+        let possible = if !released || self.doubts(dataset, shape) {
             u32::MAX
         } else {
             let row = self.world.listed.get(dataset).and_then(|people| people.get(person));
@@ -143,7 +145,8 @@ impl Reading<'_> {
     /// The known members, and whether they are all.
     fn household(&self) -> (&[String], bool) {
         let mut registers = self.policy.datasets.iter().filter(|(_, d)| d.household.is_some());
-        let doubted = registers.any(|(id, shape)| self.doubts(id, shape));
+        let doubted = registers
+            .any(|(id, shape)| self.doubts(id, shape) || !self.world.may_ask(id, self.subject));
         match self.world.households.get(self.subject) {
             Some(list) if !doubted => (&list.members, list.complete),
             _ => (&[], false),

@@ -49,7 +49,7 @@ impl Sources {
             let room = shape.household.as_ref().map_or(0, |(room, _)| *room);
             self.households(id, room, rank)
         });
-        World { listed: listed.collect(), households }
+        World { listed: listed.collect(), households, ..World::default() }
     }
 
     fn households<R: Ord>(

@@ -23,6 +23,7 @@ fn world() -> World {
             ("register".into(), people([(ANN, &[0b0010]), (BOB, &[0b1100])])),
         ]),
         households: BTreeMap::from([(ANN.into(), home.clone()), (BOB.into(), home)]),
+        ..World::default()
     }
 }
 
