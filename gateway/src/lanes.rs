@@ -65,8 +65,26 @@ impl Lanes<'_> {
         }
     }
 
-    /// Adds those who are in a column.
-    pub(crate) fn add(self, column: Column<'_>, to: &mut Words) {
+    /// Those who are in any of some columns.
+    pub(crate) fn any_of(self, columns: &[Column<'_>], to: &mut Words) {
+        match (self, columns) {
+            (Self::Stretch { first, .. }, [column, rest @ ..])
+                if column.words.len() >= first + WORDS =>
+            {
+                to.copy_from_slice(&column.words[first..first + WORDS]);
+                if column.opposite {
+                    to.iter_mut().for_each(|word| *word = !*word);
+                }
+                rest.iter().for_each(|column| self.add(*column, to));
+            }
+            _ => {
+                *to = NOBODY;
+                columns.iter().for_each(|column| self.add(*column, to));
+            }
+        }
+    }
+
+    fn add(self, column: Column<'_>, to: &mut Words) {
         let flip = if column.opposite { u64::MAX } else { 0 };
         match self {
             Self::Stretch { first, .. } => {
@@ -128,4 +146,33 @@ pub(crate) fn ones(words: &Words) -> impl Iterator<Item = usize> {
 /// Whether a lane is set.
 pub(crate) fn has(words: &Words, lane: usize) -> bool {
     words[lane / WORD] >> (lane % WORD) & 1 == 1
+}
+
+/// Up to 64 lanes that stand together, the first in the lowest bit.
+pub(crate) fn some_of(words: &Words, start: usize, count: usize) -> u64 {
+    if count == 0 {
+        return 0;
+    }
+    let (place, shift) = (start / WORD, start % WORD);
+    let low = words[place] >> shift;
+    let high = match words.get(place + 1) {
+        Some(next) if shift > 0 => next << (WORD - shift),
+        _ => 0,
+    };
+    (low | high) & u64::MAX >> (WORD - count)
+}
+
+/// Keeps what is also among `others`.
+pub(crate) fn and_with(words: &mut [u64], others: &[u64]) {
+    words.iter_mut().zip(others).for_each(|(word, other)| *word &= other);
+}
+
+/// Adds what is among `others`.
+pub(crate) fn or_with(words: &mut [u64], others: &[u64]) {
+    words.iter_mut().zip(others).for_each(|(word, other)| *word |= other);
+}
+
+/// Takes out what is among `others`.
+pub(crate) fn without(words: &mut [u64], others: &[u64]) {
+    words.iter_mut().zip(others).for_each(|(word, other)| *word &= !other);
 }

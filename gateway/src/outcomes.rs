@@ -7,7 +7,7 @@ use crate::{
     bitset::Bitset,
     expression::Expression,
     facts::{Facts, Reading},
-    lanes::{LANES, Lanes, NOBODY, Words, has},
+    lanes::{LANES, Lanes, NOBODY, Words, and_with, has, without},
     plan::{Block, Plan, Room},
     rule::Rule,
 };
@@ -220,12 +220,4 @@ impl<'a> RulePlan<'a> {
         and_with(&mut over_means, &last_known.can_true);
         [held, covered, over_means, alert, left]
     }
-}
-
-fn and_with(words: &mut Words, others: &Words) {
-    words.iter_mut().zip(others).for_each(|(word, other)| *word &= other);
-}
-
-fn without(words: &mut Words, others: &Words) {
-    words.iter_mut().zip(others).for_each(|(word, other)| *word &= !other);
 }

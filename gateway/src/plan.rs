@@ -9,7 +9,7 @@ use crate::{
     bitset::Bitset,
     expression::{Expression, HouseholdTerm, Predicate, Quantity, Tree},
     facts::{Facts, Known},
-    lanes::{Column, EVERYBODY, LANES, Lanes, NOBODY, Words, has, ones},
+    lanes::{Column, EVERYBODY, LANES, Lanes, NOBODY, Words, and_with, ones, or_with, some_of},
     lists::Lists,
 };
 
@@ -198,9 +198,8 @@ impl<'a> Plan<'a> {
         match self {
             Self::Same { can_true, can_false } => block.fill(*can_true, *can_false),
             Self::Values { can_true, can_false, reach } => {
-                block.fill(false, false);
-                can_true.iter().for_each(|column| lanes.add(*column, &mut block.can_true));
-                can_false.iter().for_each(|column| lanes.add(*column, &mut block.can_false));
+                lanes.any_of(can_true, &mut block.can_true);
+                lanes.any_of(can_false, &mut block.can_false);
                 if !can_true.is_empty() {
                     lanes.add_beyond(*reach, &mut block.can_true);
                 }
@@ -229,9 +228,16 @@ fn all(
     room: &mut Room,
     exchanged: bool,
 ) {
-    let (mut open, mut part) = (*open, Block::new());
-    block.fill(true, false);
-    for plan in parts {
+    let Some((first, others)) = parts.split_first() else {
+        return block.fill(!exchanged, exchanged);
+    };
+    first.run(lanes, open, block, room);
+    if exchanged {
+        block.swap();
+    }
+    let (mut open, mut part, width) = (*open, Block::new(), lanes.width());
+    and_with(&mut open[..width], &block.can_true);
+    for plan in others {
         if open == NOBODY {
             break;
         }
@@ -239,11 +245,9 @@ fn all(
         if exchanged {
             part.swap();
         }
-        for word in 0..lanes.width() {
-            block.can_true[word] &= part.can_true[word];
-            block.can_false[word] |= part.can_false[word];
-            open[word] &= block.can_true[word];
-        }
+        and_with(&mut block.can_true[..width], &part.can_true);
+        or_with(&mut block.can_false[..width], &part.can_false);
+        and_with(&mut open[..width], &block.can_true);
     }
     if exchanged {
         block.swap();
@@ -257,7 +261,7 @@ impl HouseholdPlan<'_> {
         room.households.clear();
         for lane in ones(open) {
             let members = self.members.of(lanes.number(lane));
-            assert!(members.len() <= LANES, "a household's row has room for 64 members");
+            assert!(members.len() <= 64, "a household's row has room for 64 members");
             if room.members.len() + members.len() > LANES {
                 self.ask(lanes, block, room);
                 room.members.clear();
@@ -273,15 +277,15 @@ impl HouseholdPlan<'_> {
     fn ask(&self, lanes: Lanes<'_>, block: &mut Block, room: &Room) {
         let (asked, mut members) = (Lanes::Listed(&room.members), Block::new());
         self.inner.run(asked, &asked.occupied(), &mut members, &mut Room::default());
+        let count = |set: u64| set.count_ones() as usize;
         let mut start = 0;
         for &(lane, end) in &room.households {
+            let listed = end - start;
+            let can_true = some_of(&members.can_true, start, listed);
+            let certain = can_true & !some_of(&members.can_false, start, listed);
             let complete = self.complete.get(lanes.number(lane));
-            let mut tally = Tally { listed: end - start, complete, ..Tally::default() };
-            for member in start..end {
-                let can_true = has(&members.can_true, member);
-                tally.possible += usize::from(can_true);
-                tally.certain += usize::from(can_true && !has(&members.can_false, member));
-            }
+            let (possible, certain) = (count(can_true), count(certain));
+            let tally = Tally { listed, certain, possible, complete };
             let (can_true, can_false) = self.quantity.possible(tally);
             block.can_true[lane / 64] |= u64::from(can_true) << (lane % 64);
             block.can_false[lane / 64] |= u64::from(can_false) << (lane % 64);
