@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-/// China's time.
-const CHINA: Offset = Offset::constant(8);
 /// How long a wait trusts that the clock was not set.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -68,9 +66,4 @@ pub fn later(at: Timestamp, by: Duration) -> Timestamp {
         .ok()
         .and_then(|by| at.checked_add(by).ok())
         .unwrap_or(Timestamp::MAX)
-}
-
-/// The day it is in China.
-pub fn day(at: Timestamp) -> Date {
-    CHINA.to_datetime(at).date()
 }

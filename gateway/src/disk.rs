@@ -138,6 +138,17 @@ impl StoredFile for File {
     }
 }
 
+/// Gives a file that never changes a second name, or makes a durable copy of it where the two names are not
+/// on one file system.
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
+        // What an earlier try left may be half a copy.
+        Err(_) => fs::copy(from, to).and_then(|_| File::open(to)?.sync_all()),
+        linked => linked,
+    }
+}
+
 /// Puts `bytes` durably in the place of a file: after a crash there is the old one or the new one.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");

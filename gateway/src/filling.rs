@@ -71,6 +71,8 @@ pub struct Filling {
     base: Base,
     /// When the base began to be filled.
     begun: Timestamp,
+    /// Whether watch datasets are still to be released since then.
+    releasing: bool,
     /// When sealed rows are read again after the store failed.
     read_again_at: Option<Timestamp>,
     contents: watch::Sender<Contents>,
@@ -87,8 +89,16 @@ impl Filling {
         base.catch_up(&supply.rows)?;
         let begun = supply.clock.now();
         let contents = watch::channel(Contents::default()).0;
-        let filling =
-            Self { supply, policy, generation, base, begun, read_again_at: None, contents };
+        let filling = Self {
+            supply,
+            policy,
+            generation,
+            base,
+            begun,
+            releasing: true,
+            read_again_at: None,
+            contents,
+        };
         filling.show_all();
         Ok(filling)
     }
@@ -180,7 +190,7 @@ impl Filling {
         }
         self.generation = generation;
         self.base = Base::new(&self.supply.scope, self.policy.catalogue.clone());
-        self.begun = self.supply.clock.now();
+        (self.begun, self.releasing) = (self.supply.clock.now(), true);
         self.catch_up();
         true
     }
@@ -203,6 +213,7 @@ impl Filling {
         }
         // A release opens rows of every line that it brings secrets for.
         self.show_all();
+        self.tell_released();
         anew
     }
 
@@ -212,6 +223,18 @@ impl Filling {
         let result = block_in_place(|| base.catch_up(rows));
         self.rows_read(result);
         self.show_all();
+    }
+
+    /// Says once that people are known again; until then alerts stay as they were.
+    fn tell_released(&mut self) {
+        let mut lists = self.base.watch_lists();
+        if self.releasing && lists.all(|(_, list)| list.as_of.is_some()) {
+            let (people, began) = (self.base.met(), self.begun);
+            let seconds = self.supply.clock.now().duration_since(began).as_secs();
+            tracing::info!(people, seconds, "every watch dataset was released");
+            drop(lists);
+            self.releasing = false;
+        }
     }
 
     fn rows_read(&mut self, result: Result<(), RowsError>) {

@@ -28,6 +28,7 @@ use crate::{
         witnesses::{Witnesses, last_cosigned},
     },
     authorise::{AuthoriseLayer, Register},
+    backup,
     case::{
         cases::Cases,
         desk::{self, Desk},
@@ -42,6 +43,7 @@ use crate::{
     epoch_run::{EpochRun, Federation},
     filling::Filling,
     health,
+    hotline::carrying::Carrying,
     manifest_in_force::ManifestInForce,
     notify::{deliveries::Deliveries, sender::Sender},
     pipeline::Pipeline,
@@ -88,8 +90,10 @@ impl Gateway {
         for fault in agreement::of(&config, &policy.current()) {
             tracing::warn!("{fault}");
         }
+        backup::finished(&config.data_dir)?;
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
         let recorder = recorder(&config, &clock)?;
+        backup::continues(&config, recorder.log()).await?;
         let Stores { epoch, alerts, cases, deliveries, disclosures } =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
         let revision = alerts.revision().await?;
@@ -197,6 +201,12 @@ impl Gateway {
             recorder: recorder.clone(),
             clock: self.clock.clone(),
         };
+        let carrying = Carrying {
+            pool: self.cases.database().clone(),
+            connections: self.federation.connections.clone(),
+            recorder: recorder.clone(),
+            epochs: epochs.clone(),
+        };
         let services = StaffServices {
             alerts: self.alerts,
             cases: self.cases,
@@ -251,7 +261,8 @@ impl Gateway {
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
-            () = sender.run() => {}
+            () = Box::pin(sender.run()) => {}
+            () = carrying.run() => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;
                 stop.send_replace(true);

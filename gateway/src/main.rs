@@ -11,10 +11,12 @@ use gateway::{
     agreement,
     audit::log_key,
     authorise::Register,
+    backup,
     clock::Clock,
     config::{self, Config},
     gateway::Gateway,
     policy_in_force::PolicyInForce,
+    store_check,
 };
 use proto::{act::Act, entry::Actor, transport};
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,11 +47,39 @@ enum Command {
     /// Check the configuration, the files it names and the policy, and stop; also while a gateway
     /// serves.
     Check,
+    /// What the gateway keeps.
+    Store {
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
+    /// Copy everything that the gateway keeps, but the log's key, into a new directory; also while a gateway
+    /// serves.
+    Backup {
+        /// The directory; it must not be there.
+        directory: PathBuf,
+    },
+    /// Put a backup into an empty data directory. If the log in it is older than what its witnesses
+    /// know, the gateway will not start with it.
+    Restore {
+        /// The backup.
+        directory: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Read everything, and say what is not as it was written and what becomes of it; also while a gateway
+    /// serves. Changes nothing.
+    Check,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 the configuration, a certificate or the policy is \
-                          wrong, or a store does not open; 2 wrong arguments.\n\
+                          wrong, or a store does not open; 2 wrong arguments; 3 `store check` found \
+                          something wrong.\n\
                           Logging: RUST_LOG=info (the default), debug, warn.";
+
+/// The exit code where something is wrong with what is kept.
+const WRONG: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -60,7 +90,7 @@ fn main() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("gateway: {}", chain(&error));
             ExitCode::FAILURE
@@ -88,14 +118,28 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Command::Init = arguments.command {
-        return init(&arguments.config);
+        return init(&arguments.config).map(|()| ExitCode::SUCCESS);
     }
     let config = Config::read(&arguments.config)?;
-    if let Command::Check = arguments.command {
-        return check(&config);
+    match &arguments.command {
+        Command::Init | Command::Serve => serve(config).await?,
+        Command::Check => check(&config)?,
+        Command::Store { command: StoreCommand::Check } => return check_store(&config).await,
+        Command::Backup { directory } => {
+            let entries = backup::write(&config, directory).await?;
+            eprintln!(
+                "gateway: {} has everything, and {entries} entries of the log",
+                directory.display()
+            );
+        }
+        Command::Restore { directory } => restore(&config, directory)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
     let listen = config.listen;
     let gateway = Gateway::build(config, Clock::system()).await?;
     let listener = transport::bind(listen).await?;
@@ -110,6 +154,27 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     };
     gateway.serve(listener, shutdown).await
+}
+
+/// Says of everything that is kept whether it is whole.
+async fn check_store(config: &Config) -> anyhow::Result<ExitCode> {
+    let findings = store_check::check(config).await?;
+    findings.print(&mut std::io::stdout().lock())?;
+    Ok(if findings.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(WRONG) })
+}
+
+fn restore(config: &Config, directory: &Path) -> anyhow::Result<()> {
+    let restored = backup::restore(config, directory)?;
+    eprintln!("gateway: restored; what changed since the backup is sent and evaluated again");
+    if restored.log {
+        eprintln!("gateway: when it starts, it asks its witnesses whether they know a longer log");
+    } else {
+        eprintln!(
+            "gateway: the log in the backup is not the one that the manifest names: it stays where it is, \
+             for the auditors"
+        );
+    }
+    Ok(())
 }
 
 /// What the manifest says of the log, to be signed by its holders.

@@ -121,7 +121,7 @@ pub struct VerifiedRelease {
 
 /// Frames with person secrets, which do not stay in memory after them.
 #[derive(Default)]
-pub struct SecretFrames(Vec<wire::SubjectColumns>);
+pub struct SecretFrames(pub(crate) Vec<wire::SubjectColumns>);
 
 /// A group of sealed rows on its way in.
 pub struct RowGroup {
@@ -305,13 +305,6 @@ impl VerifiedRelease {
         let frames = &mut self.frames.0;
         let some: Vec<_> = frames.drain(..most.min(frames.len())).collect();
         (!some.is_empty()).then_some(SecretFrames(some))
-    }
-}
-
-impl SecretFrames {
-    /// The frames.
-    pub fn iter(&self) -> impl Iterator<Item = &wire::SubjectColumns> {
-        self.0.iter()
     }
 }
 

@@ -137,11 +137,9 @@ fn recount(stories: &[Story], (tables, delays): (&[StatisticsTable], &[proto::wi
     for (number, rule) in RULES.iter().enumerate() {
         let of = stories.iter().filter(|story| story.rule == number);
         let last = |story: &Story| {
-            let events = story
-                .events
-                .iter()
-                .filter(|(hours, code)| october(*hours) && (4..7).contains(code));
-            events.last().map(|(_, code)| *code)
+            let mut events = story.events.iter().rev();
+            let found = events.find(|(hours, code)| october(*hours) && (4..7).contains(code));
+            found.map(|(_, code)| *code)
         };
         let outcomes: Vec<u8> = of.clone().filter_map(last).collect();
         let count = |code: u8| outcomes.iter().filter(|found| **found == code).count();

@@ -11,6 +11,7 @@ mod journal;
 pub mod log;
 pub mod log_key;
 pub mod logged;
+pub mod looking;
 mod opening;
 mod queue;
 pub mod recorder;
@@ -20,7 +21,7 @@ pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod tile_files;
-mod witness_call;
+pub(crate) mod witness_call;
 mod witnessed;
 pub mod witnesses;
 mod writer;

@@ -44,7 +44,8 @@ const DEADLINE: Duration = Duration::from_secs(3);
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// For so long entries may be without the quorum before that is told.
 const GRACE: Duration = Duration::from_secs(10);
-const FILE: &str = "log.cosigned";
+/// The file of the last cosigned checkpoint.
+pub(crate) const COSIGNED: &str = "log.cosigned";
 
 type Client = WitnessServiceClient<Channel>;
 
@@ -88,7 +89,7 @@ pub fn last_cosigned(
     log: &AccessLog,
     quorum: &Quorum,
 ) -> anyhow::Result<Option<Cosigned>> {
-    let file = data_dir.join(FILE);
+    let file = data_dir.join(COSIGNED);
     let note = match std::fs::read_to_string(&file) {
         Ok(note) => note,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -112,7 +113,7 @@ impl Witnesses {
     /// Nobody is connected yet; `last` is the checkpoint that was cosigned last.
     pub fn new(data_dir: &Path, last: Option<Cosigned>) -> Self {
         Self {
-            file: data_dir.join(FILE),
+            file: data_dir.join(COSIGNED),
             connected: Mutex::default(),
             connections: AtomicU64::new(0),
             arrived: Notify::new(),

@@ -123,13 +123,13 @@ impl Base {
         while let Some(frames) = release.next_frames(FRAMES) {
             let Source::Watch(list) = &mut self.sources[number] else { break };
             let first = listed.len();
-            for frame in frames.iter() {
+            for frame in &frames.0 {
                 listed.extend(list.take(frame, &mut self.subjects, taking));
             }
             self.grow();
             let new = &listed[first..];
             let entrust = |number: DatasetNumber, line: &mut DataLine| {
-                let secrets = frames.iter().flat_map(|frame| frame.secrets.as_chunks::<32>().0);
+                let secrets = frames.0.iter().flat_map(|frame| frame.secrets.as_chunks::<32>().0);
                 let secrets = secrets.skip(columns[&number]).step_by(width);
                 let people = new.iter().zip(secrets);
                 let people =

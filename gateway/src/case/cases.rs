@@ -98,6 +98,11 @@ pub trait Alongside: Send + Sync {
 pub(super) type Result<T> = std::result::Result<T, AlertsError>;
 
 impl Cases {
+    /// The file, for what commits together with cases.
+    pub fn database(&self) -> &SqlitePool {
+        &self.0
+    }
+
     /// In the file that [`crate::database::open`] opened.
     pub fn new(database: SqlitePool) -> Self {
         Self(database)

@@ -237,9 +237,13 @@ impl Desk {
         for _ in 0..MANY {
             let mut changed = false;
             for alert in self.parts.alerts.of(&subject).await? {
-                if let Settled::Changes(change) = self.settled(&alert, policy).await? {
-                    changed = true;
-                    self.commit(&Actor::Gateway, vec![change], revision, None).await?;
+                match self.settled(&alert, policy).await? {
+                    Settled::Changes(change) => {
+                        changed = true;
+                        self.commit(&Actor::Gateway, vec![change], revision, None).await?;
+                    }
+                    // Whoever was woken and found nothing to do is not woken for it again.
+                    Settled::Rests(case) => self.parts.cases.rest(&[case], self.position).await?,
                 }
             }
             if !changed {

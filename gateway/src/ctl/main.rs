@@ -110,7 +110,7 @@ async fn obey(arguments: Arguments, screen: &Screen) -> Result<(), Failure> {
         Command::Ask(question) => {
             let config = config(arguments.config.as_deref())?;
             let dialler = Dialler::new(&config)?;
-            match ask(question, &dialler, &config, screen).await {
+            match Box::pin(ask(question, &dialler, &config, screen)).await {
                 Ok(answer) => answer,
                 Err(failure) => return Err(dialler.explain(failure).await),
             }

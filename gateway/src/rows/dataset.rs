@@ -20,7 +20,7 @@ use super::{
 };
 use crate::disk::{Disk, replace};
 
-const HELD: &str = "held";
+pub(super) const HELD: &str = "held";
 
 /// The directory.
 pub(super) struct Dataset {
@@ -73,14 +73,8 @@ impl Dataset {
         let numbers = names.iter().filter_map(|name| name.strip_suffix(".run")?.parse().ok());
         // Above all that a crash left, too: a copy being made of it must not find another file.
         let next = numbers.max().map_or(1, |last: u64| last + 1);
-        let dataset = Self {
-            id,
-            disk,
-            directory,
-            shown: Mutex::default(),
-            writing: Mutex::new(Writing { next, staged: None, unsure: false }),
-            damages,
-        };
+        let dataset = Self::at(disk, directory, id, damages);
+        dataset.lock_writing().next = next;
         match dataset.read() {
             Ok(shown) => {
                 *dataset.lock_shown() = Arc::new(shown);
@@ -93,6 +87,17 @@ impl Dataset {
             Err(error) => return Err(error),
         }
         Ok(dataset)
+    }
+
+    /// A directory that nothing was read of.
+    pub(super) fn at(
+        disk: Arc<dyn Disk>,
+        directory: PathBuf,
+        id: DatasetId,
+        damages: watch::Sender<()>,
+    ) -> Self {
+        let writing = Mutex::new(Writing { next: 1, staged: None, unsure: false });
+        Self { id, disk, directory, shown: Mutex::default(), writing, damages }
     }
 
     /// What is on the disk.
@@ -204,7 +209,7 @@ impl Dataset {
         }
     }
 
-    fn changed(&self, file: &Path, what: &str) -> RowsError {
+    pub(super) fn changed(&self, file: &Path, what: &str) -> RowsError {
         let what = format!("{}: {what}", self.directory.join(file).display());
         RowsError::Damaged { dataset: self.id.clone(), what }
     }

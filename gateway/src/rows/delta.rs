@@ -13,7 +13,8 @@ use super::{
     RowsError,
     dataset::{Dataset, Shown, Writing, on},
     lookups::RowReader,
-    run::{Fault, Listed, Run, RunWriter, TAG, Written},
+    merged::Merged,
+    run::{Listed, Run, RunWriter, TAG, Written},
 };
 use crate::sync::VerifiedBatch;
 
@@ -112,26 +113,15 @@ fn rewrite(
 ) -> Result<Vec<Written>, RowsError> {
     let mut rows = Maker { dataset, width, writer: None };
     let mut deletions = Maker { dataset, width: TAG, writer: None };
-    let mut readings: Vec<_> = runs.iter().map(|run| run.read()).collect();
-    let fault = |at: usize, fault: Fault| dataset.fault(runs[at].listed.number, fault);
+    let mut merged = Merged::of(runs);
     loop {
-        let mut least: Option<(usize, [u8; TAG])> = None;
-        for (at, reading) in readings.iter_mut().enumerate() {
-            let row = reading.next().map_err(|error| fault(at, error))?;
-            let tag = row.and_then(|row| row.first_chunk().copied());
-            // Of the same tag the newest run's row counts, and that comes first.
-            if let Some(tag) = tag.filter(|tag| least.is_none_or(|(_, least)| *tag < least)) {
-                least = Some((at, tag));
-            }
+        match merged.next() {
+            Ok(Some(row)) if row.len() > TAG => rows.push(writing, [row, &[], &[]])?,
+            Ok(Some(row)) if !all => deletions.push(writing, [row, &[], &[]])?,
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err((at, fault)) => return Err(dataset.fault(runs[at].listed.number, fault)),
         }
-        let Some((newest, tag)) = least else { break };
-        match readings[newest].row() {
-            Some(row) if row.len() > TAG => rows.push(writing, [row, &[], &[]])?,
-            Some(row) if !all => deletions.push(writing, [row, &[], &[]])?,
-            _ => {}
-        }
-        let same = |row: &[u8]| row.starts_with(&tag);
-        readings.iter_mut().filter(|r| r.row().is_some_and(same)).for_each(|r| r.pass());
     }
     Ok([rows.finish()?, deletions.finish()?].into_iter().flatten().collect())
 }

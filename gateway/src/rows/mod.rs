@@ -2,13 +2,15 @@
 //! that lists them beside the cursor.
 //!
 //! Owns staging of snapshots and application of deltas. Cannot open a row: it holds no secrets. Below it
-//! are `run` (one file of rows), `dataset` (a directory of them and its list), `delta`, `staging` and
-//! `lookups`.
+//! are `run` (one file of rows), `dataset` (a directory of them and its list), `delta`, `staging`, `lookups`
+//! and, for other processes, `looking`.
 
 mod dataset;
 mod delta;
 mod held;
+mod looking;
 mod lookups;
+mod merged;
 mod run;
 mod staging;
 #[cfg(test)]
@@ -40,6 +42,7 @@ use crate::{
 
 pub use self::{
     held::Held,
+    looking::{Checked, check, copy},
     lookups::{Lookups, RowReader},
     staging::Staging,
 };

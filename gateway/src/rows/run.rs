@@ -192,6 +192,20 @@ impl Run {
         Reading { run: self, blocks: 0..0, bytes: vec![], at: 0, ahead: 1 }
     }
 
+    /// Reads every row: they are there, in order, each once.
+    pub(super) fn verify(&self) -> Result<(), Fault> {
+        let (mut reading, mut last) = (self.read(), None);
+        while let Some(row) = reading.next()? {
+            let tag: Option<[u8; TAG]> = row.first_chunk().copied();
+            if last.is_some() && last >= tag {
+                return Err(Fault::Changed("its rows are not in tag order".into()));
+            }
+            last = tag;
+            reading.pass();
+        }
+        Ok(())
+    }
+
     fn load(&self, blocks: Range<usize>, bytes: &mut Vec<u8>) -> Result<(), Fault> {
         let width = self.listed.width as usize;
         let size = self.listed.block_rows() * width;

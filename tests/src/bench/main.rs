@@ -15,6 +15,7 @@ mod rules;
 mod rules_town;
 mod sealed;
 mod stopwatch;
+mod store;
 
 use std::process::ExitCode;
 
@@ -49,10 +50,12 @@ enum Benchmark {
     Oprf(oprf::Arguments),
     /// A rule over the base: beside a plain scan of bitsets, beside DuckDB, and how the time grows.
     Rules(rules::Arguments),
+    /// The store of sealed rows: ingest, open-and-look-up, memory, growth.
+    Store(store::Arguments),
 }
 
 /// What `all` runs, in this order.
-const ALL: [&str; 6] = ["oprf", "log", "first-match", "rules", "latency", "evaluate"];
+const ALL: [&str; 7] = ["oprf", "log", "store", "first-match", "rules", "latency", "evaluate"];
 
 impl Benchmark {
     fn run(&self) -> anyhow::Result<Vec<Report>> {
@@ -68,6 +71,7 @@ impl Benchmark {
             Self::Log(benchmark) => log::run(benchmark),
             Self::Oprf(benchmark) => oprf::run(benchmark),
             Self::Rules(benchmark) => rules::run(benchmark),
+            Self::Store(benchmark) => store::run(benchmark),
         };
         Ok(vec![report?])
     }

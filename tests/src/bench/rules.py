@@ -8,6 +8,8 @@ import duckdb
 
 (rounds,) = (int(argument) for argument in sys.argv[1:])
 db = duckdb.connect()
+# It would stand among the numbers.
+db.execute("SET enable_progress_bar = false")
 token = "md5_number({} || ' person')"
 tables = {
     "high_out_of_pocket": "own_payment",

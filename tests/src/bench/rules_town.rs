@@ -226,7 +226,7 @@ impl Dataset {
 
     /// What it says of a member of a household.
     fn member_row(&self, member: usize, _people: usize) -> Option<Vec<u8>> {
-        let drawn = chance(1 << 40 | member as u64 * 64 + self.number);
+        let drawn = chance((1 << 40) + member as u64 * 64 + self.number);
         (drawn % 64 < self.listed()).then(|| self.flags(drawn))
     }
 

@@ -6,8 +6,8 @@ use std::thread;
 use anyhow::Context;
 use gateway::{
     policy::Policy,
-    rows::{Rows, Staging},
-    sync::{Expectation, RowGroup, SubjectGroup, VerifiedBatch, VerifiedRelease},
+    rows::Rows,
+    sync::{Expectation, RowGroup, SubjectGroup, VerifiedRelease},
 };
 use jiff::Timestamp;
 use proto::{
@@ -115,16 +115,13 @@ impl Town {
         let trailer = trailer(&frames, line.row_size())?;
         let header = header(&self.scope, line, (from, to));
         let mut group = self.expecting(line, from, |expected| RowGroup::begin(expected, header))?;
-        let staging: Option<Staging> =
-            if group.is_snapshot() { Some(rows.stage(line)?) } else { None };
-        #[allow(unused_mut)]
-        let mut staging = staging;
+        let mut staging = if group.is_snapshot() { Some(rows.stage(line)?) } else { None };
         for frame in frames {
             if let (Some(frame), Some(staging)) = (group.rows(frame)?, &mut staging) {
                 staging.append(&frame)?;
             }
         }
-        let batch: VerifiedBatch = group.end(&trailer)?;
+        let batch = group.end(&trailer)?;
         let (held, _) = match staging {
             Some(staging) => staging.commit(&batch)?,
             None => rows.apply(line, &batch)?,

@@ -35,7 +35,7 @@ const TERMS: [(&str, Phrase); 26] = [
 ];
 
 /// What a line is called: as it is labelled, by the protocol's word, or by its id.
-pub fn line<'a>(line: &'a StatisticsLine, lang: Lang) -> &'a str {
+pub fn line(line: &StatisticsLine, lang: Lang) -> &str {
     match &line.label {
         Some(label) => lang.label(Some(label), &line.id),
         None => term(&line.id, lang),
