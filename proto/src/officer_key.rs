@@ -1,7 +1,7 @@
 //! The key of an officer's own certificate, to sign with (PROTOCOL.md section 21.2): the same that the
 //! officer speaks TLS with.
 //!
-//! What is signed begins with a length, and what TLS 1.3 signs with 64 blanks (RFC 8446 section 4.4.3):
+//! What is signed begins with a length, and what TLS 1.3 signs with 64 blanks (RFC 8446, 4.4.3):
 //! neither can be taken for the other.
 
 use std::{fmt, sync::Arc};
