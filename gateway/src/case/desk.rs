@@ -220,7 +220,8 @@ impl Desk {
         self.commit(&Actor::Gateway, changes, seen, None).await?;
         self.parts.cases.rest(&resting, self.position).await?;
         for subject in people {
-            if self.parts.cases.of(&subject).await?.len() > 1 {
+            // Of two alerts that came together the second has no case yet.
+            if self.parts.alerts.of(&subject).await?.len() > 1 {
                 self.settle_person(subject, &policy).await?;
             }
         }
