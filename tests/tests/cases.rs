@@ -218,7 +218,7 @@ async fn every_alert_is_a_case_of_its_region_and_is_seen_there_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_workers_at_once_one_wins_and_the_other_is_told_by_whom() {
-    let world = settled(72).await;
+    let world = settled(73).await;
     let alert = routed(&world).await;
     let (li, wang) =
         (Office::of(&world, &STREET_WORKER).await, Office::of(&world, &SECOND_WORKER).await);

@@ -10,7 +10,7 @@ use crate::{capability, siege::Siege, town::agency};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_description_that_differs_from_policy_or_manifest_is_refused() {
     let mut siege = Siege::begin("police").await;
-    let alerts = siege.desk.alerts().await.expect("alerts");
+    let alerts = siege.alerts().await;
     let before = siege.town.line(&siege.admin, "cars").await.expect("a line");
     let describe = |change: fn(&mut wire::DescribeResponse)| {
         let describe = move |mut answer| {
@@ -50,7 +50,7 @@ async fn a_description_that_differs_from_policy_or_manifest_is_refused() {
         siege.town.world.until(look, told).await.expect(words);
         let line = siege.town.line(&siege.admin, "cars").await.expect("a line");
         assert_eq!((&line.cursor, line.rows), (&before.cursor, before.rows), "{words}");
-        assert_eq!(siege.desk.alerts().await.expect("alerts"), alerts, "{words}");
+        assert_eq!(siege.alerts().await, alerts, "{words}");
     }
     for (tampering, words) in [
         (describe(|answer| answer.scope.as_mut().expect("a scope").epoch = 3), "epoch 3"),
@@ -68,7 +68,7 @@ async fn a_description_that_differs_from_policy_or_manifest_is_refused() {
             line.as_ref().is_some_and(|line| !line.connected && line.problem.contains(words))
         };
         siege.town.world.until(look, told).await.expect(words);
-        assert_eq!(siege.desk.alerts().await.expect("alerts"), alerts, "{words}");
+        assert_eq!(siege.alerts().await, alerts, "{words}");
     }
     siege.tap.tamper(Tampering::default());
     siege.ask_again().await;

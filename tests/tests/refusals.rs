@@ -144,7 +144,7 @@ async fn a_snapshot_that_is_refused_leaves_the_rows_there_were() {
         }
     });
     let before = siege.town.line(&siege.admin, "cars").await.expect("a line");
-    let alerts = siege.desk.alerts().await.expect("alerts");
+    let alerts = siege.alerts().await;
     siege.tap.tamper(and_as_snapshot(lost));
     siege.another_day();
     // A second one is sent only after the first was refused.
@@ -152,7 +152,7 @@ async fn a_snapshot_that_is_refused_leaves_the_rows_there_were() {
     siege.town.world.until(sent, |sent| *sent >= 2).await.expect("snapshots are tried");
     let line = siege.problem("cars", "not what the trailer counts").await;
     assert_eq!((line.cursor, line.rows), (before.cursor, before.rows));
-    assert_eq!(siege.desk.alerts().await.expect("alerts"), alerts);
+    assert_eq!(siege.alerts().await, alerts);
     siege.recovers("a refused snapshot").await;
 }
 
@@ -298,7 +298,7 @@ async fn an_adapter_that_lost_versions_is_refused_until_it_begins_a_new_log() {
         siege.town.world.arrived(&["poor", "ill", "help"]).await.expect("arrived");
     }
     siege.recovers("two versions on").await;
-    let alerts = siege.desk.alerts().await.expect("alerts");
+    let alerts = siege.alerts().await;
     let before = siege.town.line(&siege.admin, "cars").await.expect("a line");
 
     siege.town.world.stop_adapter(&police).await.expect("stopped");
@@ -307,7 +307,7 @@ async fn an_adapter_that_lost_versions_is_refused_until_it_begins_a_new_log() {
     let line = siege.problem("cars", "CURSOR_FROM_THE_FUTURE").await;
     assert!(line.problem.contains("delete versions-*.redb"), "{}", line.problem);
     assert_eq!((line.cursor, line.rows), (before.cursor, before.rows));
-    assert_eq!(siege.desk.alerts().await.expect("alerts"), alerts);
+    assert_eq!(siege.alerts().await, alerts);
 
     siege.town.world.stop_adapter(&police).await.expect("stopped");
     std::fs::remove_file(&store).expect("as told");

@@ -100,18 +100,24 @@ impl Siege {
         Self { town, tap, desk, admin, tapped, other_day: false }
     }
 
+    /// The alerts as they stand, without the marks of the witnesses, who come to them in their own time.
+    pub async fn alerts(&mut self) -> Vec<wire::Alert> {
+        let alerts = self.desk.alerts().await.expect("alerts");
+        alerts.into_iter().map(|alert| wire::Alert { witnessed: false, ..alert }).collect()
+    }
+
     /// Another day comes, under tampering. It must be refused, with these words about this dataset,
     /// and nothing may have changed; without tampering the day must come after all.
     pub async fn refuses(&mut self, id: &str, tampering: Tampering, words: &str) {
         let before = self.town.line(&self.admin, id).await.expect("a line");
-        let alerts = self.desk.alerts().await.expect("alerts");
+        let alerts = self.alerts().await;
         self.tap.tamper(tampering);
         self.another_day();
         let line = self.problem(id, words).await;
         assert_eq!(line.agency, self.tapped);
         let kept = |line: &wire::DatasetStatus| (line.cursor.clone(), line.as_of, line.rows);
         assert_eq!(kept(&line), kept(&before), "{words}: the last good state is kept");
-        assert_eq!(self.desk.alerts().await.expect("alerts"), alerts, "{words}: alerts stay");
+        assert_eq!(self.alerts().await, alerts, "{words}: alerts stay");
         self.recovers(words).await;
     }
 

@@ -62,7 +62,7 @@ async fn every_role_may_call_what_it_is_for_and_nothing_else() {
     assert_eq!(refused(desk.admin.reload_policy(reload).await.expect_err("no")), "NOT_PERMITTED");
     admin.admin.reload_policy(reload).await.expect("an administrator may");
     let rules = analyst.matches.list_rules(wire::ListRulesRequest {}).await.expect("all may");
-    assert_eq!(rules.into_inner().rules.len(), 8);
+    assert_eq!(rules.into_inner().rules.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,5 +185,5 @@ async fn a_bad_policy_is_refused_with_its_place_and_the_old_one_stays() {
     let fewer = good.split("[[rule]]\nid = \"sudden-event\"").next().expect("a part").to_owned();
     std::fs::write(&path, &fewer).expect("written");
     let answer = admin.admin.reload_policy(wire::ReloadPolicyRequest {}).await.expect("good");
-    assert_eq!(answer.into_inner().rules, 6);
+    assert_eq!(answer.into_inner().rules, 7);
 }

@@ -75,7 +75,9 @@ impl Town {
         let data = std::fs::read_dir(self.world.deployment.dir.join("gateway/data"));
         for entry in data.expect("there").flatten() {
             let name = entry.file_name().into_string().expect("ASCII");
-            if name.starts_with("rows-") || name.starts_with("alerts.sqlite") {
+            if name.starts_with("rows-") {
+                std::fs::remove_dir_all(entry.path()).expect("gone");
+            } else if name.starts_with("alerts.sqlite") {
                 std::fs::remove_file(entry.path()).expect("gone");
             }
         }

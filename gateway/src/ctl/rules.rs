@@ -239,7 +239,7 @@ mod tests {
         let failure = reload(&mut served.gateway().await, &screen(Form::Plain, Lang::Zh)).await;
         let failure = failure.expect_err("the caller is no administrator");
         assert_eq!(failure.exit_code(), 1);
-        assert!(failure.tell(Lang::Zh).contains("请向网关管理员申请"));
+        assert!(failure.tell(Lang::Zh).contains("网关管理员申请"));
     }
 
     #[test]

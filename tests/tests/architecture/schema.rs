@@ -65,8 +65,14 @@ fn check_message(message: &DescriptorProto) {
     for field in message.field.iter().map(|field| field.name()) {
         assert!(is_lower_snake(field), "{name}.{field}");
     }
-    for oneof in message.oneof_decl.iter().map(|oneof| oneof.name()) {
-        assert!(is_lower_snake(oneof), "{name}.{oneof}");
+    // An optional field is alone in a oneof that the compiler names.
+    let optional = |index: usize| {
+        let mut fields = message.field.iter().filter(|field| field.proto3_optional());
+        fields.any(|field| field.oneof_index().cast_unsigned() as usize == index)
+    };
+    let oneofs = message.oneof_decl.iter().enumerate().filter(|(index, _)| !optional(*index));
+    for (_, oneof) in oneofs {
+        assert!(is_lower_snake(oneof.name()), "{name}.{}", oneof.name());
     }
     message.nested_type.iter().for_each(check_message);
     message.enum_type.iter().for_each(check_enum);
