@@ -7,7 +7,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 #[cfg(test)]
@@ -151,7 +151,10 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Puts `bytes` durably in the place of a file: after a crash there is the old one or the new one.
 pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
+    // Two files of one stem may be replaced at the same time.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
     let mut file = disk.create(&beside)?;
     file.write(bytes)?;
     file.sync()?;
