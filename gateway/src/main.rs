@@ -124,7 +124,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let config = Config::read(&arguments.config)?;
     match &arguments.command {
-        Command::Init | Command::Serve => serve(config).await?,
+        Command::Init | Command::Serve => Box::pin(serve(config)).await?,
         Command::Check => check(&config)?,
         Command::Store { command: StoreCommand::Check } => return check_store(&config).await,
         Command::Backup { directory } => {
@@ -153,7 +153,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             _ = terminate.recv() => {}
         }
     };
-    gateway.serve(listener, shutdown).await
+    Box::pin(gateway.serve(listener, shutdown)).await
 }
 
 /// Says of everything that is kept whether it is whole.

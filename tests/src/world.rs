@@ -218,8 +218,9 @@ impl World {
         let listener = transport::bind(config.listen).await?;
         let gateway = Gateway::build(config, self.gateway_clock.clone()).await?;
         let address = listener.local_addr()?;
-        self.gateway =
-            Some(run(address, |stopped| async move { gateway.serve(listener, stopped).await }));
+        self.gateway = Some(run(address, |stopped| async move {
+            Box::pin(gateway.serve(listener, stopped)).await
+        }));
         Ok(())
     }
 

@@ -70,7 +70,7 @@ fn has(officer: &Officer, case: &Case) -> bool {
 /// A supervisor's tier: one whose region is a district's or more decides what is the district's.
 fn tier(officer: &Officer) -> Option<Tier> {
     let supervises = officer.roles.contains(&Role::Supervisor);
-    supervises.then(|| if officer.region.len() <= 6 { Tier::District } else { Tier::Street })
+    supervises.then_some(if officer.region.len() <= 6 { Tier::District } else { Tier::Street })
 }
 
 impl Step {

@@ -50,7 +50,7 @@ pub fn view(filter: wire::CaseFilter, officer: &Officer) -> Result<View, Refusal
 }
 
 /// One person's cases.
-pub fn person(cases: &Vec<Handled>, now: Timestamp) -> wire::PersonCases {
+pub fn person(cases: &[Handled], now: Timestamp) -> wire::PersonCases {
     wire::PersonCases {
         subject: cases.first().map(|it| it.alert.subject.to_string()).unwrap_or_default(),
         cases: cases.iter().map(|it| case(it, now)).collect(),
