@@ -126,11 +126,13 @@ async fn an_order_that_is_given_back_reaches_the_hotline_once_whatever_fails_in_
     world.until(there, |lines| *lines == wanted).await.expect("delivered after all");
 
     // The log said so before, and the hotline's witness has nothing to complain of.
-    let mut auditor = world.client(&AUDITOR).await.expect("connected");
-    let entries = log_reader::entries(&mut auditor, &world.deployment.manifest).await;
-    let entries = entries.expect("verified");
-    let words = entries.iter().filter(|(_, entry)| entry.act().word() == "orders_returned");
-    assert!(words.count() >= 2);
+    let told = || async {
+        let mut auditor = world.client(&AUDITOR).await?;
+        let entries = log_reader::entries(&mut auditor, &world.deployment.manifest).await?;
+        let words = entries.iter().map(|(_, entry)| entry.act().word());
+        Ok(words.filter(|word| *word == "orders_returned").count())
+    };
+    world.until(told, |told| *told >= 2).await.expect("what the witnesses have seen of the log");
     let settled = || async {
         let acts =
             fs::read_to_string(world.deployment.dir.join("hotline/state/witness/acts.json"))?;

@@ -15,6 +15,16 @@ zh = "求助"
 en = "Help"
 pending_deadline = "72h"
 [cases]
+work_begins = "09:00"
+work_ends = "17:00"
+acknowledge = "4 working hours"
+street = "4 working hours"
+district = "1 working day"
+visit = "3 working days"
+decide = "5 working days"
+papers = "10 working days"
+suppress = "90 days"
+returns = 3
 [[cases.rule]]
 id = "asked"
 joins = true
