@@ -33,7 +33,7 @@ const HEAD: &str = "[programme]\nid = \"bench\"\nzh = \"测\"\nen = \"Bench\"\np
                     fresh_within = \"48h\"\nzh = \"名单\"\nen = \"List\"\n\
                     [[dataset.flag]]\nname = \"poor\"\nzh = \"贫\"\nen = \"Poor\"\n";
 const RULE: &str = "[[rule]]\nid = \"first\"\nzh = \"一\"\nen = \"First\"\nsituation = \"any\"\n\
-                    when = \"base_list.poor\"\nunless = \"line0.yes\"\nmeans = \"line0.band < 3\"\n\
+                    when = \"city.base_list.poor\"\nunless = \"line0.yes\"\nmeans = \"line0.band < 3\"\n\
                     assist = [\"visit\"]\ndue = \"72h\"\n";
 
 /// The town.
