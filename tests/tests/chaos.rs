@@ -298,7 +298,7 @@ async fn promise_8_after_kill_9_at_any_instant_nothing_acknowledged_is_lost_or_c
         let pause = PAUSE.mul_f64(random.random::<f64>().powi(2));
         tokio::time::sleep(pause).await;
         let victim = *victims.choose(&mut random).expect("there are some");
-        println!("{what}: {}", victim.map_or("the gateway", AgencyId::as_str));
+        eprintln!("{what}: {}", victim.map_or("the gateway", AgencyId::as_str));
         programs.kill(victim).await;
         if kill % REST_AFTER == 0 {
             programs.come_right().await;
