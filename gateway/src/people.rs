@@ -64,7 +64,9 @@ impl People {
     /// read.
     pub fn settle(&mut self, entrusted: &[u32]) -> Tagged {
         let tagged = entrusted.iter().filter_map(|&number| Some((self.tag(number)?, number)));
-        let mut tagged: Tagged = tagged.collect();
+        let mut people = Tagged::with_capacity(entrusted.len());
+        people.extend(tagged);
+        let mut tagged = people;
         tagged.sort_unstable();
         tagged.dedup();
         let Self { order, secrets, .. } = self;

@@ -29,7 +29,9 @@ impl TagOrder {
             let before = people.iter().map(|&number| (tag(number), number));
             let mut all: Vec<_> = before.chain(new.iter().copied()).collect();
             all.sort_unstable();
-            *people = all.into_iter().map(|(_, number)| number).collect();
+            // Collected in place, they would keep the room that their tags had.
+            *people = Vec::with_capacity(all.len());
+            people.extend(all.iter().map(|&(_, number)| number));
         }
     }
 
