@@ -174,7 +174,9 @@ async fn the_log_reproduces_the_store(world: &World) {
     // Entries are shown once a checkpoint is over them.
     let differing = || async {
         let folded = folded(world).await?;
-        anyhow::ensure!(!folded.is_empty(), "the log tells of cases");
+        if folded.is_empty() {
+            return Ok(None);
+        }
         let mut differing = vec![];
         for (alert, case) in folded {
             let stored = cases.get(&alert).await?;
@@ -182,9 +184,10 @@ async fn the_log_reproduces_the_store(world: &World) {
                 differing.push((case, stored));
             }
         }
-        Ok(differing)
+        Ok(Some(differing))
     };
-    world.until(differing, Vec::is_empty).await.expect("one is the fold of the other");
+    let none = |differing: &Option<Vec<_>>| differing.as_ref().is_some_and(Vec::is_empty);
+    world.until(differing, none).await.expect("one is the fold of the other");
 }
 
 #[tokio::test(flavor = "multi_thread")]
