@@ -33,7 +33,7 @@ use super::{
 use crate::disk::{Disk, replace};
 
 /// Syncs that go on at the same time, where there are many.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 32;
 
 /// Where the log's files are.
 #[derive(Debug, Clone)]

@@ -57,6 +57,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report { benchmark: "log", measured: Vec::new(), compared: Vec::new() };
     let runtime = Runtime::new()?;
+    let _entered = runtime.enter();
     for writers in WRITERS {
         append(arguments, &runtime, writers, &mut report)?;
     }

@@ -86,7 +86,7 @@ impl Log {
     fn append_bytes(&mut self, entries: Vec<Vec<u8>>) -> Result<Range<u64>, AppendError> {
         let (answer, mut answered) = oneshot::channel();
         let drafts = entries.into_iter().map(|entry| Box::new(entry) as _).collect();
-        self.writer.commit(vec![Request { drafts, answer }]);
+        self.writer.commit(vec![Request { drafts, answer }]).give();
         answered.try_recv().expect("a batch is answered")
     }
 
