@@ -116,7 +116,7 @@ impl AccessLog {
         let Opened { shared, journal, sealer, lock } = opening::open(disk, data_dir, signer)?;
         let shared = Arc::new(shared);
         let queue = Arc::<Queue>::default();
-        let writer = Writer { journal, shared: shared.clone(), clock };
+        let writer = Writer { journal, shared: shared.clone(), clock, usual: 0 };
         let (waiting, sealed, callers) = (queue.clone(), shared.clone(), Handle::current());
         let threads = vec![
             thread::spawn(move || writer.run(&waiting, &callers)),

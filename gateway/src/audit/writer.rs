@@ -33,6 +33,8 @@ pub(crate) struct Writer {
     pub journal: Journal,
     pub shared: Arc<Shared>,
     pub clock: Clock,
+    /// How long the last frame was: the next one will hardly be much longer.
+    pub usual: usize,
 }
 
 /// What the callers of a batch are to be told.
@@ -70,29 +72,30 @@ impl Writer {
     /// Makes a batch durable, and says what its callers are to be told: where it is, or that it is not.
     pub(crate) fn commit(&mut self, batch: Vec<Request>) -> Answers {
         let room = self.shared.wait_for_room(UNSEALED).map_err(AppendError::Disk);
-        let (first, latest) = {
+        let (first, latest, sealed) = {
             let state = self.shared.lock();
-            (state.size(), state.latest)
+            (state.size(), state.latest, state.sealed())
         };
         // A clock that was set back does not set entries back: they keep the latest time.
         let at = Timestamp::from_microsecond(self.clock.now().as_microsecond())
             .map_or(latest, |now| now.max(latest));
-        let mut frame = NewFrame::new(first, at);
+        let mut frame = NewFrame::new(first, at, self.usual);
         let mut answers =
             Answers(batch.into_iter().map(|request| request.place(at, &mut frame)).collect());
-        frame.finish();
-        match room.and_then(|()| self.write(&frame)) {
+        let written = room.and_then(|()| self.write(&mut frame, sealed));
+        self.usual = frame.bytes().len();
+        match written {
             Ok(()) => self.shared.extend(Held::of_batch(frame.into_parts()), at),
             Err(error) => answers.fail(&error),
         }
         answers
     }
 
-    fn write(&mut self, frame: &NewFrame) -> Result<(), AppendError> {
+    fn write(&mut self, frame: &mut NewFrame, sealed: u64) -> Result<(), AppendError> {
         if frame.len() == 0 {
             return Ok(());
         }
-        self.journal.append(frame).map_err(|error| {
+        self.journal.append(frame, sealed).map_err(|error| {
             tracing::error!("the access log takes no entries: {error}");
             AppendError::disk(&error)
         })

@@ -74,7 +74,7 @@ impl Log {
         let Opened { shared, journal, sealer, lock } =
             opening::open(disk.clone(), Path::new(DATA_DIR), signer)?;
         let (_, clock) = Clock::manual(Timestamp::UNIX_EPOCH);
-        let writer = Writer { journal, shared: Arc::new(shared), clock };
+        let writer = Writer { journal, shared: Arc::new(shared), clock, usual: 0 };
         Ok(Self { writer, sealer, _lock: lock })
     }
 
