@@ -32,7 +32,7 @@ use super::{
 use crate::disk::{Disk, replace};
 
 /// Syncs that go on at the same time, where there are many.
-const TOGETHER: usize = 32;
+const TOGETHER: usize = 4;
 
 /// Where the log's files are.
 #[derive(Debug, Clone)]
