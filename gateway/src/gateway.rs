@@ -32,7 +32,7 @@ use crate::{
     case::{
         cases::Cases,
         desk::{self, Desk},
-        requests::Requests,
+        requests::{Incoming, Requests},
     },
     clock::Clock,
     config::Config,
@@ -73,6 +73,8 @@ pub struct Gateway {
     alerts: Alerts,
     cases: Cases,
     desk: Desk,
+    requests: Requests,
+    incoming: Incoming,
     courier: Arc<Courier>,
     deliveries: Deliveries,
     pipeline: Pipeline,
@@ -111,8 +113,14 @@ impl Gateway {
             }
         }
         let connections = Arc::default();
-        let courier =
-            Courier::new(disclosures, recorder.clone(), clock.clone(), Arc::clone(&connections));
+        let (requests, incoming) = Requests::channel();
+        let courier = Courier::new(
+            disclosures,
+            (cases.clone(), requests.clone()),
+            recorder.clone(),
+            clock.clone(),
+            Arc::clone(&connections),
+        );
         let federation = Federation {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
@@ -152,6 +160,8 @@ impl Gateway {
             alerts,
             cases,
             desk,
+            requests,
+            incoming,
             courier: Arc::new(courier),
             deliveries,
             pipeline,
@@ -191,7 +201,6 @@ impl Gateway {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
-        let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
         let regions = Arc::new(self.config.regions);
         let sender = Sender {
@@ -210,7 +219,7 @@ impl Gateway {
         let services = StaffServices {
             alerts: self.alerts,
             cases: self.cases,
-            requests,
+            requests: self.requests,
             courier: self.courier.clone(),
             deliveries: self.deliveries,
             recorder: recorder.clone(),
@@ -244,7 +253,7 @@ impl Gateway {
         });
         let desk = self.desk.run(
             self.pipeline.revision(),
-            incoming,
+            self.incoming,
             self.pipeline.orders(),
             epochs.clone(),
         );
