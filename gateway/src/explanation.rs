@@ -108,7 +108,9 @@ impl<'a> Asked<'a> {
         for &member in members {
             let (can_true, can_false) = possible(&term.inner, &|term| match term {
                 Term::Predicate(predicate) => self.members.possible(predicate, member as usize),
-                Term::Household(_) => unreachable!("the checker refuses a household in a household"),
+                Term::Household(_) => {
+                    unreachable!("the checker refuses a household in a household")
+                }
             });
             tally.possible += usize::from(can_true);
             tally.certain += usize::from(can_true && !can_false);

@@ -64,7 +64,11 @@ async fn an_officer_gets_what_the_source_says(suite: Suite) {
         (CaseEventKind::DisclosureAsked, CITY_DESK.id.to_owned()),
         (CaseEventKind::Disclosed, String::new()),
     ];
-    assert_eq!(desk.told(&request).await, told, "the case tells who asked, and that it was answered");
+    assert_eq!(
+        desk.told(&request).await,
+        told,
+        "the case tells who asked, and that it was answered"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -181,10 +181,9 @@ impl Story {
 
     async fn is_made_known_to_that_officer_after_an_approval(&self) {
         let request = "disclosure request ID --purpose home-visit --yes";
-        for (staff, lang, told) in [
-            (&SECOND_WORKER, "en", "li-na has the case"),
-            (&CITY_DESK, "zh", "此件由 li-na 办理"),
-        ] {
+        for (staff, lang, told) in
+            [(&SECOND_WORKER, "en", "li-na has the case"), (&CITY_DESK, "zh", "此件由 li-na 办理")]
+        {
             let refused = self.run(staff, &format!("--lang {lang} {request}")).await;
             assert!(refused.code == Some(1) && refused.err.contains(told), "{refused:?}");
         }
@@ -209,7 +208,8 @@ impl Story {
             ("en", "li-na asked for contact details", "contact details were disclosed"),
             ("zh", "li-na 申请查看联系信息", "联系信息已披露"),
         ] {
-            let shown = self.good(&STREET_WORKER, &format!("--lang {lang} cases show ID")).await.out;
+            let shown =
+                self.good(&STREET_WORKER, &format!("--lang {lang} cases show ID")).await.out;
             assert!(shown.contains(asked) && shown.contains(disclosed), "{shown}");
         }
     }

@@ -244,11 +244,7 @@ impl Courier {
 
     /// Asks the agency, once witnesses have seen the entry and the agency is connected: what it says, or
     /// why to try again. It is not asked for a case that who asked has no more.
-    async fn ask(
-        &self,
-        disclosure: &Disclosure,
-        entry: u64,
-    ) -> Result<Said, String> {
+    async fn ask(&self, disclosure: &Disclosure, entry: u64) -> Result<Said, String> {
         let (request, proof) = (disclosure.request(), self.proof(entry).await?);
         let application = Application { proof, ..disclosure.application.clone() };
         let channel = self.connections.wait(&request.agency).await;

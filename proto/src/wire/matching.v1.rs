@@ -5355,7 +5355,8 @@ pub mod disclosure_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Asks. An emergency is carried at once; everything else waits for approval.
+        /// Asks, about a case of the caller's. An emergency may be carried at once; everything else waits for
+        /// approval.
         pub async fn request_disclosure(
             &mut self,
             request: impl tonic::IntoRequest<super::RequestDisclosureRequest>,
@@ -5538,7 +5539,8 @@ pub mod disclosure_service_server {
             tonic::Response<super::PrepareDisclosureResponse>,
             tonic::Status,
         >;
-        /// Asks. An emergency is carried at once; everything else waits for approval.
+        /// Asks, about a case of the caller's. An emergency may be carried at once; everything else waits for
+        /// approval.
         async fn request_disclosure(
             &self,
             request: tonic::Request<super::RequestDisclosureRequest>,

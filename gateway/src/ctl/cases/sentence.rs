@@ -93,9 +93,10 @@ fn form(kind: CaseEventKind, emergency: bool) -> Phrase {
         CaseEventKind::OrderReturned => {
             ("{who} 退回工单 {order}：{reason}", "{who} sent work order {order} back: {reason}")
         }
-        CaseEventKind::DisclosureAsked => {
-            ("{who} 申请查看联系信息（{disclosure}）", "{who} asked for contact details ({disclosure})")
-        }
+        CaseEventKind::DisclosureAsked => (
+            "{who} 申请查看联系信息（{disclosure}）",
+            "{who} asked for contact details ({disclosure})",
+        ),
         CaseEventKind::Disclosed if emergency => (
             "联系信息已紧急披露（{disclosure}），事后须复核",
             "contact details were disclosed in an emergency ({disclosure}); a review must follow",

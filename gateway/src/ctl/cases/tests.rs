@@ -222,7 +222,8 @@ async fn who_may_not_ask_in_a_case_is_told_whose_it_is_and_what_to_do() {
         (stage(CaseStage::Acknowledged, "li-na"), Lang::En, "the gateway's words"),
     ] {
         let served = with(case).serve().await;
-        let (reason, message) = (Reason::NotPossibleNow.as_str().into(), "the gateway's words".into());
+        let (reason, message) =
+            (Reason::NotPossibleNow.as_str().into(), "the gateway's words".into());
         let failure = Failure::Refused { reason, message };
         let (screen, id) = (screen(Form::Plain, lang), ID.parse().expect("an id"));
         let gateway = &mut served.gateway().await;
@@ -235,7 +236,8 @@ async fn who_may_not_ask_in_a_case_is_told_whose_it_is_and_what_to_do() {
 #[tokio::test]
 async fn a_region_is_shown_by_its_name_and_its_code() {
     let label = |zh: &str, en: &str| Some(Label { zh: zh.into(), en: en.into() });
-    let street = Case { region_label: label("秦淮区夫子庙街道", "Fuzimiao, Qinhuai"), ..case(ID) };
+    let street =
+        Case { region_label: label("秦淮区夫子庙街道", "Fuzimiao, Qinhuai"), ..case(ID) };
     let routed = CaseEvent {
         kind: CaseEventKind::Routed.into(),
         region: street.region.clone(),
@@ -247,10 +249,9 @@ async fn a_region_is_shown_by_its_name_and_its_code() {
         GetCaseResponse { case: Some(street), history: vec![routed], ..Default::default() };
     let served = Fake { people, case: Some(response), ..Fake::default() }.serve().await;
     let (mut gateway, id) = (served.gateway().await, ID.parse().expect("an id"));
-    for (lang, named) in [
-        (Lang::En, "Fuzimiao, Qinhuai 320104002"),
-        (Lang::Zh, "秦淮区夫子庙街道 320104002"),
-    ] {
+    for (lang, named) in
+        [(Lang::En, "Fuzimiao, Qinhuai 320104002"), (Lang::Zh, "秦淮区夫子庙街道 320104002")]
+    {
         let screen = screen(Form::Plain, lang);
         let filter = CaseFilter::default();
         let listed = list::list(&mut gateway, &screen, &own(), filter, None).await.expect("listed");

@@ -48,10 +48,7 @@ pub async fn explained(
     let stage = said(STAGES, case.stage, screen.lang);
     let message = screen.lang.say(phrase).replace("{stage}", stage);
     let message = message.replace("{who}", &case.officer).replace("{case}", &case.alert);
-    Failure::Refused {
-        reason: Reason::NotPossibleNow.as_str().into(),
-        message: harmless(&message),
-    }
+    Failure::Refused { reason: Reason::NotPossibleNow.as_str().into(), message: harmless(&message) }
 }
 
 fn whose(case: &Case, own: &AgencyId) -> Option<Phrase> {
