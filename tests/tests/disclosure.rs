@@ -12,7 +12,6 @@ use jiff::{Timestamp, civil::date};
 use proto::{
     act::Act,
     contact::ContactField,
-    disclosure_request::LegalBasis,
     entry::Entry,
     fault::{Reason, reason_of},
     name::AgencyId,
@@ -32,8 +31,7 @@ async fn an_officer_gets_what_the_source_says(suite: Suite) {
     let town = Town::start(suite).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
     let alert = town.alert().await;
-    let request = desk.request(&alert).await;
-    desk.ask(&request).await.expect("asked");
+    let request = town.asked(&desk, &alert, 1).await;
     assert_eq!(desk.state(&request).await, DisclosureState::Asked);
     approver.approve(&request).await.expect("approved");
     town.until(&desk, &request, DisclosureState::Answered).await;
@@ -161,8 +159,7 @@ async fn a_vulnerable_persons_disclosure_waits_for_a_second_approver() {
     let town = town.await;
     let (desk, first) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
     let second = town.officer(&SECOND_APPROVER).await;
-    let request = desk.request(&town.alert().await).await;
-    desk.ask(&request).await.expect("asked");
+    let request = town.asked(&desk, &town.alert().await, 1).await;
     first.approve(&request).await.expect("approved");
     town.until(&desk, &request, DisclosureState::Asked).await;
     let listed = desk.listed(&request).await.expect("listed");
@@ -179,9 +176,7 @@ async fn an_emergency_is_carried_at_once_and_reviewed_within_three_working_days(
     // Before a festival: the working days after this Tuesday are the 30th, the 8th and the 9th.
     let town = Town::start_on(date(2026, 9, 29)).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
-    let mut request = desk.request(&town.alert().await).await;
-    (request.emergency, request.legal_basis) = (true, LegalBasis::VitalInterest);
-    desk.ask(&request).await.expect("asked");
+    let request = town.asked(&desk, &town.alert().await, 0).await;
     town.until(&desk, &request, DisclosureState::Answered).await;
     desk.open(&town, &request).await;
 
@@ -212,9 +207,8 @@ async fn an_emergency_is_carried_at_once_and_reviewed_within_three_working_days(
 async fn a_disclosure_waits_for_its_agency_through_a_restart_of_the_gateway() {
     let mut town = Town::start(Suite::SaltedHash).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
-    let request = desk.request(&town.alert().await).await;
+    let request = town.asked(&desk, &town.alert().await, 1).await;
     town.world.stop_adapter(&request.agency).await.expect("stopped");
-    desk.ask(&request).await.expect("asked");
     approver.approve(&request).await.expect("approved");
     town.world.stop_gateway().await.expect("stopped");
     town.world.start_gateway().await.expect("started");
@@ -238,14 +232,12 @@ async fn a_disclosure_that_nobody_answers_or_collects_in_time_is_over() {
     let mut town = Town::start(Suite::SaltedHash).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
     let alert = town.alert().await;
-    let (asked, answered) = (desk.request(&alert).await, desk.request(&alert).await);
-    let carried = desk.request(&alert).await;
-    desk.ask(&asked).await.expect("asked");
-    desk.ask(&answered).await.expect("asked");
+    let asked = town.asked(&desk, &alert, 1).await;
+    let answered = town.asked(&desk, &alert, 1).await;
     approver.approve(&answered).await.expect("approved");
     town.until(&desk, &answered, DisclosureState::Answered).await;
+    let carried = town.asked(&desk, &alert, 1).await;
     town.world.stop_adapter(&carried.agency).await.expect("stopped");
-    desk.ask(&carried).await.expect("asked");
     approver.approve(&carried).await.expect("approved");
     town.world.pass(Duration::from_secs(25 * 3600));
     for request in [&asked, &answered, &carried] {
@@ -264,7 +256,7 @@ async fn what_the_gateway_changes_on_the_way_is_declined_and_nothing_disclosed()
     let agency: AgencyId = town.officer(&CITY_DESK).await.request(&alert).await.agency;
     let tap = town.tap(&agency).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
-    let request = desk.request(&alert).await;
+    let request = town.asked(&desk, &alert, 1).await;
     let swapped = desk.with_another_key(&request);
     let bytes = swapped.to_bytes();
     tap.tamper(tests::tap::Tampering {
@@ -273,7 +265,6 @@ async fn what_the_gateway_changes_on_the_way_is_declined_and_nothing_disclosed()
         })),
         ..Default::default()
     });
-    desk.ask(&request).await.expect("asked");
     approver.approve(&request).await.expect("approved");
     town.until(&desk, &request, DisclosureState::Declined).await;
     let listed = desk.listed(&request).await.expect("listed");

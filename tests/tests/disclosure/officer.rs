@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use super::town::Town;
 
 /// Requests of one test differ.
-static NUMBER: AtomicU8 = AtomicU8::new(1);
+static NUMBER: AtomicU32 = AtomicU32::new(1);
 
 pub struct Officer {
     id: AgencyId,
@@ -114,12 +114,14 @@ impl Officer {
     pub async fn request(&self, alert: &wire::Alert) -> DisclosureRequest {
         let prepared = self.prepare(&alert.id).await.expect("prepared");
         let source = prepared.sources.first().expect("a watch dataset has the person");
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut nonce = [0; 32];
+        nonce[..4].copy_from_slice(&NUMBER.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let id = *nonce.first_chunk().expect("it is longer");
         let raised = alert.raised_at.expect("a time").seconds;
         let from = Timestamp::from_second(raised).expect("a time");
         DisclosureRequest {
             scope: prepared.scope.expect("a scope").try_into().expect("a scope"),
-            id: HexBytes([number; 16]),
+            id: HexBytes(id),
             alert: alert.id.parse().expect("an id"),
             subject: Subject(prepared.subject.try_into().expect("16 bytes")),
             agency: source.agency.parse().expect("a name"),
@@ -130,7 +132,7 @@ impl Officer {
             officer: self.id.clone(),
             officer_key: self.answers.public(),
             expires_at: from + SignedDuration::from_hours(24),
-            nonce: [number; 32],
+            nonce,
             emergency: false,
         }
     }

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use anyhow::Context;
 use jiff::{civil::Date, tz::Offset};
 use proto::{
-    disclosure_request::DisclosureRequest,
+    disclosure_request::{DisclosureRequest, LegalBasis},
     entry::Entry,
     name::AgencyId,
     scope::Suite,
@@ -60,6 +61,7 @@ impl Town {
         let world = World::new(&default_policy(), suite, noon, sources, toml);
         let mut world = world.expect("a world");
         world.start().await.expect("started");
+        world.arrived(&[]).await.expect("every list arrives");
         Self { city, world }
     }
 
@@ -115,6 +117,27 @@ impl Town {
             subject.expect("a subject").to_string()
         };
         self.city.base().map(|resident| (named(resident), resident)).collect()
+    }
+
+    /// A request for everything about an alert's subject that so many must approve, nobody in an emergency.
+    /// Asks anew for as long as that is more, since the gateway has not heard all lists yet.
+    pub async fn asked(
+        &self,
+        officer: &Officer,
+        alert: &wire::Alert,
+        approvers: u32,
+    ) -> DisclosureRequest {
+        let ask = || async {
+            let mut request = officer.request(alert).await;
+            if approvers == 0 {
+                (request.emergency, request.legal_basis) = (true, LegalBasis::VitalInterest);
+            }
+            officer.ask(&request).await?;
+            let listed = officer.listed(&request).await.context("it is listed")?;
+            Ok((listed.approvers_needed, request))
+        };
+        let asked = self.world.until(ask, |(needed, _)| *needed == approvers).await;
+        asked.expect("every list is heard before long").1
     }
 
     pub async fn officer(&self, staff: &Staff) -> Officer {

@@ -66,10 +66,9 @@ async fn nobody_approves_and_no_agency_is_asked_once_the_case_is_anothers() {
     let (desk, head) = (town.officer(&CITY_DESK).await, town.officer(&CITY_HEAD).await);
     let approver = town.officer(&APPROVER).await;
     let alert = town.alert().await;
-    let (approved, late) = (desk.request(&alert).await, desk.request(&alert).await);
+    let approved = town.asked(&desk, &alert, 1).await;
+    let late = town.asked(&desk, &alert, 1).await;
     town.world.stop_adapter(&approved.agency).await.expect("stopped");
-    desk.ask(&approved).await.expect("asked");
-    desk.ask(&late).await.expect("asked");
     approver.approve(&approved).await.expect("approved");
     head.takes_over(&alert.id).await;
     assert!(not_possible(approver.approve(&late).await).contains("city-desk has the case no more"));
@@ -95,6 +94,7 @@ async fn an_answer_that_comes_when_the_case_is_anothers_is_declined_and_not_kept
     let tap = town.tap(&agency).await;
     let (desk, head) = (town.officer(&CITY_DESK).await, town.officer(&CITY_HEAD).await);
     let approver = town.officer(&APPROVER).await;
+    let request = town.asked(&desk, &alert, 1).await;
     // The agency is asked, and does not hear of it until the case is another's.
     let (asked, hears) = mpsc::channel();
     let (moved, moves) = mpsc::channel::<()>();
@@ -108,8 +108,6 @@ async fn an_answer_that_comes_when_the_case_is_anothers_is_declined_and_not_kept
         })),
         ..Default::default()
     });
-    let request = desk.request(&alert).await;
-    desk.ask(&request).await.expect("asked");
     approver.approve(&request).await.expect("approved");
     let heard = tokio::task::spawn_blocking(move || hears.recv_timeout(Duration::from_secs(60)));
     heard.await.expect("no panics").expect("the agency is asked");
@@ -174,7 +172,9 @@ async fn a_person_of_whom_a_late_list_says_nothing_takes_two_approvers() {
     let mut town = Town::start(Suite::SaltedHash).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
     let alert = town.alert().await;
+    let in_time = town.asked(&desk, &alert, 1).await;
     let mut request = desk.request(&alert).await;
+    assert_eq!(request.subject, in_time.subject, "it took one before");
     town.world.stop_adapter(&"education".parse().expect("a name")).await.expect("stopped");
     town.world.pass(Duration::from_secs(8 * 24 * 3600));
     request.expires_at = town.world.now() + jiff::SignedDuration::from_hours(2);
