@@ -234,6 +234,48 @@ async fn who_may_not_ask_in_a_case_is_told_whose_it_is_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_cases_history_tells_of_its_disclosures() {
+    let event = |kind: CaseEventKind, officer: &str, emergency: bool| CaseEvent {
+        kind: kind.into(),
+        disclosure: "5c0f1a2b00112233445566778899aabb".into(),
+        emergency,
+        ..taken(4, officer)
+    };
+    let history = vec![
+        event(CaseEventKind::DisclosureAsked, "li-na", false),
+        event(CaseEventKind::Disclosed, "", false),
+        event(CaseEventKind::Disclosed, "", true),
+    ];
+    let response = GetCaseResponse { case: Some(case(ID)), history, ..Default::default() };
+    let served = Fake { case: Some(response), ..Fake::default() }.serve().await;
+    let id = ID.parse().expect("an id");
+    for (lang, told) in [
+        (
+            Lang::En,
+            [
+                "li-na asked for contact details (5c0f1a2b)",
+                "details were disclosed (5c0f1a2b)",
+                "in an emergency (5c0f1a2b)",
+            ],
+        ),
+        (
+            Lang::Zh,
+            [
+                "li-na 申请查看联系信息（5c0f1a2b）",
+                "联系信息已披露（5c0f1a2b）",
+                "联系信息已紧急披露（5c0f1a2b）",
+            ],
+        ),
+    ] {
+        let (screen, gateway) = (screen(Form::Plain, lang), &mut served.gateway().await);
+        let shown = show::show(gateway, &screen, &own(), &id).await.expect("shown");
+        for words in told {
+            assert!(shown.contains(words), "{words} in {shown}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_region_is_shown_by_its_name_and_its_code() {
     let label = |zh: &str, en: &str| Some(Label { zh: zh.into(), en: en.into() });
     let street =
