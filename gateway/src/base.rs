@@ -167,6 +167,7 @@ impl Base {
             complete: self.households.complete(),
             columns: self.member_columns(),
             fresh: fresh[number],
+            answers: None,
         });
         Facts { subjects: self.subjects.len(), datasets: datasets.collect(), household }
     }

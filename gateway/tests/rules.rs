@@ -74,6 +74,7 @@ impl Columns {
                 complete: &self.complete,
                 columns: self.members.iter().map(Option::as_ref).collect(),
                 fresh: fresh(Dataset::Register as usize),
+                answers: None,
             }),
         }
     }
