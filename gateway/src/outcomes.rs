@@ -53,8 +53,18 @@ struct RulePlan<'a> {
     means: Option<Plan<'a>>,
 }
 
-/// The sets of [`Outcomes`] for a block, in the same order.
-type Sets = [Words; 5];
+/// Where a rule's plan works, block after block.
+struct Desk {
+    when: Block,
+    last_known: Block,
+    /// Nobody, where the rule has no such part.
+    unless: Block,
+    /// Everybody, where the rule has no such part.
+    means: Block,
+    room: Room,
+    /// The sets of [`Outcomes`], in the same order.
+    sets: [Words; 5],
+}
 
 impl Outcomes {
     /// Of nobody anything follows.
@@ -108,12 +118,12 @@ pub fn evaluate(rule: &Rule, facts: &Facts<'_>) -> Outcomes {
 /// Runs a rule over the whole base and puts what it comes to into `outcomes`, which has room for
 /// everybody. Returns those whose outcome is another than before.
 pub fn evaluate_everybody(rule: &Rule, facts: &Facts<'_>, outcomes: &mut Outcomes) -> Bitset {
-    let (plan, mut room) = (RulePlan::new(rule, facts), Room::default());
-    let (mut moved, mut sets) = (Bitset::filled(facts.subjects, false), Box::new([NOBODY; 5]));
+    let (plan, mut desk) = (RulePlan::new(rule, facts), Desk::new());
+    let mut moved = Bitset::filled(facts.subjects, false);
     for (first, lanes) in Lanes::of_everybody(facts.subjects) {
-        plan.run(lanes, &mut room, &mut sets);
+        plan.run(lanes, &mut desk);
         let mut differing = NOBODY;
-        for (set, words) in outcomes.sets().into_iter().zip(&*sets) {
+        for (set, words) in outcomes.sets().into_iter().zip(&desk.sets) {
             set.exchange_words(first, words, &mut differing);
         }
         moved.merge_words(first, &differing, &differing);
@@ -129,13 +139,12 @@ pub fn evaluate_again(
     subjects: &[u32],
     outcomes: &mut Outcomes,
 ) -> Vec<u32> {
-    let (plan, mut room, mut moved) = (RulePlan::new(rule, facts), Room::default(), vec![]);
-    let mut sets = Box::new([NOBODY; 5]);
+    let (plan, mut desk, mut moved) = (RulePlan::new(rule, facts), Desk::new(), vec![]);
     for subjects in subjects.chunks(LANES) {
-        plan.run(Lanes::Listed(subjects), &mut room, &mut sets);
+        plan.run(Lanes::Listed(subjects), &mut desk);
         for (lane, &subject) in subjects.iter().enumerate() {
             let mut other = false;
-            for (set, words) in outcomes.sets().into_iter().zip(&*sets) {
+            for (set, words) in outcomes.sets().into_iter().zip(&desk.sets) {
                 let value = has(words, lane);
                 other |= set.get(subject as usize) != value;
                 set.assign(subject as usize, value);
@@ -165,46 +174,60 @@ impl<'a> RulePlan<'a> {
         }
     }
 
-    fn run(&self, lanes: Lanes<'_>, room: &mut Room, sets: &mut Sets) {
-        let (mut when, mut last_known) = (Block::new(), None);
-        let (mut unless, mut means) = (Block::filled(false, true), Block::filled(true, false));
+    fn run(&self, lanes: Lanes<'_>, desk: &mut Desk) {
+        let Desk { when, last_known, unless, means, room, sets } = desk;
         let mut left = lanes.occupied();
-        self.when.run(lanes, &left, &mut when, room);
+        self.when.run(lanes, &left, when, room);
+        let when = &*when;
         and_with(&mut left, &when.can_true);
-        *sets = [NOBODY; 5];
         if left == NOBODY {
+            *sets = [NOBODY; 5];
             return;
         }
-        if let Some(plan) = &self.last_known {
-            plan.run(lanes, &left, last_known.insert(Block::new()), room);
-        }
-        let last_known = last_known.as_ref().unwrap_or(&when);
+        let last_known = match &self.last_known {
+            Some(plan) => {
+                plan.run(lanes, &left, last_known, room);
+                &*last_known
+            }
+            None => when,
+        };
         let mut open = left;
         if let Some(plan) = &self.unless {
-            plan.run(lanes, &open, &mut unless, room);
+            plan.run(lanes, &open, unless, room);
             // Whoever is certainly covered is asked nothing more.
             and_with(&mut open, &unless.can_false);
         }
         if let Some(plan) = &self.means {
-            plan.run(lanes, &open, &mut means, room);
+            plan.run(lanes, &open, means, room);
         }
         let [held, covered, over_means, alert, pending] = sets;
         for place in 0..WORDS {
-            let now = |block: &Block| (block.can_true[place], block.can_false[place]);
-            let ((_, doubted), (was, _)) = (now(&when), now(last_known));
-            let ((help, no_help), (low, not_low)) = (now(&unless), now(&means));
+            let left = left[place];
             // Whoever a set takes is gone for those after it.
-            let is_covered = left[place] & !no_help;
-            let is_over = left[place] & !is_covered & !low;
-            let rest = left[place] & !is_covered & !is_over;
-            let is_held = rest & !was;
-            let certain = rest & !is_held & !doubted & !help & !not_low;
-            held[place] = is_held;
+            let is_covered = left & !unless.can_false[place];
+            let is_over = left & !is_covered & !means.can_true[place];
+            let rest = left & !is_covered & !is_over;
+            let last = last_known.can_true[place];
+            let doubted = when.can_false[place] | unless.can_true[place] | means.can_false[place];
+            held[place] = rest & !last;
             // Old data that no longer says so is no reason to tell of help or means.
-            covered[place] = is_covered & was;
-            over_means[place] = is_over & was;
-            alert[place] = certain;
-            pending[place] = rest & !is_held & !certain;
+            covered[place] = is_covered & last;
+            over_means[place] = is_over & last;
+            alert[place] = rest & last & !doubted;
+            pending[place] = rest & last & doubted;
         }
+    }
+}
+
+impl Desk {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            when: Block::new(),
+            last_known: Block::new(),
+            unless: Block::filled(false, true),
+            means: Block::filled(true, false),
+            room: Room::default(),
+            sets: [NOBODY; 5],
+        })
     }
 }

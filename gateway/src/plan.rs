@@ -167,7 +167,7 @@ impl<'a> Plan<'a> {
     fn of_parts(parts: &[Tree], known: &Known<'a>, facts: &Facts<'a>) -> Vec<Self> {
         let parts = parts.iter().map(|part| Self::of_subjects(part, known, facts));
         let mut parts: Vec<Self> = parts.collect();
-        parts.sort_by_key(Self::asks_households);
+        parts.sort_by_key(Self::cost);
         parts
     }
 
@@ -210,12 +210,23 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn asks_households(&self) -> bool {
+    /// 0 is a look at columns, 1 takes more, and 2 asks households.
+    fn cost(&self) -> u8 {
         match self {
-            Self::Same { .. } | Self::Values(_) => false,
-            Self::Household(_) => true,
-            Self::Not(inner) => inner.asks_households(),
-            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::asks_households),
+            Self::Values(_) => 0,
+            Self::Same { .. } => 1,
+            Self::Household(_) => 2,
+            Self::Not(inner) => inner.cost().max(1),
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().map(Self::cost).max().unwrap_or(1).max(1)
+            }
+        }
+    }
+
+    fn as_values(&self) -> Option<&Values<'a>> {
+        match self {
+            Self::Values(values) => Some(values),
+            _ => None,
         }
     }
 
@@ -246,15 +257,18 @@ fn all(
     exchanged: bool,
 ) {
     *block = Block::filled(!exchanged, exchanged);
+    // Columns, which come first, are read sooner than it is found out who is still open.
+    let dear = parts.iter().position(|part| part.cost() > 0).unwrap_or(parts.len());
+    let (columns, others) = parts.split_at(dear);
+    for values in columns.iter().filter_map(Plan::as_values) {
+        values.join(lanes, block, exchanged);
+    }
+    if others.is_empty() {
+        return;
+    }
     let (mut part, mut open) = (Block::new(), *open);
-    for plan in parts {
-        // Columns are read sooner than it is found out who is still open.
-        if let Plan::Values(values) = plan {
-            values.join(lanes, block, exchanged);
-            continue;
-        }
-        let undecided = if exchanged { &block.can_false } else { &block.can_true };
-        and_with(&mut open, undecided);
+    for plan in others {
+        and_with(&mut open, block.joined(exchanged).0);
         if open == NOBODY {
             break;
         }
@@ -327,7 +341,8 @@ impl HouseholdPlan<'_> {
                 room.members.clear();
                 room.households.clear();
             }
-            room.members.extend_from_slice(members);
+            // One by one: they are few, and a copy of unknown length is a call.
+            members.iter().for_each(|&member| room.members.push(member));
             room.households.push((lane, room.members.len()));
         }
         self.ask(lanes, block, room);
