@@ -68,6 +68,8 @@ pub struct Tampering {
     pub successors: Option<Change<wire::SucceedResponse>>,
     /// To what the adapter is asked to disclose.
     pub disclose: Option<Change<wire::DiscloseRequest>>,
+    /// To the entries that the adapter is shown as a witness.
+    pub show: Option<Change<wire::ShowEntriesRequest>>,
     /// To each evaluation, where the adapter is a key holder's.
     pub evaluate: Option<Answering>,
 }
@@ -301,7 +303,8 @@ impl WitnessService for Between {
         &self,
         request: Request<wire::ShowEntriesRequest>,
     ) -> Result<Response<wire::ShowEntriesResponse>, Status> {
-        self.witness.clone().show_entries(request.into_inner()).await
+        let request = changed(self.tampering().show, request.into_inner());
+        self.witness.clone().show_entries(request).await
     }
 }
 

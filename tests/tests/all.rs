@@ -23,6 +23,7 @@ mod flow;
 mod full_disk;
 mod help_requests;
 mod helpline;
+mod hidden_acts;
 mod incremental;
 mod key_holders;
 mod machines;

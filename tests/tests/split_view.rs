@@ -69,13 +69,15 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn seen_by(world: &World, id: &str) -> WitnessStatus {
+/// What an agency's operator sees.
+pub fn seen_by(world: &World, id: &str) -> WitnessStatus {
     let config = Config::read(&world.deployment.adapter_config(&agency(id))).expect("good");
     let own = Agency::open(&config).expect("an agency");
     WitnessStatus::read(&config, &own, world.now()).expect("a status")
 }
 
-async fn until_seen(world: &World, id: &str, good: impl Fn(&WitnessStatus) -> bool) {
+/// Waits until an agency's operator sees this.
+pub async fn until_seen(world: &World, id: &str, good: impl Fn(&WitnessStatus) -> bool) {
     let look = || async { Ok(seen_by(world, id)) };
     world.until(look, good).await.unwrap_or_else(|error| panic!("{id}: {error}"));
 }
