@@ -10,7 +10,7 @@
 use std::{
     collections::HashSet,
     fs::{File, OpenOptions, TryLockError},
-    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, Seek, SeekFrom},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::refused::Refused;
 use crate::{
     clock::day_in_china,
+    disk,
     secret_file::{self, SecretFileError},
 };
 
@@ -159,7 +160,7 @@ impl Journal {
         let path = state_dir.join(FILE);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = file.open(&path).map_err(io_fault(&path))?;
+        let file = disk::open(file, &path).map_err(io_fault(&path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::Held),
@@ -218,7 +219,8 @@ impl Journal {
             return Err(io_fault(&self.path)(source));
         }
         let (line, check) = record.line(self.check);
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        let written =
+            disk::write(&self.file, line.as_bytes()).and_then(|()| disk::sync(&self.file));
         if let Err(source) = written {
             self.broken = self.cut().is_err();
             return Err(io_fault(&self.path)(source));
@@ -229,8 +231,8 @@ impl Journal {
     }
 
     fn cut(&mut self) -> io::Result<()> {
-        self.file.set_len(self.length)?;
-        self.file.sync_all()?;
+        disk::cut(&self.file, self.length)?;
+        disk::sync(&self.file)?;
         self.file.seek(SeekFrom::Start(self.length)).map(drop)
     }
 }
@@ -279,6 +281,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::disk::faults;
 
     fn record(nonce: u8, officer: &str, at: &str) -> Record {
         Record {
@@ -315,6 +318,34 @@ mod tests {
         assert!(matches!(Journal::open(directory.path()), Err(JournalError::Held)));
         let records = Journal::records(directory.path()).expect("readable beside it");
         assert_eq!(records, [record(1, "li", NOON)]);
+    }
+
+    #[test]
+    fn whatever_the_disk_fails_at_nothing_that_may_be_answered_is_forgotten() {
+        let live = |directory: &Path, entered: &mut Vec<Record>| {
+            let open = || Journal::open(directory);
+            let Ok(mut journal) = open().or_else(|_| open()) else { return };
+            for nonce in 1..4 {
+                let record = record(nonce, "li", NOON);
+                if journal.enter(&record, 9).is_ok() || journal.enter(&record, 9).is_ok() {
+                    entered.push(record);
+                }
+            }
+        };
+        let check = |directory: &Path, entered: &Vec<Record>, what: &str| {
+            let mut journal = Journal::open(directory).expect(what);
+            for record in entered {
+                let again = journal.enter(record, 9);
+                assert!(matches!(again, Err(Refused::Replayed)), "{what}: {again:?}");
+            }
+            journal.enter(&record(7, "wu", NOON), 9).expect(what);
+            drop(journal);
+            let records = Journal::records(directory).expect(what);
+            let known = records.iter().filter(|record| entered.contains(record)).count();
+            assert_eq!(known, entered.len(), "{what}: each is shown once");
+        };
+        let open = |directory: &Path| drop(Journal::open(directory));
+        faults::everywhere(live, open, check);
     }
 
     #[test]

@@ -7,14 +7,14 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 
 use super::account::Batch;
-use crate::{secret_file, store_origin};
+use crate::{disk, secret_file, store_origin};
 
 /// The name of the file in the holder's directory.
 pub const FILE: &str = "journal";
@@ -187,7 +187,8 @@ impl Journal {
             return Err(io_fault(&self.path)(source));
         }
         let (line, check) = entry.line(self.check);
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        let written =
+            disk::write(&self.file, line.as_bytes()).and_then(|()| disk::sync(&self.file));
         if let Err(source) = written {
             self.broken = self.cut().is_err();
             return Err(io_fault(&self.path)(source));
@@ -224,8 +225,8 @@ impl Journal {
 
     fn cut(&mut self) -> io::Result<()> {
         if self.file.metadata()?.len() > self.length {
-            self.file.set_len(self.length)?;
-            self.file.sync_all()?;
+            disk::cut(&self.file, self.length)?;
+            disk::sync(&self.file)?;
         }
         self.file.seek(SeekFrom::Start(self.length)).map(drop)
     }
