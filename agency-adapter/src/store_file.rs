@@ -6,10 +6,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{
-        PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -21,12 +18,11 @@ pub(crate) mod simulated;
 
 type Open = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
 
-/// The file. Streams that read it when it is opened again end, and are asked for anew.
+/// The file. Streams that read it when the disk fails end, and are asked for anew.
 pub(crate) struct StoreFile {
     open: Box<Open>,
-    /// Absent where it could not be opened again yet.
-    database: RwLock<Option<Database>>,
-    failed: AtomicBool,
+    /// Absent after the disk failed.
+    database: Mutex<Option<Arc<Database>>>,
 }
 
 impl StoreFile {
@@ -43,8 +39,8 @@ impl StoreFile {
     }
 
     fn new(open: Box<Open>) -> Result<Self, redb::Error> {
-        let database = RwLock::new(Some(open()?));
-        Ok(Self { open, database, failed: AtomicBool::new(false) })
+        let database = Mutex::new(Some(Arc::new(open()?)));
+        Ok(Self { open, database })
     }
 
     /// Reads with `work`.
@@ -55,8 +51,8 @@ impl StoreFile {
         &self,
         work: impl FnOnce(ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, redb::Error> {
-        let begun = self.begin(|database| Ok(database.begin_read()?));
-        self.note(begun.and_then(work))
+        let begun = self.database().and_then(|database| Ok(database.begin_read()?));
+        self.close_if_lost(begun.and_then(work))
     }
 
     /// Writes with `work`, which commits.
@@ -67,46 +63,36 @@ impl StoreFile {
         &self,
         work: impl FnOnce(WriteTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        let begun = match self.begin(begin_write) {
-            // A reader met the error, and nobody was told.
-            Err(redb::Error::PreviousIo) => {
-                self.failed.store(true, Ordering::Release);
-                self.begin(begin_write)
-            }
-            begun => begun,
-        };
-        self.note(begun.map_err(E::from).and_then(work))
+        // A reader may have met an error before, of which nobody was told.
+        let begun = self.begin_write().or_else(|_| self.begin_write());
+        self.close_if_lost(begun.map_err(E::from).and_then(work))
     }
 
-    fn begin<T>(
-        &self,
-        begin: impl FnOnce(&Database) -> Result<T, redb::Error>,
-    ) -> Result<T, redb::Error> {
-        if self.failed.load(Ordering::Acquire) {
-            self.open_again()?;
-        }
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        database.as_ref().map_or(Err(redb::Error::PreviousIo), begin)
+    fn begin_write(&self) -> Result<WriteTransaction, redb::Error> {
+        let begun = self.database().and_then(|database| Ok(database.begin_write()?));
+        self.close_if_lost(begun)
     }
 
-    fn open_again(&self) -> Result<(), redb::Error> {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        if !self.failed.load(Ordering::Acquire) {
-            return Ok(());
+    fn database(&self) -> Result<Arc<Database>, redb::Error> {
+        let mut present = self.present();
+        if let Some(database) = &*present {
+            return Ok(database.clone());
         }
-        // Closed first: the file is locked.
-        *database = None;
-        *database = Some((self.open)()?);
-        self.failed.store(false, Ordering::Release);
+        let database = Arc::new((self.open)()?);
         tracing::warn!("a store was opened again after the disk had failed it");
-        Ok(())
+        *present = Some(database.clone());
+        Ok(database)
     }
 
-    fn note<T, E: Lost>(&self, result: Result<T, E>) -> Result<T, E> {
+    fn close_if_lost<T, E: Lost>(&self, result: Result<T, E>) -> Result<T, E> {
         if result.as_ref().is_err_and(Lost::is_lost) {
-            self.failed.store(true, Ordering::Release);
+            *self.present() = None;
         }
         result
+    }
+
+    fn present(&self) -> MutexGuard<'_, Option<Arc<Database>>> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,10 +109,6 @@ fn create(path: &Path) -> Result<(), redb::Error> {
     drop(Database::create(&beside)?);
     disk::rename(&beside, path)?;
     Ok(disk::sync_directory(path.parent().unwrap_or(Path::new(".")))?)
-}
-
-fn begin_write(database: &Database) -> Result<WriteTransaction, redb::Error> {
-    Ok(database.begin_write()?)
 }
 
 /// An error after which the engine does nothing more with a file.
