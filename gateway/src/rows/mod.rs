@@ -6,7 +6,7 @@
 //! redb in one run.
 //!
 //! Owns staging of snapshots and application of deltas. Cannot open a row: it holds no secrets. Below it
-//! are `run` (one file of rows), `dataset` (a directory of them and its list), `delta`, `staging`, `lookups`
+//! are `run` (one file of rows) and `run_writer`, `dataset` (a directory of them and its list), `delta`, `staging`, `lookups`
 //! and, for other processes, `looking`.
 
 mod dataset;
@@ -16,6 +16,7 @@ mod looking;
 mod lookups;
 mod merged;
 mod run;
+mod run_writer;
 mod staging;
 #[cfg(test)]
 mod tests;
