@@ -1,6 +1,6 @@
 //! The witness against a log that keeps its word, and against one that does not.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use proto::{
@@ -247,7 +247,8 @@ fn what_cannot_be_kept_is_not_cosigned_and_a_damaged_memory_is_not_taken_for_non
     let (adapter, log) = (Adapter::new(), Log::of(&["a", "b", "c"]));
     let directory = adapter.directory.path().join("witness");
     let witness = adapter.witness();
-    fs::write(&directory, "in the way").expect("written");
+    // Nothing is remembered there, and nothing can be written.
+    symlink("nowhere", &directory).expect("linked");
     let refused = adapter.add(&witness, &log.submission(0, 2));
     assert!(matches!(refused, Err(Refused::Fault(_))), "{refused:?}");
     fs::remove_file(&directory).expect("removed");

@@ -5,13 +5,17 @@ use std::{
     sync::Arc,
 };
 
+use gateway::{audit::log::AccessLog, clock::Clock};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proto::{
     act::Act,
+    checkpoint::Checkpoint,
+    cosignature::cosign,
     entry::{Actor, Entry},
     hex_bytes::HexBytes,
     note::NoteKey,
+    quorum::{origin, witness_name},
     signed_manifest::SignedManifest,
     verifier_key::{self, Signs},
 };
@@ -234,6 +238,30 @@ fn a_copy_of_the_log_is_verified_where_it_lies_by_its_last_cosigned_checkpoint()
     let elsewhere = tempfile::tempdir().expect("a directory");
     std::fs::rename(&served, elsewhere.path().join("served")).expect("moved");
     assert_eq!(found(&elsewhere.path().join("served")), "newest", "as the gateway serves it");
+}
+
+#[tokio::test]
+async fn a_copy_is_verified_only_where_the_quorum_cosigned_it() {
+    let (desk, data) = (Desk::new(), tempfile::tempdir().expect("a directory"));
+    let programme = name("demo");
+    let log = AccessLog::open(data.path(), origin(&programme), key(0x21), Clock::system());
+    let log = log.expect("it opens");
+    log.append(entries(40)).await.expect("durable");
+    log.close().await;
+    let mut checkpoint = Checkpoint::clone(&log.checkpoint());
+    let mut cosigned_by = |agency: &str, seed| {
+        let witness = witness_name(&programme, &name(agency));
+        checkpoint.add(cosign(&checkpoint, (&witness, &key(seed)), at(900)));
+        std::fs::write(data.path().join("log.cosigned"), checkpoint.to_string()).expect("written");
+        let copy = Source::Copy(Copied::find(data.path().to_owned()));
+        verify(&copy, &desk.auditor(), &screen(Form::Plain, Lang::En))
+    };
+    let failure = cosigned_by("aid", 0x11).expect_err("one witness is too few");
+    assert!(failure.tell(Lang::En).contains("1 of the manifest's witnesses"), "{failure:?}");
+    assert!(desk.auditor().kept().checkpoint().is_none(), "nothing was verified");
+    let good = cosigned_by("police", 0x12).expect("two are enough");
+    assert!(good.contains("40 entries"), "{good}");
+    assert_eq!(desk.auditor().kept().size(), 40);
 }
 
 #[test]
