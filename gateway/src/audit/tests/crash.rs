@@ -133,3 +133,24 @@ fn the_journal_keeps_every_entry_that_is_not_under_a_checkpoint() {
     let kept = disk.names(&directory).expect("there").len();
     assert!(kept < 12, "{kept} files are more than become the next ones");
 }
+
+#[test]
+fn what_a_segments_file_has_from_before_it_was_one_does_not_count() {
+    let disk = Arc::new(SimulatedDisk::default());
+    let append = |journal: &mut Journal, indices: Range<u64>, sealed, again| {
+        let mut frame = NewFrame::new(indices.start, Timestamp::UNIX_EPOCH, 0);
+        indices.for_each(|index| frame.push(&asked(index, again)).expect("short"));
+        journal.append(&mut frame, sealed).expect("durable");
+    };
+    let journal = || Journal::new(disk.clone(), "/data/log.journal".into());
+    let mut before = journal();
+    append(&mut before, 0..3, 0, false);
+    // Its callers were told that it failed, and yet it is whole.
+    append(&mut before, 3..103, 0, false);
+    let mut after = journal();
+    append(&mut after, 3..100, 0, true);
+    append(&mut after, 100..101, 100, true);
+    let replayed = journal().replay(100).expect("nothing is lost");
+    assert_eq!(replayed.entries, [asked(100, true)]);
+    assert!(!replayed.torn);
+}
