@@ -209,6 +209,8 @@ async fn the_log_goes_on_without_its_witnesses_and_says_so_until_they_are_back()
     marked(&world, false).await;
     until_agencies(&world, |seen| !is_well(seen)).await;
     world.until(|| health(&world), |health| *health == NOT_SERVING).await.expect("told");
+    let alerts = world.desk().await.expect("desk").alerts().await.expect("alerts");
+    assert!(alerts.iter().all(|alert| !alert.witnessed), "however long the quorum is away");
 
     for agency in &others {
         world.start_adapter(agency).await.expect("started");
