@@ -37,6 +37,7 @@ mod recovery;
 mod refusals;
 mod reload;
 mod routing;
+mod seed_stories;
 mod siege;
 mod split_view;
 mod staff;
