@@ -25,6 +25,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("returned orders", returns::SCHEMA),
     ("disclosures", disclosures::SCHEMA),
     ("statistics", kept::SCHEMA),
+    ("outbox pruning", outbox::PRUNING_SCHEMA),
 ];
 
 /// Why the file cannot be used.
