@@ -7,6 +7,7 @@ mod auditor;
 mod backup;
 mod brute_force;
 mod bureau;
+mod calendar;
 mod canaries;
 mod capability;
 mod cases;
