@@ -35,7 +35,7 @@ pub struct Base {
 }
 
 enum Source {
-    Watch(WatchList),
+    Watch(Box<WatchList>),
     Line(Box<DataLine>),
 }
 
@@ -45,7 +45,7 @@ impl Base {
         let (mut sources, mut unread) = (vec![], BTreeSet::new());
         for (number, dataset) in catalogue.datasets.iter().enumerate() {
             sources.push(match dataset.schema.kind {
-                DatasetKind::Watch => Source::Watch(WatchList::new(&dataset.schema)),
+                DatasetKind::Watch => Source::Watch(Box::new(WatchList::new(&dataset.schema))),
                 DatasetKind::CrossCheck => {
                     unread.insert(number);
                     Source::Line(Box::new(DataLine::new(scope, &dataset.schema)))
@@ -114,7 +114,7 @@ impl Base {
     /// The categories' lists.
     pub fn watch_lists(&self) -> impl Iterator<Item = (DatasetNumber, &WatchList)> {
         self.sources.iter().enumerate().filter_map(|(number, source)| match source {
-            Source::Watch(list) => Some((number, list)),
+            Source::Watch(list) => Some((number, &**list)),
             Source::Line(_) => None,
         })
     }
@@ -167,6 +167,7 @@ impl Base {
             complete: self.households.complete(),
             columns: self.member_columns(),
             fresh: fresh[number],
+            answers: None,
         });
         Facts { subjects: self.subjects.len(), datasets: datasets.collect(), household }
     }

@@ -131,13 +131,24 @@ impl Bitset {
         &self.words
     }
 
-    /// Replaces words from the `first` on, as far as there are so many.
-    pub(crate) fn put_words(&mut self, first: usize, words: &[u64]) {
-        if let Some(mine) = self.words.get_mut(first..) {
-            let count = mine.len().min(words.len());
-            mine[..count].copy_from_slice(&words[..count]);
-            self.clear_tail();
+    /// Replaces words from the `first` on, as far as there are so many, and adds to `differing` where
+    /// they were others.
+    pub(crate) fn exchange_words(&mut self, first: usize, words: &[u64], differing: &mut [u64]) {
+        let mine = self.words.get_mut(first..).unwrap_or_default();
+        for ((mine, &word), differing) in mine.iter_mut().zip(words).zip(differing) {
+            *differing |= std::mem::replace(mine, word) ^ word;
         }
+        self.clear_tail();
+    }
+
+    /// Replaces those bits of words from the `first` on that are set in `mask`, as far as there are so
+    /// many words.
+    pub(crate) fn merge_words(&mut self, first: usize, mask: &[u64], words: &[u64]) {
+        let mine = self.words.get_mut(first..).unwrap_or_default();
+        for ((mine, &mask), &word) in mine.iter_mut().zip(mask).zip(words) {
+            *mine = *mine & !mask | word & mask;
+        }
+        self.clear_tail();
     }
 
     fn combine(&mut self, other: &Self, with: impl Fn(u64, u64) -> u64) {

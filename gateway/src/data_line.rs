@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::{
     people::{People, Tagged},
     rows::{RowReader, RowsError},
+    secrets::TOGETHER,
 };
 
 /// The data line.
@@ -102,28 +103,40 @@ impl Opener {
         let mut households = vec![];
         // Opened in place, so a household's secrets are in it; rows are of one width, so it never moves.
         let mut row = Zeroizing::new(vec![]);
-        for &(tag, number) in wanted {
-            let Some(secret) = people.secrets().get(number) else { continue };
-            row.clear();
-            row.extend_from_slice(lookups.seek(tag)?.unwrap_or_default());
-            let household = if row.is_empty() {
-                people.note(number, None);
-                None
-            } else {
-                self.open(&secret, tag, &mut row)
-                    .and_then(|(flags, household)| {
-                        people.note(number, Some(flags)).then_some(household)
-                    })
-                    .unwrap_or_else(|| {
-                        people.note_unopenable(number);
-                        None
-                    })
-            };
-            if self.household.is_some() {
-                households.push((number, household));
+        for wanted in wanted.chunks(TOGETHER) {
+            let secrets = people.secrets().of(wanted.iter().map(|&(_, number)| number));
+            for (&(tag, number), secret) in wanted.iter().zip(secrets) {
+                let Some(secret) = secret else { continue };
+                row.clear();
+                row.extend_from_slice(lookups.seek(tag)?.unwrap_or_default());
+                let household = self.note(people, number, (&secret, tag), &mut row);
+                if self.household.is_some() {
+                    households.push((number, household));
+                }
             }
         }
         Ok(households)
+    }
+
+    /// Notes what a row says, or that there is none, or that it does not open.
+    fn note(
+        &self,
+        people: &mut People,
+        number: u32,
+        (secret, tag): (&PersonSecret, LookupTag),
+        row: &mut [u8],
+    ) -> Option<Household> {
+        if row.is_empty() {
+            people.note(number, None);
+            return None;
+        }
+        let opened = self.open(secret, tag, row);
+        let noted = opened
+            .and_then(|(flags, household)| people.note(number, Some(flags)).then_some(household));
+        noted.unwrap_or_else(|| {
+            people.note_unopenable(number);
+            None
+        })
     }
 
     fn open<'r>(

@@ -59,7 +59,7 @@ impl Evaluation<'_> {
             touched.or_with(&self.base.unlisted());
         }
         let mut changes = self.without_rule();
-        standing.keep(&self.policy.rules);
+        standing.keep(&self.policy.rules, &facts, &touched);
         for rule in &self.policy.rules {
             let (stand, moved) = standing.run(rule, &facts, &touched);
             let subjects = self.to_look_at(rule, stand, moved);

@@ -5,7 +5,7 @@
 
 use crate::{
     bitset::Bitset, catalogue::DatasetNumber, columns::DatasetColumns, expression::Predicate,
-    lists::Lists,
+    household_answers::HouseholdAnswers, lists::Lists,
 };
 
 /// What is known of the base.
@@ -39,6 +39,8 @@ pub struct HouseholdFacts<'a> {
     pub columns: Vec<Option<&'a DatasetColumns>>,
     /// Whether the household dataset's answers count.
     pub fresh: bool,
+    /// What households came to before, where it is kept.
+    pub answers: Option<&'a HouseholdAnswers>,
 }
 
 /// How far old answers are believed.
@@ -56,6 +58,13 @@ pub(crate) struct Known<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// The same, with what households came to before.
+    pub fn with_answers(&self, answers: &'a HouseholdAnswers) -> Self {
+        let household = self.household.clone();
+        let household = household.map(|it| HouseholdFacts { answers: Some(answers), ..it });
+        Self { household, ..self.clone() }
+    }
+
     /// What may be believed about subjects.
     pub(crate) fn about_subjects(&self, reading: Reading) -> Known<'a> {
         let believed = |dataset: &DatasetFacts<'a>| {

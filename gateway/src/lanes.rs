@@ -24,6 +24,13 @@ pub(crate) struct Column<'a> {
     pub(crate) opposite: bool,
 }
 
+impl Column<'_> {
+    /// A whole block of it, from word `first` on.
+    fn block(&self, first: usize) -> Option<&Words> {
+        self.words.get(first..)?.first_chunk()
+    }
+}
+
 /// Whom a block is about.
 #[derive(Clone, Copy)]
 pub(crate) enum Lanes<'a> {
@@ -49,14 +56,6 @@ impl Lanes<'_> {
         from_lane(people).map(|word| !word)
     }
 
-    /// How many words its people take.
-    pub(crate) fn width(self) -> usize {
-        match self {
-            Self::Stretch { first, people } => (people.div_ceil(WORD) - first).min(WORDS),
-            Self::Listed(numbers) => numbers.len().div_ceil(WORD),
-        }
-    }
-
     /// Who stands in a lane.
     pub(crate) fn number(self, lane: usize) -> usize {
         match self {
@@ -65,29 +64,14 @@ impl Lanes<'_> {
         }
     }
 
-    /// Those who are in any of some columns.
-    pub(crate) fn any_of(self, columns: &[Column<'_>], to: &mut Words) {
-        match (self, columns) {
-            (Self::Stretch { first, .. }, [column, rest @ ..])
-                if column.words.len() >= first + WORDS =>
-            {
-                to.copy_from_slice(&column.words[first..first + WORDS]);
-                if column.opposite {
-                    to.iter_mut().for_each(|word| *word = !*word);
-                }
-                rest.iter().for_each(|column| self.add(*column, to));
-            }
-            _ => {
-                *to = NOBODY;
-                columns.iter().for_each(|column| self.add(*column, to));
-            }
-        }
-    }
-
-    fn add(self, column: Column<'_>, to: &mut Words) {
+    /// Adds those who are in a column.
+    pub(crate) fn add(self, column: Column<'_>, to: &mut Words) {
         let flip = if column.opposite { u64::MAX } else { 0 };
         match self {
             Self::Stretch { first, .. } => {
+                if let Some(block) = column.block(first) {
+                    return to.iter_mut().zip(block).for_each(|(word, &it)| *word |= it ^ flip);
+                }
                 let there = column.words.get(first..).unwrap_or_default();
                 let there = &there[..there.len().min(WORDS)];
                 for (word, &column) in to.iter_mut().zip(there) {
@@ -105,6 +89,16 @@ impl Lanes<'_> {
                 }
             }
         }
+    }
+
+    /// Keeps those who are in a column, where that is one step: everybody of the block is within the
+    /// column and within `reach`. Otherwise does nothing and says so.
+    pub(crate) fn keep(self, column: Column<'_>, reach: usize, to: &mut Words) -> bool {
+        let Self::Stretch { first, people } = self else { return false };
+        let Some(block) = column.block(first).filter(|_| reach >= people) else { return false };
+        let flip = if column.opposite { u64::MAX } else { 0 };
+        to.iter_mut().zip(block).for_each(|(word, &it)| *word &= it ^ flip);
+        true
     }
 
     /// Adds those whose number is `reach` or above.
@@ -170,9 +164,4 @@ pub(crate) fn and_with(words: &mut [u64], others: &[u64]) {
 /// Adds what is among `others`.
 pub(crate) fn or_with(words: &mut [u64], others: &[u64]) {
     words.iter_mut().zip(others).for_each(|(word, other)| *word |= other);
-}
-
-/// Takes out what is among `others`.
-pub(crate) fn without(words: &mut [u64], others: &[u64]) {
-    words.iter_mut().zip(others).for_each(|(word, other)| *word &= !other);
 }

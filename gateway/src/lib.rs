@@ -44,6 +44,7 @@ pub mod gateway;
 pub mod grants;
 pub mod health;
 pub mod hotline;
+pub mod household_answers;
 pub mod households;
 pub mod inquiry;
 pub mod intake;

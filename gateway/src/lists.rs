@@ -3,6 +3,8 @@
 //!
 //! A list that grows moves to the end; the room it leaves is taken back once it is half of all.
 
+use std::ops::Range;
+
 /// Room that is left behind and not worth moving everybody for.
 const LITTLE: usize = 4096;
 
@@ -15,9 +17,10 @@ pub struct Lists {
     left: usize,
 }
 
+/// Where a list is. Small, since looking for it is what takes time where there are many lists.
 #[derive(Debug, Clone, Copy, Default)]
 struct Span {
-    start: usize,
+    start: u32,
     len: u32,
 }
 
@@ -25,13 +28,18 @@ impl Span {
     fn len(self) -> usize {
         self.len as usize
     }
+
+    fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len()
+    }
 }
 
 impl Lists {
     /// A number's list.
     pub fn of(&self, number: usize) -> &[u32] {
         let span = self.spans.get(number).copied().unwrap_or_default();
-        &self.items[span.start..span.start + span.len()]
+        &self.items[span.range()]
     }
 
     /// Puts a list in the place of a number's list.
@@ -45,11 +53,11 @@ impl Lists {
         let before = self.spans[number];
         let len = u32::try_from(list.len()).expect("lists are short");
         if list.len() <= before.len() {
-            self.items[before.start..before.start + list.len()].copy_from_slice(list);
+            self.items[before.range()][..list.len()].copy_from_slice(list);
             self.spans[number].len = len;
             self.left += before.len() - list.len();
         } else {
-            self.spans[number] = Span { start: self.items.len(), len };
+            self.spans[number] = Span { start: position(self.items.len()), len };
             self.items.extend_from_slice(list);
             self.left += before.len();
         }
@@ -78,12 +86,16 @@ impl Lists {
         }
         let mut items = Vec::with_capacity(self.items.len() - self.left);
         for span in &mut self.spans {
-            let start = items.len();
-            items.extend_from_slice(&self.items[span.start..span.start + span.len()]);
+            let start = position(items.len());
+            items.extend_from_slice(&self.items[span.range()]);
             span.start = start;
         }
         (self.items, self.left) = (items, 0);
     }
+}
+
+fn position(index: usize) -> u32 {
+    u32::try_from(index).expect("all lists together have fewer than 2^32 items")
 }
 
 #[cfg(test)]

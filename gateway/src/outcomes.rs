@@ -7,7 +7,7 @@ use crate::{
     bitset::Bitset,
     expression::Expression,
     facts::{Facts, Reading},
-    lanes::{LANES, Lanes, NOBODY, Words, and_with, has, without},
+    lanes::{LANES, Lanes, NOBODY, WORDS, Words, and_with, has},
     plan::{Block, Plan, Room},
     rule::Rule,
 };
@@ -53,12 +53,22 @@ struct RulePlan<'a> {
     means: Option<Plan<'a>>,
 }
 
-/// The sets of [`Outcomes`] for a block, in the same order.
-type Sets = [Words; 5];
+/// Where a rule's plan works, block after block.
+struct Desk {
+    when: Block,
+    last_known: Block,
+    /// Nobody, where the rule has no such part.
+    unless: Block,
+    /// Everybody, where the rule has no such part.
+    means: Block,
+    room: Room,
+    /// The sets of [`Outcomes`], in the same order.
+    sets: [Words; 5],
+}
 
 impl Outcomes {
     /// Of nobody anything follows.
-    pub(crate) fn nobody(subjects: usize) -> Self {
+    pub fn nobody(subjects: usize) -> Self {
         let empty = || Bitset::filled(subjects, false);
         Self {
             held: empty(),
@@ -87,26 +97,6 @@ impl Outcomes {
         self.sets().into_iter().for_each(|set| set.grow(len));
     }
 
-    /// Whose outcome is another in `other`, which has the same room.
-    pub(crate) fn differing(&self, other: &Self) -> Bitset {
-        let pairs = [
-            (&self.held, &other.held),
-            (&self.covered, &other.covered),
-            (&self.over_means, &other.over_means),
-            (&self.alert, &other.alert),
-            (&self.pending, &other.pending),
-        ];
-        let mut differing = Bitset::filled(self.held.len(), false);
-        for (mine, theirs) in pairs {
-            let (mut here, mut there) = (mine.clone(), theirs.clone());
-            here.and_not_with(theirs);
-            there.and_not_with(mine);
-            differing.or_with(&here);
-            differing.or_with(&there);
-        }
-        differing
-    }
-
     fn sets(&mut self) -> [&mut Bitset; 5] {
         [
             &mut self.held,
@@ -121,14 +111,24 @@ impl Outcomes {
 /// Runs a rule over the whole base.
 pub fn evaluate(rule: &Rule, facts: &Facts<'_>) -> Outcomes {
     let mut outcomes = Outcomes::nobody(facts.subjects);
-    let (plan, mut room) = (RulePlan::new(rule, facts), Room::default());
-    for (first, lanes) in Lanes::of_everybody(facts.subjects) {
-        let sets = plan.run(lanes, &mut room);
-        for (set, words) in outcomes.sets().into_iter().zip(&sets) {
-            set.put_words(first, words);
-        }
-    }
+    evaluate_everybody(rule, facts, &mut outcomes);
     outcomes
+}
+
+/// Runs a rule over the whole base and puts what it comes to into `outcomes`, which has room for
+/// everybody. Returns those whose outcome is another than before.
+pub fn evaluate_everybody(rule: &Rule, facts: &Facts<'_>, outcomes: &mut Outcomes) -> Bitset {
+    let (plan, mut desk) = (RulePlan::new(rule, facts), Desk::new());
+    let mut moved = Bitset::filled(facts.subjects, false);
+    for (first, lanes) in Lanes::of_everybody(facts.subjects) {
+        plan.run(lanes, &mut desk);
+        let mut differing = NOBODY;
+        for (set, words) in outcomes.sets().into_iter().zip(&desk.sets) {
+            set.exchange_words(first, words, &mut differing);
+        }
+        moved.merge_words(first, &differing, &differing);
+    }
+    moved
 }
 
 /// Runs a rule over some subjects again and puts what it comes to into `outcomes`. Returns those whose
@@ -139,12 +139,12 @@ pub fn evaluate_again(
     subjects: &[u32],
     outcomes: &mut Outcomes,
 ) -> Vec<u32> {
-    let (plan, mut room, mut moved) = (RulePlan::new(rule, facts), Room::default(), vec![]);
+    let (plan, mut desk, mut moved) = (RulePlan::new(rule, facts), Desk::new(), vec![]);
     for subjects in subjects.chunks(LANES) {
-        let sets = plan.run(Lanes::Listed(subjects), &mut room);
+        plan.run(Lanes::Listed(subjects), &mut desk);
         for (lane, &subject) in subjects.iter().enumerate() {
             let mut other = false;
-            for (set, words) in outcomes.sets().into_iter().zip(&sets) {
+            for (set, words) in outcomes.sets().into_iter().zip(&desk.sets) {
                 let value = has(words, lane);
                 other |= set.get(subject as usize) != value;
                 set.assign(subject as usize, value);
@@ -174,50 +174,60 @@ impl<'a> RulePlan<'a> {
         }
     }
 
-    fn run(&self, lanes: Lanes<'_>, room: &mut Room) -> Sets {
-        let mut when = Block::new();
+    fn run(&self, lanes: Lanes<'_>, desk: &mut Desk) {
+        let Desk { when, last_known, unless, means, room, sets } = desk;
         let mut left = lanes.occupied();
-        self.when.run(lanes, &left, &mut when, room);
+        self.when.run(lanes, &left, when, room);
+        let when = &*when;
         and_with(&mut left, &when.can_true);
         if left == NOBODY {
-            return [NOBODY; 5];
+            *sets = [NOBODY; 5];
+            return;
         }
-        let mut part = |plan: &Option<Plan<'_>>, open: &Words| {
-            plan.as_ref().map(|plan| {
-                let mut block = Block::new();
-                plan.run(lanes, open, &mut block, room);
-                block
-            })
+        let last_known = match &self.last_known {
+            Some(plan) => {
+                plan.run(lanes, &left, last_known, room);
+                &*last_known
+            }
+            None => when,
         };
-        let last_known = part(&self.last_known, &left);
-        let last_known = last_known.as_ref().unwrap_or(&when);
-        let certainly = |certain: &Words, possible: &Words, left: &Words| -> Words {
-            let mut certainly = *left;
-            and_with(&mut certainly, certain);
-            without(&mut certainly, possible);
-            certainly
-        };
-        // Whoever a set takes is gone for those after it.
-        let (mut covered, mut over_means) = (NOBODY, NOBODY);
-        let mut certain = certainly(&when.can_true, &when.can_false, &left);
-        if let Some(unless) = part(&self.unless, &left) {
-            covered = certainly(&unless.can_true, &unless.can_false, &left);
-            certain = certainly(&unless.can_false, &unless.can_true, &certain);
-            without(&mut left, &covered);
+        let mut open = left;
+        if let Some(plan) = &self.unless {
+            plan.run(lanes, &open, unless, room);
+            // Whoever is certainly covered is asked nothing more.
+            and_with(&mut open, &unless.can_false);
         }
-        if let Some(means) = part(&self.means, &left) {
-            over_means = certainly(&means.can_false, &means.can_true, &left);
-            certain = certainly(&means.can_true, &means.can_false, &certain);
-            without(&mut left, &over_means);
+        if let Some(plan) = &self.means {
+            plan.run(lanes, &open, means, room);
         }
-        let held = certainly(&last_known.can_false, &last_known.can_true, &left);
-        without(&mut left, &held);
-        let mut alert = certain;
-        and_with(&mut alert, &left);
-        without(&mut left, &alert);
-        // Old data that no longer says so is no reason to tell of help or means.
-        and_with(&mut covered, &last_known.can_true);
-        and_with(&mut over_means, &last_known.can_true);
-        [held, covered, over_means, alert, left]
+        let [held, covered, over_means, alert, pending] = sets;
+        for place in 0..WORDS {
+            let left = left[place];
+            // Whoever a set takes is gone for those after it.
+            let is_covered = left & !unless.can_false[place];
+            let is_over = left & !is_covered & !means.can_true[place];
+            let rest = left & !is_covered & !is_over;
+            let last = last_known.can_true[place];
+            let doubted = when.can_false[place] | unless.can_true[place] | means.can_false[place];
+            held[place] = rest & !last;
+            // Old data that no longer says so is no reason to tell of help or means.
+            covered[place] = is_covered & last;
+            over_means[place] = is_over & last;
+            alert[place] = rest & last & !doubted;
+            pending[place] = rest & last & doubted;
+        }
+    }
+}
+
+impl Desk {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            when: Block::new(),
+            last_known: Block::new(),
+            unless: Block::filled(false, true),
+            means: Block::filled(true, false),
+            room: Room::default(),
+            sets: [NOBODY; 5],
+        })
     }
 }

@@ -2,9 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use proto::{person_secret::LookupTag, schema::DatasetSchema};
+use proto::{
+    person_secret::{LookupTag, PersonSecret},
+    schema::DatasetSchema,
+};
 
-use crate::{columns::DatasetColumns, rows::Changed, secrets::Secrets, tag_order::TagOrder};
+use crate::{
+    columns::DatasetColumns,
+    rows::Changed,
+    secrets::{Secrets, TOGETHER},
+    tag_order::TagOrder,
+};
 
 /// The people.
 pub struct People {
@@ -78,7 +86,14 @@ impl People {
     pub fn concerned(&self, changed: &Changed) -> Tagged {
         match changed {
             Changed::All => {
-                self.order.numbers().map(|number| (tag(&self.secrets, number), number)).collect()
+                let numbers: Vec<u32> = self.order.numbers().collect();
+                let mut concerned = Tagged::with_capacity(numbers.len());
+                for numbers in numbers.chunks(TOGETHER) {
+                    let secrets = self.secrets.of(numbers.iter().copied());
+                    let tags = secrets.iter().flatten().map(PersonSecret::lookup_tag);
+                    concerned.extend(tags.zip(numbers.iter().copied()));
+                }
+                concerned
             }
             Changed::Tags(tags) => {
                 let of = |number| tag(&self.secrets, number);

@@ -5,10 +5,13 @@
 //! which are dear, come last. Owns three-valued logic over sets: what can be true and what can be false,
 //! both where it is unknown. What may be believed is `facts`' business.
 
+use std::cell::RefCell;
+
 use crate::{
     bitset::Bitset,
     expression::{Expression, HouseholdTerm, Predicate, Quantity, Tree},
     facts::{Facts, Known},
+    household_answers::Answers,
     lanes::{Column, EVERYBODY, LANES, Lanes, NOBODY, Words, and_with, ones, or_with, some_of},
     lists::Lists,
 };
@@ -49,8 +52,8 @@ pub(crate) struct Tally {
 pub(crate) enum Plan<'a> {
     /// The same for everybody.
     Same { can_true: bool, can_false: bool },
-    /// Whoever is in one of the columns; people beyond the columns' reach are unknown.
-    Values { can_true: Vec<Column<'a>>, can_false: Vec<Column<'a>>, reach: usize },
+    /// A question to one dataset.
+    Values(Values<'a>),
     /// A question about the household.
     Household(HouseholdPlan<'a>),
     /// The opposite.
@@ -61,11 +64,20 @@ pub(crate) enum Plan<'a> {
     Or(Vec<Self>),
 }
 
+/// Whoever is in one of the columns; people beyond the columns' reach are unknown.
+pub(crate) struct Values<'a> {
+    can_true: Vec<Column<'a>>,
+    can_false: Vec<Column<'a>>,
+    reach: usize,
+}
+
 pub(crate) struct HouseholdPlan<'a> {
     quantity: Quantity,
     inner: Box<Plan<'a>>,
     members: &'a Lists,
     complete: &'a Bitset,
+    /// What was found before and still holds; absent where nothing is kept.
+    answers: Option<&'a RefCell<Answers>>,
 }
 
 /// Room for the members of a block's households, used again and again.
@@ -85,8 +97,8 @@ impl Expression {
         let (mut block, mut room) = (Block::new(), Room::default());
         for (first, lanes) in Lanes::of_everybody(facts.subjects) {
             plan.run(lanes, &lanes.occupied(), &mut block, &mut room);
-            truths.can_true.put_words(first, &block.can_true);
-            truths.can_false.put_words(first, &block.can_false);
+            truths.can_true.merge_words(first, &EVERYBODY, &block.can_true);
+            truths.can_false.merge_words(first, &EVERYBODY, &block.can_false);
         }
         truths
     }
@@ -97,13 +109,21 @@ impl Block {
         Self { can_true: NOBODY, can_false: NOBODY }
     }
 
-    fn fill(&mut self, can_true: bool, can_false: bool) {
+    /// The same of everybody.
+    pub(crate) fn filled(can_true: bool, can_false: bool) -> Self {
         let words = |value| if value { EVERYBODY } else { NOBODY };
-        (self.can_true, self.can_false) = (words(can_true), words(can_false));
+        Self { can_true: words(can_true), can_false: words(can_false) }
     }
 
     fn swap(&mut self) {
         std::mem::swap(&mut self.can_true, &mut self.can_false);
+    }
+
+    /// What all parts must share, and what one part is enough for: of "and", or of "or" where true
+    /// and false are exchanged.
+    fn joined(&mut self, exchanged: bool) -> (&mut Words, &mut Words) {
+        let Self { can_true, can_false } = self;
+        if exchanged { (can_false, can_true) } else { (can_true, can_false) }
     }
 }
 
@@ -133,7 +153,12 @@ impl<'a> Plan<'a> {
             Tree::Const(value) => Self::Same { can_true: *value, can_false: !*value },
             Tree::Predicate(predicate) => Self::of_predicate(predicate, known),
             Tree::Household(term) => Self::of_household(term, facts),
-            Tree::Not(inner) => Self::Not(Box::new(Self::of_subjects(inner, known, facts))),
+            Tree::Not(inner) => match Self::of_subjects(inner, known, facts) {
+                Self::Values(Values { can_true, can_false, reach }) => {
+                    Self::Values(Values { can_true: can_false, can_false: can_true, reach })
+                }
+                inner => Self::Not(Box::new(inner)),
+            },
             Tree::And(parts) => Self::And(Self::of_parts(parts, known, facts)),
             Tree::Or(parts) => Self::Or(Self::of_parts(parts, known, facts)),
         }
@@ -142,7 +167,7 @@ impl<'a> Plan<'a> {
     fn of_parts(parts: &[Tree], known: &Known<'a>, facts: &Facts<'a>) -> Vec<Self> {
         let parts = parts.iter().map(|part| Self::of_subjects(part, known, facts));
         let mut parts: Vec<Self> = parts.collect();
-        parts.sort_by_key(Self::asks_households);
+        parts.sort_by_key(Self::cost);
         parts
     }
 
@@ -167,7 +192,7 @@ impl<'a> Plan<'a> {
             }
         };
         let (can_true, can_false) = (any_of(true_values), any_of(false_values));
-        Self::Values { can_true, can_false, reach: columns.len() }
+        Self::Values(Values { can_true, can_false, reach: columns.len() })
     }
 
     fn of_household(term: &HouseholdTerm, facts: &Facts<'a>) -> Self {
@@ -181,32 +206,35 @@ impl<'a> Plan<'a> {
             inner: Box::new(Self::of_subjects(&term.inner, &facts.about_members(), facts)),
             members: household.members,
             complete: household.complete,
+            answers: household.answers.and_then(|answers| answers.of(term)),
         })
     }
 
-    fn asks_households(&self) -> bool {
+    /// 0 is a look at columns, 1 takes more, and 2 asks households.
+    fn cost(&self) -> u8 {
         match self {
-            Self::Same { .. } | Self::Values { .. } => false,
-            Self::Household(_) => true,
-            Self::Not(inner) => inner.asks_households(),
-            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::asks_households),
+            Self::Values(_) => 0,
+            Self::Same { .. } => 1,
+            Self::Household(_) => 2,
+            Self::Not(inner) => inner.cost().max(1),
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().map(Self::cost).max().unwrap_or(1).max(1)
+            }
+        }
+    }
+
+    fn as_values(&self) -> Option<&Values<'a>> {
+        match self {
+            Self::Values(values) => Some(values),
+            _ => None,
         }
     }
 
     /// What it comes to for the people in `open` lanes; of others the block says nothing.
     pub(crate) fn run(&self, lanes: Lanes<'_>, open: &Words, block: &mut Block, room: &mut Room) {
         match self {
-            Self::Same { can_true, can_false } => block.fill(*can_true, *can_false),
-            Self::Values { can_true, can_false, reach } => {
-                lanes.any_of(can_true, &mut block.can_true);
-                lanes.any_of(can_false, &mut block.can_false);
-                if !can_true.is_empty() {
-                    lanes.add_beyond(*reach, &mut block.can_true);
-                }
-                if !can_false.is_empty() {
-                    lanes.add_beyond(*reach, &mut block.can_false);
-                }
-            }
+            Self::Same { can_true, can_false } => *block = Block::filled(*can_true, *can_false),
+            Self::Values(values) => values.run(lanes, block),
             Self::Household(household) => household.run(lanes, open, block, room),
             Self::Not(inner) => {
                 inner.run(lanes, open, block, room);
@@ -228,35 +256,81 @@ fn all(
     room: &mut Room,
     exchanged: bool,
 ) {
-    let Some((first, others)) = parts.split_first() else {
-        return block.fill(!exchanged, exchanged);
-    };
-    first.run(lanes, open, block, room);
-    if exchanged {
-        block.swap();
+    *block = Block::filled(!exchanged, exchanged);
+    // Columns, which come first, are read sooner than it is found out who is still open.
+    let dear = parts.iter().position(|part| part.cost() > 0).unwrap_or(parts.len());
+    let (columns, others) = parts.split_at(dear);
+    for values in columns.iter().filter_map(Plan::as_values) {
+        values.join(lanes, block, exchanged);
     }
-    let (mut open, mut part, width) = (*open, Block::new(), lanes.width());
-    and_with(&mut open[..width], &block.can_true);
+    if others.is_empty() {
+        return;
+    }
+    let (mut part, mut open) = (Block::new(), *open);
     for plan in others {
+        and_with(&mut open, block.joined(exchanged).0);
         if open == NOBODY {
             break;
         }
         plan.run(lanes, &open, &mut part, room);
-        if exchanged {
-            part.swap();
-        }
-        and_with(&mut block.can_true[..width], &part.can_true);
-        or_with(&mut block.can_false[..width], &part.can_false);
-        and_with(&mut open[..width], &block.can_true);
+        let (both, either) = block.joined(exchanged);
+        let (others, other) = part.joined(exchanged);
+        and_with(both, others);
+        or_with(either, other);
     }
-    if exchanged {
-        block.swap();
+}
+
+impl Values<'_> {
+    fn run(&self, lanes: Lanes<'_>, block: &mut Block) {
+        *block = Block::new();
+        self.add(lanes, true, &mut block.can_true);
+        self.add(lanes, false, &mut block.can_false);
+    }
+
+    /// As one more part of [`all`].
+    fn join(&self, lanes: Lanes<'_>, block: &mut Block, exchanged: bool) {
+        let (both, either) = block.joined(exchanged);
+        self.add(lanes, exchanged, either);
+        match self.columns(!exchanged) {
+            [column] if lanes.keep(*column, self.reach, both) => {}
+            _ => {
+                let mut some = NOBODY;
+                self.add(lanes, !exchanged, &mut some);
+                and_with(both, &some);
+            }
+        }
+    }
+
+    /// The columns of those of whom it can be true, or can be false.
+    fn columns(&self, truth: bool) -> &[Column<'_>] {
+        if truth { &self.can_true } else { &self.can_false }
+    }
+
+    fn add(&self, lanes: Lanes<'_>, truth: bool, to: &mut Words) {
+        let columns = self.columns(truth);
+        columns.iter().for_each(|column| lanes.add(*column, to));
+        if !columns.is_empty() {
+            lanes.add_beyond(self.reach, to);
+        }
     }
 }
 
 impl HouseholdPlan<'_> {
     fn run(&self, lanes: Lanes<'_>, open: &Words, block: &mut Block, room: &mut Room) {
-        block.fill(false, false);
+        let (Some(answers), Lanes::Stretch { first, .. }) = (self.answers, lanes) else {
+            return self.ask_all(lanes, open, block, room);
+        };
+        let mut answers = answers.borrow_mut();
+        let unanswered = answers.unanswered(first, open);
+        if unanswered != NOBODY {
+            self.ask_all(lanes, &unanswered, block, room);
+            answers.keep(first, &unanswered, block);
+        }
+        answers.read(first, block);
+    }
+
+    fn ask_all(&self, lanes: Lanes<'_>, open: &Words, block: &mut Block, room: &mut Room) {
+        *block = Block::new();
         room.members.clear();
         room.households.clear();
         for lane in ones(open) {
@@ -267,7 +341,8 @@ impl HouseholdPlan<'_> {
                 room.members.clear();
                 room.households.clear();
             }
-            room.members.extend_from_slice(members);
+            // One by one: they are few, and a copy of unknown length is a call.
+            members.iter().for_each(|&member| room.members.push(member));
             room.households.push((lane, room.members.len()));
         }
         self.ask(lanes, block, room);

@@ -2,7 +2,7 @@
 
 /// Where a subject lives and where the subject is registered, 12-digit codes as numbers; 0 where no
 /// agency says so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct SubjectRegions {
     /// Where the subject lives.
     pub residence: u64,

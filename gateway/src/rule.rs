@@ -6,7 +6,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use proto::lp::LengthPrefixed;
 
-use crate::{catalogue::DatasetNumber, expression::Expression, label::Label};
+use crate::{
+    catalogue::DatasetNumber,
+    expression::{Expression, HouseholdTerm, Term},
+    label::Label,
+};
 
 /// A rule that was checked against a catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,16 @@ impl Rule {
     pub fn datasets(&self) -> BTreeSet<DatasetNumber> {
         let parts = [Some(&self.when), self.unless.as_ref(), self.means.as_ref()];
         parts.into_iter().flatten().flat_map(|part| part.tree.datasets()).collect()
+    }
+
+    /// All its questions about households.
+    pub(crate) fn household_terms(&self) -> impl Iterator<Item = &HouseholdTerm> {
+        let parts = [Some(&self.when), self.unless.as_ref(), self.means.as_ref()];
+        let terms = parts.into_iter().flatten().flat_map(|part| part.tree.terms());
+        terms.filter_map(|term| match term {
+            Term::Household(household) => Some(household),
+            Term::Predicate(_) => None,
+        })
     }
 
     /// The rule with the version that its content has.

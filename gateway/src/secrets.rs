@@ -8,8 +8,12 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::bitset::Bitset;
 
-/// Secrets of a piece.
-const PIECE: usize = 4096;
+/// Secrets of a piece: a mebibyte, with what the allocator adds.
+const PIECE: usize = (1 << 15) - 1;
+
+/// Secrets to fetch at once. They lie anywhere in memory: to wait for one after the other takes longer than
+/// what is done with them.
+pub(crate) const TOGETHER: usize = 64;
 
 /// The secrets of one data line.
 #[derive(Default)]
@@ -37,6 +41,11 @@ impl Secrets {
         let index = number as usize;
         let secret = || PersonSecret::from_bytes(self.pieces[index / PIECE][index % PIECE]);
         self.held.get(index).then(secret)
+    }
+
+    /// The secrets of a few people, about [`TOGETHER`].
+    pub(crate) fn of(&self, numbers: impl Iterator<Item = u32>) -> Vec<Option<PersonSecret>> {
+        numbers.map(|number| self.get(number)).collect()
     }
 
     /// Puts a secret in, or takes it away.

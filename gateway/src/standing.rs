@@ -12,7 +12,8 @@ use jiff::civil::Date;
 use crate::{
     bitset::Bitset,
     facts::Facts,
-    outcomes::{Outcomes, evaluate, evaluate_again},
+    household_answers::HouseholdAnswers,
+    outcomes::{Outcomes, evaluate_again, evaluate_everybody},
     rule::Rule,
     waits::Waits,
 };
@@ -24,6 +25,7 @@ const MOST: usize = 32;
 #[derive(Default)]
 pub struct Standing {
     rules: HashMap<String, Stand>,
+    answers: HouseholdAnswers,
     effort: Effort,
     /// Whether the last evaluation knew of everybody whether they are in the base.
     pub(crate) knew_everybody: bool,
@@ -72,9 +74,10 @@ impl Standing {
         *self = Self { effort: self.effort, ..Self::default() };
     }
 
-    /// Drops what rules came to that are no more.
-    pub(crate) fn keep(&mut self, rules: &[Arc<Rule>]) {
+    /// Drops what rules came to that are no more, and what households came to that were touched.
+    pub(crate) fn keep(&mut self, rules: &[Arc<Rule>], facts: &Facts<'_>, touched: &Bitset) {
         self.rules.retain(|id, _| rules.iter().any(|rule| rule.id == *id));
+        self.answers.refresh(rules, facts, touched);
     }
 
     /// How much was run since the start.
@@ -92,7 +95,7 @@ impl Standing {
         self.rules.values()
     }
 
-    /// Brings what a rule comes to up to date.
+    /// Brings what a rule comes to up to date, after [`Standing::keep`].
     pub(crate) fn run(
         &mut self,
         rule: &Arc<Rule>,
@@ -101,6 +104,7 @@ impl Standing {
     ) -> (&mut Stand, Moved) {
         let fresh = |number: usize| facts.datasets.get(number).is_some_and(|facts| facts.fresh);
         let fresh: Vec<bool> = rule.datasets().into_iter().map(fresh).collect();
+        let facts = &facts.with_answers(&self.answers);
         let stand = self.rules.entry(rule.id.clone()).or_insert_with(|| Stand::new(rule));
         stand.outcomes.grow(facts.subjects);
         let before = stand.run.take();
@@ -117,10 +121,8 @@ impl Standing {
             self.effort.people += count as u64;
             return (stand, Moved::Only(moved));
         }
-        let outcomes = evaluate(rule, facts);
+        moved.or_with(&evaluate_everybody(rule, facts, &mut stand.outcomes));
         self.effort.whole += 1;
-        moved.or_with(&stand.outcomes.differing(&outcomes));
-        stand.outcomes = outcomes;
         (stand, if known { Moved::Only(moved) } else { Moved::Everybody })
     }
 }

@@ -31,8 +31,9 @@ pub struct WatchList {
     /// The datasets whose person secrets each listed subject brings.
     pub secrets_for: Vec<DatasetId>,
     flags: usize,
-    /// Of every listed subject.
-    regions: HashMap<u32, SubjectRegions>,
+    /// Of every listed subject, the number of its regions: many have the same.
+    listed: HashMap<u32, u32>,
+    regions: Numbers<SubjectRegions>,
     /// Of those listed subjects who have any.
     orders: BTreeMap<u32, Vec<WorkOrder>>,
 }
@@ -40,7 +41,7 @@ pub struct WatchList {
 /// A release that is being taken over.
 pub struct Taking {
     /// Whom the list had, where the release replaces it.
-    before: HashMap<u32, SubjectRegions>,
+    before: HashMap<u32, u32>,
     /// Whom it has no longer.
     gone: Vec<u32>,
 }
@@ -53,7 +54,8 @@ impl WatchList {
             as_of: None,
             secrets_for: vec![],
             flags: schema.flags.len(),
-            regions: HashMap::new(),
+            listed: HashMap::new(),
+            regions: Numbers::default(),
             orders: BTreeMap::new(),
         }
     }
@@ -65,7 +67,7 @@ impl WatchList {
 
     /// Where a listed subject lives and is registered.
     pub fn regions(&self, subject: u32) -> SubjectRegions {
-        self.regions.get(&subject).copied().unwrap_or_default()
+        self.listed.get(&subject).map(|&number| self.regions.key(number)).unwrap_or_default()
     }
 
     /// The open work orders of listed subjects.
@@ -75,12 +77,12 @@ impl WatchList {
 
     /// How many are listed.
     pub fn len(&self) -> usize {
-        self.regions.len()
+        self.listed.len()
     }
 
     /// Whether nobody is.
     pub fn is_empty(&self) -> bool {
-        self.regions.is_empty()
+        self.listed.is_empty()
     }
 
     /// Begins to take a release over; its frames follow.
@@ -88,9 +90,10 @@ impl WatchList {
         let header = release.header();
         self.as_of = Some(header.as_of);
         self.secrets_for = release.secrets_for().to_vec();
-        let before =
-            if header.snapshot { std::mem::take(&mut self.regions) } else { HashMap::new() };
+        let mut before = HashMap::new();
         if header.snapshot {
+            before = std::mem::take(&mut self.listed);
+            self.regions = Numbers::default();
             self.orders.clear();
         }
         Taking { before, gone: vec![] }
@@ -110,7 +113,8 @@ impl WatchList {
             self.columns.grow(subjects.len());
             let residence = region::checked(frame.residences[index]);
             let registration = region::checked(frame.registrations[index]);
-            self.regions.insert(number, SubjectRegions { residence, registration });
+            let regions = self.regions.intern(SubjectRegions { residence, registration });
+            self.listed.insert(number, regions);
             if orders.is_empty() {
                 self.orders.remove(&number);
             } else {
@@ -125,7 +129,7 @@ impl WatchList {
         }
         for subject in group::subjects(&frame.deleted_subjects) {
             if let Some(number) = subjects.get(&subject)
-                && self.regions.remove(&number).is_some()
+                && self.listed.remove(&number).is_some()
             {
                 taking.gone.push(number);
             }
@@ -136,7 +140,7 @@ impl WatchList {
     /// Ends the release; whom it lists no longer.
     pub fn end(&mut self, taking: Taking) -> Vec<u32> {
         let Taking { before, mut gone } = taking;
-        let unlisted = before.into_keys().filter(|number| !self.regions.contains_key(number));
+        let unlisted = before.into_keys().filter(|number| !self.listed.contains_key(number));
         gone.extend(unlisted);
         for &number in &gone {
             self.orders.remove(&number);

@@ -3,18 +3,21 @@
 
 mod oracle;
 
+use std::sync::Arc;
+
 use gateway::{
     bitset::Bitset,
     columns::DatasetColumns,
     explanation::{Part, Truth, explain},
     facts::{DatasetFacts, Facts, HouseholdFacts, Reading},
+    household_answers::HouseholdAnswers,
     lists::Lists,
-    outcomes::{self, Outcome},
+    outcomes::{self, Outcome, Outcomes},
     policy::Policy,
     rule::Rule,
 };
 use oracle::{Dataset, Expr, Town, expression, town};
-use proptest::{option, prelude::*};
+use proptest::{bool::weighted, collection::vec, option, prelude::*};
 
 /// The columns of a random town.
 struct Columns {
@@ -74,6 +77,7 @@ impl Columns {
                 complete: &self.complete,
                 columns: self.members.iter().map(Option::as_ref).collect(),
                 fresh: fresh(Dataset::Register as usize),
+                answers: None,
             }),
         }
     }
@@ -177,6 +181,41 @@ proptest! {
         let mut union = Bitset::filled(town.subjects.len(), false);
         all.iter().for_each(|set| union.or_with(set));
         prop_assert_eq!(union.count(), all.iter().map(|set| set.count()).sum::<usize>());
+    }
+
+    #[test]
+    fn a_household_about_which_nothing_was_learnt_need_not_be_asked_again(
+        before in town(),
+        other in town(),
+        taken in vec(weighted(0.2), 80),
+        when in expression(),
+        means in expression(),
+    ) {
+        let policy = policy();
+        let rule = Arc::new(rule(&policy, &[("when", Some(&when)), ("means", Some(&means))]));
+        let rules = std::slice::from_ref(&rule);
+        let mut answers = HouseholdAnswers::default();
+        let mut run = |town: &Town, touched: &Bitset| {
+            let columns = Columns::of(town, &policy);
+            let facts = columns.facts(town);
+            answers.refresh(rules, &facts, touched);
+            let facts = facts.with_answers(&answers);
+            let mut outcomes = Outcomes::nobody(town.subjects.len());
+            let moved = outcomes::evaluate_everybody(&rule, &facts, &mut outcomes);
+            let again = outcomes::evaluate_everybody(&rule, &facts, &mut outcomes);
+            (outcomes, moved, again.count())
+        };
+        run(&before, &Bitset::filled(before.subjects.len(), true));
+        let (after, touched) = before.changed(&other, &taken);
+        let mut learnt = Bitset::filled(after.subjects.len(), false);
+        touched.into_iter().for_each(|subject| learnt.set(subject));
+        let (outcomes, moved, again) = run(&after, &learnt);
+        let columns = Columns::of(&after, &policy);
+        prop_assert_eq!(&outcomes, &outcomes::evaluate(&rule, &columns.facts(&after)));
+        let anything = |subject: &usize| outcomes.outcome(*subject) != Outcome::None;
+        let wanted: Vec<usize> = (0..after.subjects.len()).filter(anything).collect();
+        prop_assert_eq!(moved.ones().collect::<Vec<_>>(), wanted);
+        prop_assert_eq!(again, 0, "nothing moves where nothing changes");
     }
 
     #[test]

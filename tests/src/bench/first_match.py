@@ -9,6 +9,8 @@ import duckdb
 
 people, lines, rows, rounds = (int(argument) for argument in sys.argv[1:])
 db = duckdb.connect()
+# It would stand among the numbers.
+db.execute("SET enable_progress_bar = false")
 token = "md5_number({} || ' person')"
 db.execute(f"CREATE TABLE base AS SELECT {token.format('i')} AS t FROM range({people}) r(i)")
 for line in range(lines):

@@ -120,6 +120,7 @@ impl Town {
                 complete: &self.complete,
                 columns: datasets.map(|it| it.members.as_ref()).collect(),
                 fresh: true,
+                answers: None,
             }),
         }
     }

@@ -110,9 +110,8 @@ impl Town {
         rows: &Rows,
         line: &DatasetSchema,
         (from, to): (Option<u32>, u32),
-        frames: Vec<wire::SealedRowColumns>,
+        (frames, trailer): (Vec<wire::SealedRowColumns>, &wire::Trailer),
     ) -> anyhow::Result<u64> {
-        let trailer = trailer(&frames, line.row_size())?;
         let header = header(&self.scope, line, (from, to));
         let mut group = self.expecting(line, from, |expected| RowGroup::begin(expected, header))?;
         let mut staging = if group.is_snapshot() { Some(rows.stage(line)?) } else { None };
@@ -121,7 +120,7 @@ impl Town {
                 staging.append(&frame)?;
             }
         }
-        let batch = group.end(&trailer)?;
+        let batch = group.end(trailer)?;
         let (held, _) = match staging {
             Some(staging) => staging.commit(&batch)?,
             None => rows.apply(line, &batch)?,
@@ -143,7 +142,8 @@ impl Town {
             });
             for (line, frames) in pair.iter().zip(made) {
                 let frames = frames.map_err(|_| anyhow::anyhow!("making rows panicked"))?;
-                self.ingest(rows, line, (None, 1), frames)?;
+                let trailer = trailer(&frames, line.row_size())?;
+                self.ingest(rows, line, (None, 1), (frames, &trailer))?;
             }
         }
         Ok(())
@@ -207,7 +207,13 @@ impl Town {
 }
 
 /// What a sender puts behind frames.
-fn trailer(frames: &[wire::SealedRowColumns], row_size: usize) -> anyhow::Result<wire::Trailer> {
+///
+/// # Errors
+/// Where the frames are not good.
+pub fn trailer(
+    frames: &[wire::SealedRowColumns],
+    row_size: usize,
+) -> anyhow::Result<wire::Trailer> {
     let mut check = GroupCheck::default();
     for frame in frames {
         check.rows(frame, row_size)?;

@@ -25,7 +25,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use crate::{
     first_match::median,
     report::{Compared, Measured, Report},
-    sealed::{Town, secret},
+    sealed::{Town, secret, trailer},
 };
 
 /// Half of the disk's limit takes twice the time.
@@ -88,6 +88,7 @@ fn ingest(
     let width = 16 + 12 + line.row_size() + 16;
     let size = arguments.rows * width;
     let rows = Rows::open(&directory.join("rows"), &town.scope)?;
+    let trailer = trailer(frames, line.row_size())?;
     let (mut bare, mut ours) = (vec![], vec![]);
     for _ in 0..arguments.rounds.max(1) {
         let began = Instant::now();
@@ -101,7 +102,7 @@ fn ingest(
         fs::remove_file(directory.join("bare"))?;
         let copy = frames.clone();
         let began = Instant::now();
-        town.ingest(&rows, line, (None, 1), copy)?;
+        town.ingest(&rows, line, (None, 1), (copy, &trailer))?;
         ours.push(began.elapsed().as_secs_f64());
     }
     let (bare, ours) = (median(bare), median(ours));

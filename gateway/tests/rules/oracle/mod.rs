@@ -72,6 +72,31 @@ impl Town {
         Self { subjects, members: vec![], households, fresh: [false; 5] }
     }
 
+    /// The town after everything said of subjects themselves became what `other` says, and of those
+    /// `taken` the household and the rows of the member with their number, too; and of whose household
+    /// anything was learnt by it.
+    pub fn changed(&self, other: &Self, taken: &[bool]) -> (Self, Vec<usize>) {
+        let (subjects, members) = (self.subjects.len(), self.members.len());
+        let new = |number: usize, before: usize| number >= before || taken[number];
+        let mut after = other.clone();
+        after.subjects.extend(self.subjects.iter().skip(other.subjects.len()).cloned());
+        after.members.extend(self.members.iter().skip(other.members.len()).cloned());
+        after.households.resize(after.subjects.len(), None);
+        for number in (0..members).filter(|&number| !new(number, members)) {
+            after.members[number] = self.members[number].clone();
+        }
+        for number in (0..subjects).filter(|&number| !new(number, subjects)) {
+            after.households[number] = self.households[number].clone();
+        }
+        let names_changed = |subject: &usize| {
+            let household = after.households[*subject].iter();
+            household.flat_map(|(list, _)| list).any(|&member| new(member, members))
+        };
+        let touched = |subject: &usize| new(*subject, subjects) || names_changed(subject);
+        let touched = (0..after.subjects.len()).filter(touched).collect();
+        (after, touched)
+    }
+
     /// Whether an expression can be true, and whether it can be false.
     pub fn truth(&self, expression: &Expr, subject: usize, last_known: bool) -> (bool, bool) {
         let of = |inner: &Expr| self.truth(inner, subject, last_known);
