@@ -11,6 +11,7 @@ mod cell;
 pub mod check;
 pub mod check_state;
 pub mod check_tls;
+pub mod checked_lines;
 mod clean_text;
 pub mod cli;
 pub mod clock;

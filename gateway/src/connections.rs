@@ -4,14 +4,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use proto::name::AgencyId;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tonic::transport::Channel;
 
 /// The connections of all agencies.
@@ -19,8 +16,8 @@ use tonic::transport::Channel;
 pub struct Connections {
     /// The last of an agency's connections is used.
     channels: Mutex<BTreeMap<AgencyId, Vec<(u64, Channel)>>>,
-    made: AtomicU64,
-    arrived: Notify,
+    /// How many there ever were.
+    made: watch::Sender<u64>,
 }
 
 /// A connection that can be used; no longer, once this is dropped.
@@ -33,9 +30,11 @@ pub struct Connection {
 impl Connections {
     /// Notes that an agency's adapter is connected.
     pub fn connect(self: &Arc<Self>, agency: &AgencyId, channel: Channel) -> Connection {
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
-        self.lock().entry(agency.clone()).or_default().push((number, channel));
-        self.arrived.notify_waiters();
+        let mut channels = self.lock();
+        let number = *self.made.borrow();
+        channels.entry(agency.clone()).or_default().push((number, channel));
+        self.made.send_replace(number + 1);
+        drop(channels);
         Connection { connections: self.clone(), agency: agency.clone(), number }
     }
 
@@ -46,15 +45,27 @@ impl Connections {
 
     /// The same, once it is.
     pub async fn wait(&self, agency: &AgencyId) -> Channel {
+        let mut arrivals = self.arrivals();
         loop {
-            // Listening before looking: nobody arrives in between unnoticed.
-            let mut arrival = std::pin::pin!(self.arrived.notified());
-            arrival.as_mut().enable();
             if let Some(channel) = self.channel(agency) {
                 return channel;
             }
-            arrival.await;
+            // The sender is ours, and stays.
+            let _ = arrivals.changed().await;
         }
+    }
+
+    /// The way to every agency's adapter that is connected.
+    pub fn all(&self) -> Vec<(AgencyId, Channel)> {
+        let last = |(agency, all): (&AgencyId, &Vec<(u64, Channel)>)| {
+            all.last().map(|(_, channel)| (agency.clone(), channel.clone()))
+        };
+        self.lock().iter().filter_map(last).collect()
+    }
+
+    /// Changes whenever an adapter is connected.
+    pub fn arrivals(&self) -> watch::Receiver<u64> {
+        self.made.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Vec<(u64, Channel)>>> {

@@ -25,6 +25,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("returned orders", returns::SCHEMA),
     ("disclosures", disclosures::SCHEMA),
     ("statistics", kept::SCHEMA),
+    ("approvers of disclosures", disclosures::APPROVERS),
     ("outbox pruning", outbox::PRUNING_SCHEMA),
 ];
 

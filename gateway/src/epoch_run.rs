@@ -34,9 +34,9 @@ pub struct Federation {
     pub tls: Arc<TlsInForce>,
     /// The policy.
     pub policy: Arc<PolicyInForce>,
-    /// The key holders that are connected.
+    /// The way to key holders.
     pub relay: Arc<Relay>,
-    /// The adapters that are.
+    /// The adapters that are connected.
     pub connections: Arc<Connections>,
     /// Where subjects are looked for.
     pub routing: Arc<Routing>,

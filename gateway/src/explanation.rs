@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalogue::DatasetNumber,
-    expression::{HouseholdTerm, Term, Tree},
+    expression::{Expression, HouseholdTerm, Term, Tree},
     facts::{Facts, Known, Reading},
     plan::Tally,
     rule::Rule,
@@ -53,8 +53,7 @@ pub struct Finding {
 /// Every question of a rule about one subject, in the order of its text. A question about the
 /// household stands once for each dataset that it asks.
 pub fn explain(rule: &Rule, facts: &Facts<'_>, subject: usize) -> Vec<Finding> {
-    let known = facts.about_subjects(Reading::Strict);
-    let members = facts.about_members();
+    let asked = Asked::about(facts, subject);
     let parts = [
         (Part::When, Some(&rule.when)),
         (Part::Unless, rule.unless.as_ref()),
@@ -63,21 +62,61 @@ pub fn explain(rule: &Rule, facts: &Facts<'_>, subject: usize) -> Vec<Finding> {
     let mut findings = vec![];
     for (part, expression) in parts {
         for term in expression.into_iter().flat_map(|expression| expression.tree.terms()) {
-            let (text, truth, datasets) = match term {
-                Term::Predicate(predicate) => {
-                    let truth = Truth::of(known.possible(predicate, subject));
-                    (&predicate.text, truth, vec![predicate.dataset])
-                }
-                Term::Household(term) => {
-                    let truth = household(term, facts, &members, subject);
-                    (&term.text, truth, term.datasets().into_iter().collect())
-                }
+            let truth = Truth::of(asked.term(&term));
+            let (text, datasets) = match term {
+                Term::Predicate(predicate) => (&predicate.text, vec![predicate.dataset]),
+                Term::Household(term) => (&term.text, term.datasets().into_iter().collect()),
             };
             let finding = |dataset| Finding { part, predicate: text.clone(), truth, dataset };
             findings.extend(datasets.into_iter().map(finding));
         }
     }
     findings
+}
+
+/// What an expression comes to for one subject.
+pub fn truth(expression: &Expression, facts: &Facts<'_>, subject: usize) -> Truth {
+    let asked = Asked::about(facts, subject);
+    Truth::of(possible(&expression.tree, &|term| asked.term(&term)))
+}
+
+/// A subject, and what may be believed of them and of their household.
+struct Asked<'a> {
+    facts: &'a Facts<'a>,
+    known: Known<'a>,
+    members: Known<'a>,
+    subject: usize,
+}
+
+impl<'a> Asked<'a> {
+    fn about(facts: &'a Facts<'a>, subject: usize) -> Self {
+        let (known, members) = (facts.about_subjects(Reading::Strict), facts.about_members());
+        Self { facts, known, members, subject }
+    }
+
+    /// Whether a question can be answered yes, and whether it can be answered no.
+    fn term(&self, term: &Term<'_>) -> (bool, bool) {
+        match term {
+            Term::Predicate(predicate) => self.known.possible(predicate, self.subject),
+            Term::Household(term) => self.household(term),
+        }
+    }
+
+    fn household(&self, term: &HouseholdTerm) -> (bool, bool) {
+        let (members, complete) = self.facts.members(self.subject);
+        let mut tally = Tally { listed: members.len(), complete, ..Tally::default() };
+        for &member in members {
+            let (can_true, can_false) = possible(&term.inner, &|term| match term {
+                Term::Predicate(predicate) => self.members.possible(predicate, member as usize),
+                Term::Household(_) => {
+                    unreachable!("the checker refuses a household in a household")
+                }
+            });
+            tally.possible += usize::from(can_true);
+            tally.certain += usize::from(can_true && !can_false);
+        }
+        term.quantity.possible(tally)
+    }
 }
 
 impl Truth {
@@ -90,28 +129,17 @@ impl Truth {
     }
 }
 
-fn household(term: &HouseholdTerm, facts: &Facts<'_>, known: &Known<'_>, subject: usize) -> Truth {
-    let (members, complete) = facts.members(subject);
-    let mut tally = Tally { listed: members.len(), complete, ..Tally::default() };
-    for &member in members {
-        let (can_true, can_false) = possible(&term.inner, known, member as usize);
-        tally.possible += usize::from(can_true);
-        tally.certain += usize::from(can_true && !can_false);
-    }
-    Truth::of(term.quantity.possible(tally))
-}
-
-/// Whether a condition can be true, and whether it can be false, of one member.
-fn possible(tree: &Tree, known: &Known<'_>, member: usize) -> (bool, bool) {
+/// Whether a condition can be true, and whether it can be false, by what its questions can be.
+fn possible(tree: &Tree, ask: &impl Fn(Term<'_>) -> (bool, bool)) -> (bool, bool) {
     let each = |parts: &[Tree]| -> Vec<(bool, bool)> {
-        parts.iter().map(|part| possible(part, known, member)).collect()
+        parts.iter().map(|part| possible(part, ask)).collect()
     };
     match tree {
         Tree::Const(value) => (*value, !*value),
-        Tree::Predicate(predicate) => known.possible(predicate, member),
-        Tree::Household(_) => unreachable!("the checker refuses a household in a household"),
+        Tree::Predicate(predicate) => ask(Term::Predicate(predicate)),
+        Tree::Household(term) => ask(Term::Household(term)),
         Tree::Not(inner) => {
-            let (can_true, can_false) = possible(inner, known, member);
+            let (can_true, can_false) = possible(inner, ask);
             (can_false, can_true)
         }
         Tree::And(parts) => {

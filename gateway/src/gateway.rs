@@ -32,10 +32,11 @@ use crate::{
     case::{
         cases::Cases,
         desk::{self, Desk},
-        requests::Requests,
+        requests::{Incoming, Requests},
     },
     clock::Clock,
     config::Config,
+    connections::Connections,
     database,
     disclosure::{courier::Courier, disclosures::Disclosures},
     epoch::{Epoch, LiveEpochs},
@@ -49,6 +50,7 @@ use crate::{
     pipeline::Pipeline,
     policy::Policy,
     policy_in_force::PolicyInForce,
+    relay::Relay,
     routing::Routing,
     staff_services::{NAMES, StaffServices},
     tls_in_force::TlsInForce,
@@ -73,6 +75,8 @@ pub struct Gateway {
     alerts: Alerts,
     cases: Cases,
     desk: Desk,
+    requests: Requests,
+    incoming: Incoming,
     courier: Arc<Courier>,
     deliveries: Deliveries,
     pipeline: Pipeline,
@@ -92,7 +96,8 @@ impl Gateway {
         }
         backup::finished(&config.data_dir)?;
         accepted_manifest::remember(&config.signed, &config.data_dir)?;
-        let recorder = recorder(&config, &clock)?;
+        let connections = Arc::new(Connections::default());
+        let recorder = recorder(&config, &clock, &connections)?;
         backup::continues(&config, recorder.log()).await?;
         let Stores { epoch, alerts, cases, deliveries, disclosures } =
             stores(&config, &policy.current(), (&recorder, clock.now())).await?;
@@ -110,14 +115,19 @@ impl Gateway {
                 });
             }
         }
-        let connections = Arc::default();
-        let courier =
-            Courier::new(disclosures, recorder.clone(), clock.clone(), Arc::clone(&connections));
+        let (requests, incoming) = Requests::channel();
+        let courier = Courier::new(
+            disclosures,
+            (cases.clone(), requests.clone()),
+            recorder.clone(),
+            clock.clone(),
+            connections.clone(),
+        );
         let federation = Federation {
             adapters: config.adapters.clone(),
             tls: config.tls.clone(),
             policy: policy.clone(),
-            relay: Arc::default(),
+            relay: Arc::new(Relay::new(connections.clone())),
             connections,
             routing: Arc::new(Routing::of_officers(config.regions.clone(), &config.officers)),
             clock: clock.clone(),
@@ -152,6 +162,8 @@ impl Gateway {
             alerts,
             cases,
             desk,
+            requests,
+            incoming,
             courier: Arc::new(courier),
             deliveries,
             pipeline,
@@ -191,7 +203,6 @@ impl Gateway {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopping) = watch::channel(false);
         let epochs = Arc::new(LiveEpochs::new(self.present.epoch().clone()));
-        let (requests, incoming) = Requests::channel();
         let (recorder, tally) = (self.recorder, self.tally);
         let regions = Arc::new(self.config.regions);
         let sender = Sender {
@@ -210,7 +221,7 @@ impl Gateway {
         let services = StaffServices {
             alerts: self.alerts,
             cases: self.cases,
-            requests,
+            requests: self.requests,
             courier: self.courier.clone(),
             deliveries: self.deliveries,
             recorder: recorder.clone(),
@@ -250,7 +261,7 @@ impl Gateway {
         });
         let desk = self.desk.run(
             self.pipeline.revision(),
-            incoming,
+            self.incoming,
             self.pipeline.orders(),
             epochs.clone(),
         );
@@ -326,12 +337,16 @@ async fn stores(
 }
 
 /// The access log of this programme's gateway.
-fn recorder(config: &Config, clock: &Clock) -> anyhow::Result<Recorder> {
+fn recorder(
+    config: &Config,
+    clock: &Clock,
+    connections: &Arc<Connections>,
+) -> anyhow::Result<Recorder> {
     let origin = quorum::origin(&config.manifest.scope.programme);
     let key = log_key::read(&config.data_dir, config.manifest.log())?;
     let log = AccessLog::open(&config.data_dir, origin.clone(), key, clock.clone())?;
     let last = last_cosigned(&config.data_dir, &log, &Quorum::of_manifest(&config.manifest))?;
-    let witnesses = Arc::new(Witnesses::new(&config.data_dir, last));
+    let witnesses = Arc::new(Witnesses::new(&config.data_dir, last, connections.clone()));
     Ok(Recorder::new(log, origin, witnesses))
 }
 

@@ -90,9 +90,9 @@ pub struct Surroundings {
     pub grants: Arc<Grants>,
     /// The catalogue that descriptions must agree with.
     pub policy: Arc<PolicyInForce>,
-    /// The key holders that are connected.
+    /// The way to key holders.
     pub relay: Arc<Relay>,
-    /// The adapters that are.
+    /// The adapters that are connected.
     pub connections: Arc<Connections>,
     /// The time.
     pub clock: Clock,
@@ -206,14 +206,11 @@ impl Link {
 
     /// Talks to a connected adapter until it stops answering; says why, and whether it ever did.
     async fn session(self: &Arc<Self>, channel: Channel) -> (String, bool) {
-        let _holder = self.around.relay.connect(&self.adapter.agency, channel.clone());
         let _connection = self.around.connections.connect(&self.adapter.agency, channel.clone());
         let mut relaying = JoinSet::new();
         if self.around.manifest.scope.suite == Suite::Oprf {
             relaying.spawn(relay::carry(self.clone(), channel.clone()));
         }
-        let witnesses = self.around.recorder.witnesses();
-        let _witness = witnesses.connect(&self.adapter.agency, channel.clone());
         let mut client = AdapterServiceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);

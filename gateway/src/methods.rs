@@ -18,7 +18,7 @@ const STAFF: &[Role] = &[
 const RULES: &[Role] = &[Role::Caseworker, Role::Analyst, Role::Administrator, Role::Supervisor];
 /// Who sees alerts.
 pub(crate) const ALERTS: &[Role] = &[Role::Caseworker, Role::Supervisor];
-const DISCLOSURES: &[Role] = &[Role::Caseworker, Role::Supervisor, Role::Approver];
+const DISCLOSURES: &[Role] = &[Role::Caseworker, Role::Approver];
 const RUNNING: &[Role] = &[Role::Administrator, Role::Security];
 const STATISTICS: &[Role] = &[Role::Analyst, Role::Supervisor];
 const LOG: &[Role] = &[Role::Auditor];
@@ -39,12 +39,12 @@ const METHODS: &[(&str, &[Role])] = &[
     ("/matching.v1.CaseService/ListCases", ALERTS),
     ("/matching.v1.CaseService/GetCase", ALERTS),
     ("/matching.v1.CaseService/Step", ALERTS),
-    ("/matching.v1.DisclosureService/PrepareDisclosure", ALERTS),
-    ("/matching.v1.DisclosureService/RequestDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/PrepareDisclosure", &[Role::Caseworker]),
+    ("/matching.v1.DisclosureService/RequestDisclosure", &[Role::Caseworker]),
     ("/matching.v1.DisclosureService/ListDisclosures", DISCLOSURES),
     ("/matching.v1.DisclosureService/ApproveDisclosure", &[Role::Approver]),
     ("/matching.v1.DisclosureService/RefuseDisclosure", &[Role::Approver]),
-    ("/matching.v1.DisclosureService/CollectDisclosure", ALERTS),
+    ("/matching.v1.DisclosureService/CollectDisclosure", &[Role::Caseworker]),
     ("/matching.v1.DisclosureService/ReviewDisclosure", &[Role::Approver]),
     ("/matching.v1.AdminService/ListAgencies", RUNNING),
     ("/matching.v1.AdminService/ListDatasets", RUNNING),

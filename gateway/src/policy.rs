@@ -42,6 +42,8 @@ pub struct Policy {
     pub rules: Vec<Arc<Rule>>,
     /// What holds of cases.
     pub cases: Terms,
+    /// Whose contact details take one approver more; nobody's, where the policy does not say.
+    pub vulnerable: Option<Expression>,
 }
 
 impl Policy {
@@ -76,6 +78,8 @@ fn read(text: &str) -> Result<Policy, Fault> {
         Some(entry) => terms(entry, &seen)?,
         None => Terms::default(),
     };
+    let vulnerable = file.disclosure.as_ref().map(|entry| &entry.vulnerable);
+    let vulnerable = vulnerable.map(|source| expression(source, text, &catalogue)).transpose()?;
     Ok(Policy {
         version: *blake3::hash(text.as_bytes()).as_bytes(),
         text: text.to_owned(),
@@ -85,6 +89,7 @@ fn read(text: &str) -> Result<Policy, Fault> {
         catalogue: Arc::new(catalogue),
         rules,
         cases,
+        vulnerable,
     })
 }
 

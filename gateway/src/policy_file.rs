@@ -22,6 +22,7 @@ pub(crate) struct PolicyFile {
     #[serde(default)]
     pub(crate) rule: Vec<RuleEntry>,
     pub(crate) cases: Option<CasesEntry>,
+    pub(crate) disclosure: Option<DisclosureEntry>,
 }
 
 /// A text with nothing but rules.
@@ -94,6 +95,13 @@ pub(crate) struct RuleEntry {
     pub(crate) means: Option<Spanned<String>>,
     pub(crate) assist: Vec<Spanned<String>>,
     pub(crate) due: Spanned<String>,
+}
+
+/// What holds of disclosures.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DisclosureEntry {
+    pub(crate) vulnerable: Spanned<String>,
 }
 
 /// What holds of cases.

@@ -1,16 +1,14 @@
 //! Evaluations on their way: what an adapter asks of key holders, which are adapters too, and their
 //! answers (PROTOCOL.md section 15.6).
 //!
-//! Sees blinded elements and proofs, and keeps and logs nothing but counts. Connections are `link`'s.
+//! Sees blinded elements and proofs, and keeps and logs nothing but counts. Who is connected is
+//! `connections`' business.
 //! Whether a request is signed, numbered and within its quota is the holder's business; whether an
 //! answer is right, the requester's.
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -34,6 +32,7 @@ use tonic::{Status, transport::Channel};
 
 use crate::{
     audit::tally::Batch,
+    connections::Connections,
     follow,
     link::{Backoff, Link},
 };
@@ -49,38 +48,17 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// Larger than any request or answer.
 const LARGEST: usize = 128 << 10;
 
-/// The key holders that are connected.
-#[derive(Default)]
+/// The way to the key holders.
 pub struct Relay {
-    /// The last of an agency's connections is used.
-    holders: Mutex<BTreeMap<AgencyId, Vec<Holder>>>,
-    connections: AtomicU64,
-}
-
-#[derive(Clone)]
-struct Holder {
-    connection: u64,
-    client: KeyHolderServiceClient<Channel>,
-    places: Arc<Semaphore>,
-}
-
-/// An agency that can be asked; no longer, once this is dropped.
-pub struct Connected {
-    relay: Arc<Relay>,
-    agency: AgencyId,
-    connection: u64,
+    connections: Arc<Connections>,
+    /// Of each holder that was ever asked.
+    places: Mutex<BTreeMap<AgencyId, Arc<Semaphore>>>,
 }
 
 impl Relay {
-    /// Notes that an agency's adapter is connected: if it is a key holder, it can be asked.
-    pub fn connect(self: &Arc<Self>, agency: &AgencyId, channel: Channel) -> Connected {
-        let connection = self.connections.fetch_add(1, Ordering::Relaxed);
-        let client = KeyHolderServiceClient::new(channel)
-            .max_decoding_message_size(LARGEST)
-            .max_encoding_message_size(LARGEST);
-        let holder = Holder { connection, client, places: Arc::new(Semaphore::new(AT_A_HOLDER)) };
-        self.lock().entry(agency.clone()).or_default().push(holder);
-        Connected { relay: self.clone(), agency: agency.clone(), connection }
+    /// To those who are connected.
+    pub fn new(connections: Arc<Connections>) -> Self {
+        Self { connections, places: Mutex::default() }
     }
 
     /// Brings a request to its holder. A holder that is not connected is told at once, so that the
@@ -93,13 +71,16 @@ impl Relay {
             reason: Reason::HolderUnavailable,
             message: text.to_owned(),
         };
-        let connected = self.lock().get(&request.holder).and_then(|all| all.last().cloned());
-        let Some(mut holder) = connected else {
+        let Some(channel) = self.connections.channel(&request.holder) else {
             return Err(unavailable("the key holder is not connected to the gateway"));
         };
+        let mut client = KeyHolderServiceClient::new(channel)
+            .max_decoding_message_size(LARGEST)
+            .max_encoding_message_size(LARGEST);
+        let places = self.places(&request.holder);
         let asked = async {
-            let place = holder.places.acquire().await;
-            let answer = holder.client.evaluate(wire::EvaluationRequest::from(&request)).await;
+            let place = places.acquire().await;
+            let answer = client.evaluate(wire::EvaluationRequest::from(&request)).await;
             drop(place);
             answer
         };
@@ -110,17 +91,10 @@ impl Relay {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Vec<Holder>>> {
-        self.holders.lock().expect("nobody panics while holding the connections")
-    }
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        let mut holders = self.relay.lock();
-        if let Some(connections) = holders.get_mut(&self.agency) {
-            connections.retain(|holder| holder.connection != self.connection);
-        }
+    fn places(&self, holder: &AgencyId) -> Arc<Semaphore> {
+        let mut places = self.places.lock().expect("nobody panics while looking for a place");
+        let new = || Arc::new(Semaphore::new(AT_A_HOLDER));
+        places.entry(holder.clone()).or_insert_with(new).clone()
     }
 }
 

@@ -110,6 +110,7 @@ impl StaffServices {
             requests: self.requests.clone(),
             recorder: self.recorder.clone(),
             policy: self.policy.clone(),
+            regions: self.regions.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -118,6 +119,8 @@ impl StaffServices {
         Disclosing {
             alerts: self.alerts.clone(),
             epochs: self.epochs.clone(),
+            policy: self.policy.clone(),
+            questions: self.questions.clone(),
             courier: self.courier.clone(),
         }
     }

@@ -28,7 +28,7 @@ pub fn recorder(directory: &Path) -> Recorder {
     let origin = quorum::origin(&scope().programme);
     let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
     let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
-    Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None)))
+    Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None, Arc::default())))
 }
 
 /// A run of the rules that changes these alerts, logged.

@@ -219,3 +219,17 @@ fn a_fault_after_escapes_and_line_ends_is_told_where_it_was_written() {
     let lines = fault("\"aid.ill && aid.ill.paid >= 5000\"", "'''\naid.ill\n  && aid.il'''");
     assert!(lines.starts_with("line 80, column 10: there is no watch dataset"), "{lines}");
 }
+
+#[test]
+fn who_is_vulnerable_is_said_as_in_a_rule_and_a_fault_in_it_is_told() {
+    let with = |vulnerable: &str| {
+        Policy::parse(&format!("{SMALL}\n[disclosure]\nvulnerable = \"{vulnerable}\"\n"))
+    };
+    let lines = SMALL.lines().count();
+    let good = with("aid.ill || household.exists(m, m.cars.over)").expect("it is good");
+    assert!(good.vulnerable.is_some());
+    assert_eq!(Policy::parse(SMALL).expect("it is good").vulnerable, None, "nobody is");
+    let fault = with("aid.il").expect_err("it is faulty").to_string();
+    let place = format!("line {}, column 19: there is no watch dataset", lines + 3);
+    assert!(fault.starts_with(&place), "{fault}");
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gateway::{
     bitset::Bitset,
     columns::DatasetColumns,
-    explanation::{Part, Truth, explain},
+    explanation::{self, Part, Truth, explain},
     facts::{DatasetFacts, Facts, HouseholdFacts, Reading},
     household_answers::HouseholdAnswers,
     lists::Lists,
@@ -149,6 +149,10 @@ proptest! {
         for subject in 0..town.subjects.len() {
             let got = (truths.can_true.get(subject), truths.can_false.get(subject));
             prop_assert_eq!(got, town.truth(&written, subject, last_known), "{}", &written);
+            if !last_known {
+                let one = explanation::truth(&when, &columns.facts(&town), subject);
+                prop_assert_eq!(one, pair(got.0, got.1), "of one person: {}", &written);
+            }
         }
         // What a tree reads as is the same expression.
         let again = rule(&policy, &[("when", Some(&Expr::Text(when.tree.to_string())))]).when;

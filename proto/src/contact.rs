@@ -1,5 +1,5 @@
 //! A person's contact details on their way from the owning agency to one officer (PROTOCOL.md section
-//! 21.5): which there are, and the padded bytes that are encrypted.
+//! 21.6): which there are, and the padded bytes that are encrypted.
 //!
 //! Encryption and signature are `disclosure`'s. Nothing here is ever shown by Debug.
 

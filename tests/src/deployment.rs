@@ -85,9 +85,9 @@ pub const DISTRICT_HEAD: Staff =
 pub const APPROVER: Staff = Staff { id: "approver", roles: &["approver"], region: "3201" };
 /// Approves them, too.
 pub const SECOND_APPROVER: Staff = Staff { id: "sun-li", roles: &["approver"], region: "3201" };
-/// Looks after a city's cases and approves disclosures.
+/// Looks after a city's cases, helps in some, and approves disclosures.
 pub const CITY_HEAD: Staff =
-    Staff { id: "city-head", roles: &["supervisor", "approver"], region: "" };
+    Staff { id: "city-head", roles: &["caseworker", "supervisor", "approver"], region: "" };
 /// Everybody.
 pub const STAFF: [Staff; 12] = [
     SECOND_APPROVER,

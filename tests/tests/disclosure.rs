@@ -1,20 +1,22 @@
 //! From an alert to one person's name and address: asked, approved, witnessed, carried, opened; and what
 //! the gateway by itself does not let pass. What an adapter refuses is shown where it is decided.
 
+mod officer;
 mod promise;
 mod town;
+mod with_its_case;
 
 use std::time::Duration;
 
+use jiff::{Timestamp, civil::date};
 use proto::{
     act::Act,
     contact::ContactField,
-    disclosure_request::LegalBasis,
     entry::Entry,
     fault::{Reason, reason_of},
     name::AgencyId,
     scope::Suite,
-    wire::{self, DisclosureState},
+    wire::{self, CaseEventKind, DisclosureState},
 };
 use tests::deployment::{APPROVER, CITY_DESK, CITY_HEAD, SECOND_APPROVER, STREET_WORKER};
 use tonic::Status;
@@ -29,8 +31,7 @@ async fn an_officer_gets_what_the_source_says(suite: Suite) {
     let town = Town::start(suite).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
     let alert = town.alert().await;
-    let request = desk.request(&alert).await;
-    desk.ask(&request).await.expect("asked");
+    let request = town.asked(&desk, &alert, 1).await;
     assert_eq!(desk.state(&request).await, DisclosureState::Asked);
     approver.approve(&request).await.expect("approved");
     town.until(&desk, &request, DisclosureState::Answered).await;
@@ -49,12 +50,23 @@ async fn an_officer_gets_what_the_source_says(suite: Suite) {
 
     let course = [
         "disclosure_requested",
+        "case_changed",
         "disclosure_approved",
         "disclosure_carried",
         "disclosure_answered",
+        "case_changed",
         "disclosure_collected",
     ];
     town.logged(&request, &course).await;
+    let told = [
+        (CaseEventKind::DisclosureAsked, CITY_DESK.id.to_owned()),
+        (CaseEventKind::Disclosed, String::new()),
+    ];
+    assert_eq!(
+        desk.told(&request).await,
+        told,
+        "the case tells who asked, and that it was answered"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,8 +114,9 @@ async fn the_gateway_refuses_and_logs_what_is_not_for_the_caller() {
     let other = desk.ask_signed(&good, &subject).await.expect_err("signed something else");
     assert_eq!(reason(&other), Some(Reason::BadSignature));
 
+    head.takes_over(&alert.id).await;
     let own = head.request(&alert).await;
-    head.ask(&own).await.expect("a supervisor asks, too");
+    head.ask(&own).await.expect("who approves may help, too");
     let refused = head.approve(&own).await.expect_err("self-approved");
     assert_eq!(reason(&refused), Some(Reason::SelfApproved));
     let refused = desk.approve(&own).await.expect_err("a caseworker");
@@ -146,8 +159,7 @@ async fn a_vulnerable_persons_disclosure_waits_for_a_second_approver() {
     let town = town.await;
     let (desk, first) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
     let second = town.officer(&SECOND_APPROVER).await;
-    let request = desk.request(&town.alert().await).await;
-    desk.ask(&request).await.expect("asked");
+    let request = town.asked(&desk, &town.alert().await, 1).await;
     first.approve(&request).await.expect("approved");
     town.until(&desk, &request, DisclosureState::Asked).await;
     let listed = desk.listed(&request).await.expect("listed");
@@ -160,18 +172,19 @@ async fn a_vulnerable_persons_disclosure_waits_for_a_second_approver() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_emergency_is_carried_at_once_and_reviewed_afterwards() {
-    let town = Town::start(Suite::SaltedHash).await;
+async fn an_emergency_is_carried_at_once_and_reviewed_within_three_working_days() {
+    // Before a festival: the working days after this Tuesday are the 30th, the 8th and the 9th.
+    let town = Town::start_on(date(2026, 9, 29)).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
-    let mut request = desk.request(&town.alert().await).await;
-    (request.emergency, request.legal_basis) = (true, LegalBasis::VitalInterest);
-    desk.ask(&request).await.expect("asked");
+    let request = town.asked(&desk, &town.alert().await, 0).await;
     town.until(&desk, &request, DisclosureState::Answered).await;
     desk.open(&town, &request).await;
 
     let listed = approver.listed(&request).await.expect("every approver sees it");
     let due = listed.review_due_at.expect("to be reviewed").seconds;
-    town.world.pass(Duration::from_secs(10 * 24 * 3600));
+    let end_of_work: Timestamp = "2026-10-09T09:00:00Z".parse().expect("a time");
+    assert_eq!(due, end_of_work.as_second(), "by the policy's calendar");
+    town.world.pass(Duration::from_secs(11 * 24 * 3600));
     assert!(due < town.world.now().as_second(), "the review is overdue, and still shown");
     assert!(approver.listed(&request).await.expect("shown").review_due_at.is_some());
     approver.review(&request, wire::ReviewFinding::Unjustified).await.expect("reviewed");
@@ -180,8 +193,10 @@ async fn an_emergency_is_carried_at_once_and_reviewed_afterwards() {
     assert_eq!(reason(&again.expect_err("once")), Some(Reason::NotFound));
     let course = [
         "disclosure_requested",
+        "case_changed",
         "disclosure_carried",
         "disclosure_answered",
+        "case_changed",
         "disclosure_collected",
         "disclosure_reviewed",
     ];
@@ -192,9 +207,8 @@ async fn an_emergency_is_carried_at_once_and_reviewed_afterwards() {
 async fn a_disclosure_waits_for_its_agency_through_a_restart_of_the_gateway() {
     let mut town = Town::start(Suite::SaltedHash).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
-    let request = desk.request(&town.alert().await).await;
+    let request = town.asked(&desk, &town.alert().await, 1).await;
     town.world.stop_adapter(&request.agency).await.expect("stopped");
-    desk.ask(&request).await.expect("asked");
     approver.approve(&request).await.expect("approved");
     town.world.stop_gateway().await.expect("stopped");
     town.world.start_gateway().await.expect("started");
@@ -204,9 +218,11 @@ async fn a_disclosure_waits_for_its_agency_through_a_restart_of_the_gateway() {
     town.until(&desk, &request, DisclosureState::Answered).await;
     let course = [
         "disclosure_requested",
+        "case_changed",
         "disclosure_approved",
         "disclosure_carried",
         "disclosure_answered",
+        "case_changed",
     ];
     town.logged(&request, &course).await;
 }
@@ -216,14 +232,12 @@ async fn a_disclosure_that_nobody_answers_or_collects_in_time_is_over() {
     let mut town = Town::start(Suite::SaltedHash).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
     let alert = town.alert().await;
-    let (asked, answered) = (desk.request(&alert).await, desk.request(&alert).await);
-    let carried = desk.request(&alert).await;
-    desk.ask(&asked).await.expect("asked");
-    desk.ask(&answered).await.expect("asked");
+    let asked = town.asked(&desk, &alert, 1).await;
+    let answered = town.asked(&desk, &alert, 1).await;
     approver.approve(&answered).await.expect("approved");
     town.until(&desk, &answered, DisclosureState::Answered).await;
+    let carried = town.asked(&desk, &alert, 1).await;
     town.world.stop_adapter(&carried.agency).await.expect("stopped");
-    desk.ask(&carried).await.expect("asked");
     approver.approve(&carried).await.expect("approved");
     town.world.pass(Duration::from_secs(25 * 3600));
     for request in [&asked, &answered, &carried] {
@@ -242,7 +256,7 @@ async fn what_the_gateway_changes_on_the_way_is_declined_and_nothing_disclosed()
     let agency: AgencyId = town.officer(&CITY_DESK).await.request(&alert).await.agency;
     let tap = town.tap(&agency).await;
     let (desk, approver) = (town.officer(&CITY_DESK).await, town.officer(&APPROVER).await);
-    let request = desk.request(&alert).await;
+    let request = town.asked(&desk, &alert, 1).await;
     let swapped = desk.with_another_key(&request);
     let bytes = swapped.to_bytes();
     tap.tamper(tests::tap::Tampering {
@@ -251,7 +265,6 @@ async fn what_the_gateway_changes_on_the_way_is_declined_and_nothing_disclosed()
         })),
         ..Default::default()
     });
-    desk.ask(&request).await.expect("asked");
     approver.approve(&request).await.expect("approved");
     town.until(&desk, &request, DisclosureState::Declined).await;
     let listed = desk.listed(&request).await.expect("listed");

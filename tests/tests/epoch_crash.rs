@@ -71,7 +71,7 @@ fn recorder(directory: &Path) -> Recorder {
     let seed = secret_file::read(&path).expect("read").expect("there");
     let key = SigningKey::from_seed(&seed);
     let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
-    Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None)))
+    Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None, Arc::default())))
 }
 
 /// Changes epochs until it is killed.

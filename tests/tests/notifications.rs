@@ -69,7 +69,8 @@ impl Post {
         let key = log_key::read(dir.path(), &LogTrust { key, quorum: NonZeroU8::MIN });
         let key = key.expect("the same");
         let log = AccessLog::open(dir.path(), origin.clone(), key, clock).expect("a log");
-        let recorder = Recorder::new(log, origin, Arc::new(Witnesses::new(dir.path(), None)));
+        let recorder =
+            Recorder::new(log, origin, Arc::new(Witnesses::new(dir.path(), None, Arc::default())));
         let pool = database::open(&dir.path().join("alerts.sqlite")).await.expect("a file");
         let deliveries = Deliveries::new(pool);
         Self { pki, deliveries, recorder, now, sending: None, dir }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proto::wire;
 use tests::{
     deployment::{CITY_DESK, DISTRICT_HEAD, STREET_WORKER, Staff},
     world::World,
@@ -62,7 +63,7 @@ async fn a_subject_is_looked_for_where_they_live_or_else_are_registered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alerts_say_what_their_region_is_called() {
+async fn alerts_and_cases_say_what_their_region_is_called() {
     let mut world = helpline(&[(1, "320104002003", ""), (2, "330102001001", "")], &[]);
     world.start().await.expect("started");
     let names = || async {
@@ -73,4 +74,26 @@ async fn alerts_say_what_their_region_is_called() {
     let known = names["320104002003"].as_ref().expect("it is in the file");
     assert!(known.zh.starts_with("秦淮区") && known.en.ends_with("Qinhuai District"), "{known:?}");
     assert_eq!(names["330102001001"], None, "another city's");
+
+    let desk = world.desk().await.expect("desk");
+    let cases = || {
+        let mut desk = desk.clone();
+        async move {
+            let request = wire::ListCasesRequest::default();
+            let people = desk.cases.list_cases(request).await?.into_inner().people;
+            let cases = people.into_iter().flat_map(|person| person.cases);
+            Ok(cases.map(|case| (case.region.clone(), case)).collect::<BTreeMap<_, _>>())
+        }
+    };
+    let routed = |cases: &BTreeMap<String, wire::Case>| {
+        ["320104002003", "330102001001"].iter().all(|region| cases.contains_key(*region))
+    };
+    let cases = world.until(cases, routed).await.expect("both are routed");
+    assert_eq!(cases["320104002003"].region_label.as_ref(), Some(known));
+    assert_eq!(cases["330102001001"].region_label, None);
+    let request = wire::GetCaseRequest { alert: cases["320104002003"].alert.clone() };
+    let file = desk.clone().cases.get_case(request).await.expect("shown").into_inner();
+    assert_eq!(file.case.expect("always there").region_label.as_ref(), Some(known));
+    let routed = file.history.iter().find(|event| event.kind() == wire::CaseEventKind::Routed);
+    assert_eq!(routed.and_then(|event| event.region_label.as_ref()), Some(known));
 }

@@ -1,18 +1,16 @@
 //! What this agency disclosed: one line for every disclosure, on the disk before the answer leaves. It is
 //! what nonces and rates are judged by after a restart, and what the agency's own staff are shown.
 //!
-//! A text file that only grows, and that can be read while it is written. Each line is JSON and ends with
-//! a check over itself and the one before: one that a crash left half written is recognised, its answer
-//! never left, and it is cut off. It holds ids and codes, and nothing that was disclosed. A file put back
-//! from a copy has forgotten nonces: whoever brings such a request again gets it answered once more, to
-//! the same officer's key.
+//! Each line is JSON (`checked_lines` keeps them). It holds ids and codes, and nothing that was disclosed. A
+//! file put back from a copy has forgotten nonces: whoever brings such a request again gets it answered
+//! once more, to the same officer's key.
 
 use std::{
     collections::HashSet,
-    fs::{File, OpenOptions, TryLockError},
-    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    fs::{File, OpenOptions},
+    io,
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use jiff::{Timestamp, civil::Date};
@@ -27,14 +25,13 @@ use serde::{Deserialize, Serialize};
 
 use super::refused::Refused;
 use crate::{
+    checked_lines::{CheckedLines, LinesError},
     clock::day_in_china,
     secret_file::{self, SecretFileError},
 };
 
 /// The file in the state directory.
 const FILE: &str = "disclosures.journal";
-
-type Check = [u8; 8];
 
 /// One disclosure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,46 +69,21 @@ pub struct Record {
 
 /// The open journal; nobody else can open it to write.
 pub struct Journal {
-    path: PathBuf,
-    file: File,
-    /// Up to where lines are whole.
-    length: u64,
-    check: Check,
+    lines: CheckedLines,
     nonces: HashSet<HexBytes<32>>,
     /// Who got how much, in order.
     given: Vec<(Date, AgencyId)>,
-    /// A failed write could not be taken back: nothing may be written after it.
-    broken: bool,
 }
 
 /// Why the journal cannot be used. Ours to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk.
-    #[error("{}: {source}. If the disk is full, make room", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: io::Error,
-    },
+    /// The file.
+    #[error(transparent)]
+    Lines(#[from] LinesError),
     /// The directory.
     #[error(transparent)]
     Directory(#[from] SecretFileError),
-    /// Another process writes to it.
-    #[error("the journal of disclosures is held by a running `agency-adapter serve`")]
-    Held,
-    /// A line that nobody wrote so.
-    #[error(
-        "{} is damaged in line {line}: stop the adapter and restore the file from the latest backup",
-        path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-    },
 }
 
 impl Record {
@@ -134,19 +106,6 @@ impl Record {
             request: request.digest(),
         }
     }
-
-    fn line(&self, before: Check) -> (String, Check) {
-        let text = serde_json::to_string(self).expect("plain data with text keys");
-        let check = check(before, &text);
-        (format!("{text} {}\n", hex::encode(check)), check)
-    }
-
-    fn parse(line: &[u8], before: Check) -> Option<(Self, Check)> {
-        let (text, shown) = str::from_utf8(line).ok()?.strip_suffix('\n')?.rsplit_once(' ')?;
-        let check = check(before, text);
-        let good = hex::encode(check) == shown;
-        good.then(|| Some((serde_json::from_str(text).ok()?, check))).flatten()
-    }
 }
 
 impl Journal {
@@ -159,20 +118,17 @@ impl Journal {
         let path = state_dir.join(FILE);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = file.open(&path).map_err(io_fault(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::Held),
-            Err(TryLockError::Error(error)) => return Err(io_fault(&path)(error)),
-        }
+        let file = file.open(&path).map_err(|source| io_fault(&path, source))?;
         let (mut nonces, mut given) = (HashSet::new(), vec![]);
-        let (length, check) = read(&file, &path, &mut |record| {
-            nonces.insert(record.nonce);
-            given.push((day_in_china(record.at), record.officer));
-        })?;
-        let mut journal = Self { path, file, length, check, nonces, given, broken: false };
-        journal.cut().map_err(io_fault(&journal.path))?;
-        Ok(journal)
+        let lines = CheckedLines::open(
+            &path,
+            file,
+            &mut each(|record| {
+                nonces.insert(record.nonce);
+                given.push((day_in_china(record.at), record.officer));
+            }),
+        )?;
+        Ok(Self { lines, nonces, given })
     }
 
     /// Every disclosure there ever was, also while a running `serve` writes.
@@ -184,10 +140,10 @@ impl Journal {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
-            Err(error) => return Err(io_fault(&path)(error)),
+            Err(source) => return Err(io_fault(&path, source).into()),
         };
         let mut records = vec![];
-        read(&file, &path, &mut |record| records.push(record))?;
+        CheckedLines::read(&path, &file, &mut each(|record| records.push(record)))?;
         Ok(records)
     }
 
@@ -206,72 +162,21 @@ impl Journal {
         if had >= most {
             return Err(Refused::TooMany { officer: officer.clone(), had });
         }
-        self.append(record)?;
+        let text = serde_json::to_string(record).expect("plain data with text keys");
+        self.lines.append(&text).map_err(JournalError::from)?;
         self.nonces.insert(record.nonce);
         self.given.push((day, officer.clone()));
         Ok(())
     }
-
-    fn append(&mut self, record: &Record) -> Result<(), JournalError> {
-        if self.broken {
-            let source = io::Error::other("an earlier write failed; restart the adapter");
-            return Err(io_fault(&self.path)(source));
-        }
-        let (line, check) = record.line(self.check);
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        if let Err(source) = written {
-            self.broken = self.cut().is_err();
-            return Err(io_fault(&self.path)(source));
-        }
-        self.length += line.len() as u64;
-        self.check = check;
-        Ok(())
-    }
-
-    fn cut(&mut self) -> io::Result<()> {
-        self.file.set_len(self.length)?;
-        self.file.sync_all()?;
-        self.file.seek(SeekFrom::Start(self.length)).map(drop)
-    }
 }
 
-/// Up to where lines are whole, and the last one's check.
-fn read(
-    file: &File,
-    path: &Path,
-    each: &mut dyn FnMut(Record),
-) -> Result<(u64, Check), JournalError> {
-    let (mut length, mut check) = (0, [0; 8]);
-    let (mut lines, mut line) = (BufReader::new(file), vec![]);
-    for number in 1.. {
-        line.clear();
-        let bytes = lines.read_until(b'\n', &mut line).map_err(io_fault(path))?;
-        if bytes == 0 {
-            break;
-        }
-        let Some((record, next)) = Record::parse(&line, check) else {
-            // Only the last line can be one that was never finished.
-            if lines.fill_buf().map_err(io_fault(path))?.is_empty() && !line.ends_with(b"\n") {
-                break;
-            }
-            return Err(JournalError::Damaged { path: path.into(), line: number });
-        };
-        length += bytes as u64;
-        check = next;
-        each(record);
-    }
-    Ok((length, check))
+/// Reads a line; it means something if it is a record.
+fn each(mut take: impl FnMut(Record)) -> impl FnMut(&str) -> bool {
+    move |text| serde_json::from_str(text).map(&mut take).is_ok()
 }
 
-fn check(before: Check, text: &str) -> Check {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&before).update(text.as_bytes());
-    *hasher.finalize().as_bytes().first_chunk().expect("a hash is longer")
-}
-
-fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
-    let path = path.to_path_buf();
-    |source| JournalError::Io { path, source }
+fn io_fault(path: &Path, source: io::Error) -> LinesError {
+    LinesError::Io { path: path.into(), source }
 }
 
 #[cfg(test)]
@@ -312,7 +217,10 @@ mod tests {
             drop(journal);
             journal = open();
         }
-        assert!(matches!(Journal::open(directory.path()), Err(JournalError::Held)));
+        assert!(matches!(
+            Journal::open(directory.path()),
+            Err(JournalError::Lines(LinesError::Held(_)))
+        ));
         let records = Journal::records(directory.path()).expect("readable beside it");
         assert_eq!(records, [record(1, "li", NOON)]);
     }
@@ -350,6 +258,8 @@ mod tests {
         let changed = String::from_utf8(whole).expect("text").replacen("\"li\"", "\"wu\"", 1);
         fs::write(&path, changed).expect("written");
         let opened = Journal::open(directory.path()).err();
-        assert!(matches!(opened, Some(JournalError::Damaged { line: 1, .. })), "{opened:?}");
+        let damaged =
+            |error| matches!(error, JournalError::Lines(LinesError::Damaged { line: 1, .. }));
+        assert!(opened.is_some_and(damaged));
     }
 }

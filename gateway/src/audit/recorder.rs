@@ -190,7 +190,7 @@ pub(crate) mod tests {
         let origin = quorum::origin(&"demo".parse().expect("a name"));
         let key = SigningKey::from_seed(&Zeroizing::new([7; 32]));
         let log = AccessLog::open(directory, origin.clone(), key, Clock::system()).expect("opens");
-        Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None)))
+        Recorder::new(log, origin, Arc::new(Witnesses::new(directory, None, Arc::default())))
     }
 
     #[tokio::test]

@@ -2,8 +2,8 @@
 //! entries that concern it (PROTOCOL.md section 18).
 //!
 //! A checkpoint that the quorum cosigned is published, on disk and to whoever waits for it. The log goes
-//! on without witnesses; that is told, and decides nothing. Connections are `link`'s; one call to one
-//! witness is `witness_call`'s.
+//! on without witnesses; that is told, and decides nothing. Who is connected is `connections`' business;
+//! one call to one witness is `witness_call`'s.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,6 +16,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{
+    log::AccessLog,
+    witness_call::{Conversation, Failure},
+    witnessed::WitnessedChanges,
+};
+use crate::{
+    connections::Connections,
+    disk::{LocalDisk, replace},
+};
 use anyhow::{Context, bail};
 use proto::{
     checkpoint::Checkpoint,
@@ -24,19 +33,7 @@ use proto::{
     quorum::{Cosigned, Quorum},
     wire::witness_service_client::WitnessServiceClient,
 };
-use tokio::{
-    sync::{Notify, watch},
-    task::JoinSet,
-    time::timeout_at,
-};
-use tonic::transport::Channel;
-
-use super::{
-    log::AccessLog,
-    witness_call::{Conversation, Failure},
-    witnessed::WitnessedChanges,
-};
-use crate::disk::{LocalDisk, replace};
+use tokio::{sync::watch, task::JoinSet, time::timeout_at};
 
 /// How long a round waits for the slowest witness.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -47,15 +44,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The file of the last cosigned checkpoint.
 pub(crate) const COSIGNED: &str = "log.cosigned";
 
-type Client = WitnessServiceClient<Channel>;
-
-/// The witnesses that are connected, and the last checkpoint that the quorum cosigned.
+/// The way to the witnesses, and the last checkpoint that the quorum cosigned.
 pub struct Witnesses {
     file: PathBuf,
-    /// The last of an agency's connections is used.
-    connected: Mutex<BTreeMap<AgencyId, Vec<(u64, Client)>>>,
-    connections: AtomicU64,
-    arrived: Notify,
+    connections: Arc<Connections>,
     cosigned: watch::Sender<Option<Arc<Cosigned>>>,
     witnessed_revision: AtomicU64,
     board: Mutex<Board>,
@@ -70,13 +62,6 @@ pub struct Board {
     behind_since: Option<Instant>,
     /// A witness knows a longer log than this one.
     rolled_back: bool,
-}
-
-/// An agency whose adapter can be asked; no longer, once this is dropped.
-pub struct Connected {
-    witnesses: Arc<Witnesses>,
-    agency: AgencyId,
-    connection: u64,
 }
 
 /// The checkpoint that was cosigned last, in an earlier run.
@@ -110,26 +95,15 @@ pub fn last_cosigned(
 }
 
 impl Witnesses {
-    /// Nobody is connected yet; `last` is the checkpoint that was cosigned last.
-    pub fn new(data_dir: &Path, last: Option<Cosigned>) -> Self {
+    /// Those who are connected; `last` is the checkpoint that was cosigned last.
+    pub fn new(data_dir: &Path, last: Option<Cosigned>, connections: Arc<Connections>) -> Self {
         Self {
             file: data_dir.join(COSIGNED),
-            connected: Mutex::default(),
-            connections: AtomicU64::new(0),
-            arrived: Notify::new(),
+            connections,
             cosigned: watch::Sender::new(last.map(Arc::new)),
             witnessed_revision: AtomicU64::new(0),
             board: Mutex::default(),
         }
-    }
-
-    /// Notes that an agency's adapter is connected and can be asked.
-    pub fn connect(self: &Arc<Self>, agency: &AgencyId, channel: Channel) -> Connected {
-        let connection = self.connections.fetch_add(1, Ordering::Relaxed);
-        let client = WitnessServiceClient::new(channel);
-        self.lock_connected().entry(agency.clone()).or_default().push((connection, client));
-        self.arrived.notify_one();
-        Connected { witnesses: self.clone(), agency: agency.clone(), connection }
     }
 
     /// The last checkpoint that the quorum cosigned.
@@ -155,7 +129,7 @@ impl Witnesses {
 
     /// How many are connected.
     pub fn connected(&self) -> usize {
-        self.lock_connected().values().filter(|connections| !connections.is_empty()).count()
+        self.connections.all().len()
     }
 
     /// How it stands with them.
@@ -171,11 +145,12 @@ impl Witnesses {
     /// Asks for cosignatures on every checkpoint of `log`, for ever. `quorum` says what the manifest in
     /// force asks for.
     pub async fn collect(&self, log: &AccessLog, quorum: impl Fn() -> Quorum) {
-        let mut checkpoints = log.checkpoints();
+        let (mut checkpoints, mut arrivals) = (log.checkpoints(), self.connections.arrivals());
         let mut conversations: HashMap<AgencyId, Conversation> = HashMap::new();
         let mut changes = WitnessedChanges::default();
         loop {
             let checkpoint = checkpoints.borrow_and_update().clone();
+            arrivals.mark_unchanged();
             let enough = self.cosigned().is_some_and(|last| last.size() >= checkpoint.size());
             if !enough {
                 self.lock_board().behind_since.get_or_insert_with(Instant::now);
@@ -202,7 +177,7 @@ impl Witnesses {
                 changed = checkpoints.changed() => if changed.is_err() {
                     std::future::pending::<()>().await;
                 },
-                () = self.arrived.notified() => {}
+                Ok(()) = arrivals.changed() => {}
                 () = again => {}
             }
         }
@@ -218,13 +193,12 @@ impl Witnesses {
             return true;
         }
         let deadline = tokio::time::Instant::now() + DEADLINE;
-        let clients: Vec<_> = {
-            let connected = self.lock_connected();
-            let last = connected.iter().filter_map(|(id, all)| Some((id.clone(), all.last()?)));
-            last.map(|(id, (_, client))| (id, client.clone())).collect()
-        };
+        let connected = self.connections.all();
+        let is_connected = |id: &AgencyId| connected.iter().any(|(connected, _)| connected == id);
+        self.lock_board().problems.retain(|agency, _| is_connected(agency));
         let mut asked = JoinSet::new();
-        for (agency, client) in clients {
+        for (agency, channel) in connected {
+            let client = WitnessServiceClient::new(channel);
             let conversation = conversations.remove(&agency).unwrap_or_default();
             let (log, checkpoint) = (round.log.clone(), round.checkpoint.clone());
             asked.spawn(async move {
@@ -327,10 +301,6 @@ impl Witnesses {
         self.cosigned.send_replace(Some(Arc::new(cosigned)));
     }
 
-    fn lock_connected(&self) -> MutexGuard<'_, BTreeMap<AgencyId, Vec<(u64, Client)>>> {
-        self.connected.lock().expect("nobody panics while holding the connections")
-    }
-
     fn lock_board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().expect("nobody panics while writing to the board")
     }
@@ -349,16 +319,5 @@ impl Board {
     /// Whether the quorum keeps up with the log.
     pub fn is_well(&self) -> bool {
         !self.rolled_back && self.behind_since.is_none_or(|since| since.elapsed() < GRACE)
-    }
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        let mut connected = self.witnesses.lock_connected();
-        if let Some(connections) = connected.get_mut(&self.agency) {
-            connections.retain(|(connection, _)| *connection != self.connection);
-        }
-        drop(connected);
-        self.witnesses.lock_board().problems.remove(&self.agency);
     }
 }

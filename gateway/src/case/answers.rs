@@ -37,7 +37,7 @@ impl Desk {
                 let _ = answer.send(self.step(officer, &alert, after, &step).await);
             }
             Request::Event { by, alert, event, alongside, answer } => {
-                let _ = answer.send(self.event(by, &alert, event, alongside.as_deref()).await);
+                let _ = answer.send(self.event(&by, &alert, event, &*alongside).await);
             }
         }
     }
@@ -67,44 +67,44 @@ impl Desk {
         };
         let event = step.event(&found.case, &situation)?;
         let by = Actor::Officer(officer.id.clone());
-        self.come_about(&by, found, event, None).await
+        let index = self.come_about(&by, found, event, None).await?;
+        let gone = Refusal::Internal("a case that was written is not there");
+        Ok(Taken { handled: self.found(id).await?.ok_or(gone)?, index })
     }
 
     async fn event(
         &mut self,
-        by: Actor,
+        by: &Actor,
         id: &AlertId,
         event: CaseEvent,
-        alongside: Option<&dyn Alongside>,
-    ) -> Result<Taken, Refusal> {
+        alongside: &dyn Alongside,
+    ) -> Result<u64, Refusal> {
         let found = self.found(id).await?;
         let found = found.ok_or(Refusal::NotFound("no case has this id"))?;
-        self.come_about(&by, found, event, alongside).await
+        self.come_about(by, found, event, Some(alongside)).await
     }
 
-    /// One event, and what the gateway does by itself after it.
+    /// One event, and what the gateway does by itself after it; the index of its entry.
     async fn come_about(
         &mut self,
         by: &Actor,
         found: Handled,
         event: CaseEvent,
         alongside: Option<&dyn Alongside>,
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<u64, Refusal> {
         let Handled { alert, case, .. } = found;
         let next = case.apply(&event, by);
         let case = next.map_err(|refused| Refusal::NotPossible(refused.to_string()))?;
         let id = super::case_acts::id(&alert);
         let wake_at = self.wake_at(&alert, &case).await?;
-        let change = Change { alert: id.clone(), case, events: vec![event], wake_at };
+        let change = Change { alert: id, case, events: vec![event], wake_at };
         let revision = self.revision();
         let index = self.commit(by, vec![change], revision, alongside).await?;
         let policy = self.parts.policy.current();
         if let Err(error) = self.settle_person(alert.subject, &policy).await {
             tracing::error!(%error, "what follows from a step is tried again");
         }
-        let gone = || Refusal::Internal("a case that was written is not there");
-        let handled = self.found(&id).await?.ok_or_else(gone)?;
-        Ok(Taken { handled, index: index.ok_or_else(gone)? })
+        index.ok_or(Refusal::Internal("an event that was written has no entry"))
     }
 
     async fn found(&self, id: &AlertId) -> Result<Option<Handled>, Refusal> {

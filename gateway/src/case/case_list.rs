@@ -133,7 +133,10 @@ impl Cases {
     }
 
     /// One case with what detection says.
-    pub(super) async fn handled(&self, alert: &str) -> Result<Option<Handled>> {
+    ///
+    /// # Errors
+    /// [`AlertsError`].
+    pub(crate) async fn handled(&self, alert: &str) -> Result<Option<Handled>> {
         let row = sqlx::query(
             "SELECT a.*, c.content, c.changed_at AS handled_at
              FROM cases c JOIN alert a ON a.id = c.alert WHERE c.alert = $1",

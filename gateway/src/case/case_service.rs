@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     audit::recorder::Recorder, authorise::caller, clock::Clock, policy_in_force::PolicyInForce,
-    refusal::Refusal, wire_alert,
+    refusal::Refusal, regions::Regions, wire_alert,
 };
 
 const DEFAULT_PAGE: u32 = 50;
@@ -37,6 +37,8 @@ pub struct CaseDesk {
     pub recorder: Recorder,
     /// Labels.
     pub policy: Arc<PolicyInForce>,
+    /// What regions are called.
+    pub regions: Arc<Regions>,
     /// The time.
     pub clock: Clock,
 }
@@ -61,7 +63,7 @@ impl CaseService for CaseDesk {
         let page = self.cases.page(&view, &place, size as usize).await;
         let (page, next) = page.map_err(Refusal::from)?;
         let page = self.recorder.open(&caller.actor(), page).await.map_err(Refusal::from)?;
-        let person = |cases: &Vec<_>| wire_case::person(cases, place.as_of);
+        let person = |cases: &Vec<_>| wire_case::person(cases, place.as_of, &self.regions);
         Ok(Response::new(wire::ListCasesResponse {
             people: page.what().0.iter().map(person).collect(),
             next_page_token: next.as_ref().map(token).unwrap_or_default(),
@@ -81,11 +83,12 @@ impl CaseService for CaseDesk {
         let file = file.ok_or(Refusal::NotFound("no case of yours has this id"))?;
         let file = self.recorder.open(&caller.actor(), file).await.map_err(Refusal::from)?;
         let (policy, what) = (self.policy.current(), file.what());
+        let happened = |it| wire_case::happened(it, &self.regions);
         let found = &what.handled.alert;
         let rule = policy.rules.iter().find(|rule| rule.id == found.rule);
         Ok(Response::new(wire::GetCaseResponse {
-            case: Some(wire_case::case(&what.handled, self.clock.now())),
-            history: what.history.iter().map(wire_case::happened).collect(),
+            case: Some(wire_case::case(&what.handled, self.clock.now(), &self.regions)),
+            history: what.history.iter().map(happened).collect(),
             rule_label: rule.map(|rule| wire_alert::label(&rule.label)),
             situation_label: policy.catalogue.situation(&found.situation).map(wire_alert::label),
             assist: wire_alert::measures(&found.assist, &policy.catalogue),
@@ -102,7 +105,7 @@ impl CaseService for CaseDesk {
         let step = wire_step::step(step)?;
         let taken = self.requests.step(caller.0, id, request.after, step).await?;
         Ok(Response::new(wire::StepResponse {
-            case: Some(wire_case::case(&taken.handled, self.clock.now())),
+            case: Some(wire_case::case(&taken.handled, self.clock.now(), &self.regions)),
             logged: Some(self.recorder.place(taken.index)),
         }))
     }

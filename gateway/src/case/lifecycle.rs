@@ -101,6 +101,8 @@ pub struct Order {
 pub struct Disclosure {
     /// Its id.
     pub id: HexBytes<16>,
+    /// Who asked.
+    pub officer: AgencyId,
     /// Whether they were given, and if so whether without an approval before.
     pub emergency: Option<bool>,
 }
@@ -250,8 +252,9 @@ impl Case {
                 refuse(!theirs, Refused::NotTheirs)
             }
             E::Disclosed { disclosure, .. } => {
-                let asked = |d: &Disclosure| d.id == *disclosure && d.emergency.is_none();
-                refuse(!self.disclosures.iter().any(asked), Refused::NoDisclosure)
+                let asked = |d: &&Disclosure| d.id == *disclosure && d.emergency.is_none();
+                let asked = self.disclosures.iter().find(asked).ok_or(Refused::NoDisclosure)?;
+                refuse(self.officer.as_ref() != Some(&asked.officer), Refused::AnothersNow)
             }
             E::Escalated { tier, .. } => refuse(*tier <= self.tier, Refused::Escalated),
             E::HelpRequested { dataset, order, .. } => {
@@ -311,12 +314,12 @@ impl Case {
             E::Reopened { due_at } => self.begin_anew(*due_at),
             E::Withdrawn {} => self.withdraw(),
             E::Escalated { missed, tier, due_at } => self.escalate(*missed, *tier, *due_at),
-            _ => self.mark(event),
+            _ => self.mark(event, by),
         }
     }
 
     /// The same of events that leave the stage as it is.
-    fn mark(&mut self, event: &CaseEvent) {
+    fn mark(&mut self, event: &CaseEvent, by: &Actor) {
         use CaseEvent as E;
         match event {
             E::AssistanceGiven { kind } => self.assistance.push(*kind),
@@ -332,7 +335,10 @@ impl Case {
                 self.orders.iter_mut().filter(theirs).for_each(|it| it.returned = Some(*reason));
             }
             E::DisclosureAsked { disclosure } => {
-                self.disclosures.push(Disclosure { id: *disclosure, emergency: None });
+                if let Actor::Officer(id) = by {
+                    let (id, officer) = (*disclosure, id.clone());
+                    self.disclosures.push(Disclosure { id, officer, emergency: None });
+                }
             }
             E::Disclosed { disclosure, emergency } => {
                 let asked = self.disclosures.iter_mut().filter(|it| it.id == *disclosure);

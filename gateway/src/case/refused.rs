@@ -16,6 +16,9 @@ pub enum Refused {
     /// Only an officer takes cases and asks for disclosures.
     #[error("the case is not yours")]
     NotTheirs,
+    /// Who asked for the disclosure has the case no more.
+    #[error("the case is with another officer than the one who asked")]
+    AnothersNow,
     /// It is with a tier as high already.
     #[error("the case is escalated already")]
     Escalated,

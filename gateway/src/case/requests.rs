@@ -22,13 +22,13 @@ pub struct Incoming(pub(super) mpsc::Receiver<Request>);
 
 pub(super) enum Request {
     Step { officer: Arc<Officer>, alert: AlertId, after: u64, step: Step, answer: Answer<Taken> },
-    Event { by: Actor, alert: AlertId, event: CaseEvent, alongside: Along, answer: Answer<Taken> },
+    Event { by: Actor, alert: AlertId, event: CaseEvent, alongside: Along, answer: Answer<u64> },
 }
 
-type Along = Option<Box<dyn Alongside>>;
+type Along = Box<dyn Alongside>;
 type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
 
-/// An event that came about.
+/// A step that came about.
 pub struct Taken {
     /// The case now.
     pub handled: Handled,
@@ -58,7 +58,8 @@ impl Requests {
         self.ask(|answer| Request::Step { officer, alert, after, step, answer }).await
     }
 
-    /// An event that is no officer's step, as of a disclosure, and what is written with it.
+    /// An event that is no step, as of a disclosure, and what is written with it; the index of its
+    /// entry.
     ///
     /// # Errors
     /// [`Refusal`], as where the event cannot follow; then nothing is written.
@@ -67,8 +68,8 @@ impl Requests {
         by: Actor,
         alert: AlertId,
         event: CaseEvent,
-        alongside: Option<Box<dyn Alongside>>,
-    ) -> Result<Taken, Refusal> {
+        alongside: Box<dyn Alongside>,
+    ) -> Result<u64, Refusal> {
         self.ask(|answer| Request::Event { by, alert, event, alongside, answer }).await
     }
 

@@ -14,7 +14,12 @@ use super::{
     lifecycle::{Order, Stage},
     terms::due_in,
 };
-use crate::{authorise::Officer, refusal::Refusal, wire_alert::timestamp};
+use crate::{
+    authorise::Officer,
+    refusal::Refusal,
+    regions::Regions,
+    wire_alert::{label, timestamp},
+};
 
 /// What an officer sees, narrowed to a filter.
 ///
@@ -50,15 +55,15 @@ pub fn view(filter: wire::CaseFilter, officer: &Officer) -> Result<View, Refusal
 }
 
 /// One person's cases.
-pub fn person(cases: &[Handled], now: Timestamp) -> wire::PersonCases {
+pub fn person(cases: &[Handled], now: Timestamp, regions: &Regions) -> wire::PersonCases {
     wire::PersonCases {
         subject: cases.first().map(|it| it.alert.subject.to_string()).unwrap_or_default(),
-        cases: cases.iter().map(|it| case(it, now)).collect(),
+        cases: cases.iter().map(|it| case(it, now, regions)).collect(),
     }
 }
 
 /// A case.
-pub fn case(handled: &Handled, now: Timestamp) -> wire::Case {
+pub fn case(handled: &Handled, now: Timestamp, regions: &Regions) -> wire::Case {
     let (alert, case) = (&handled.alert, &handled.case);
     let papers = case.relief.as_ref().and_then(|relief| relief.papers_due_at);
     let of_stage = due_in(case.stage).zip(case.due_at).map(|(what, at)| (at, deadline(what)));
@@ -97,14 +102,16 @@ pub fn case(handled: &Handled, now: Timestamp) -> wire::Case {
         until: case.until.map(timestamp),
         joined_to: case.joined_to.as_ref().map(ToString::to_string).unwrap_or_default(),
         assist: alert.assist.clone(),
+        region_label: regions.name(case.region.as_str()).as_ref().map(label),
     }
 }
 
 /// An event of a case.
-pub fn happened(happened: &Happened) -> wire::CaseEvent {
+pub fn happened(happened: &Happened, regions: &Regions) -> wire::CaseEvent {
     let mut message = event(&happened.event);
     message.number = happened.number;
     message.at = Some(timestamp(happened.at));
+    message.region_label = regions.name(&message.region).as_ref().map(label);
     match &happened.by {
         Actor::Officer(id) => message.officer = id.to_string(),
         Actor::Agency(id) => message.agency = id.to_string(),

@@ -3,14 +3,15 @@
 //!
 //! Owns the disclosures while they are under way: each waits for witnesses and for its agency by itself, and
 //! holds nobody up. What was under way when the gateway stopped is found in the store and goes on. Every
-//! change is logged, then written, one at a time.
+//! change is logged, then written, one at a time; what becomes part of the case is written with the case.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use proto::{
     act::Act,
+    case_event::CaseEvent,
     disclosure::{Application, DisclosureAnswer},
-    disclosure_request::DisclosureId,
+    disclosure_request::{DisclosureId, DisclosureRequest},
     entry::Actor,
     fault::{Reason, reason_of},
     log_proof::LogProof,
@@ -28,7 +29,12 @@ use super::{
     stage::{Disclosure, Stage},
 };
 use crate::{
-    audit::recorder::Recorder, clock::Clock, connections::Connections, follow, refusal::Refusal,
+    audit::recorder::Recorder,
+    case::{cases::Cases, requests::Requests},
+    clock::Clock,
+    connections::Connections,
+    follow,
+    refusal::Refusal,
 };
 
 /// An adapter reads its source again for each.
@@ -36,10 +42,17 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// The answer, or why there is none.
+type Said = Result<wire::DiscloseResponse, Reason>;
+
 /// The courier.
 pub struct Courier {
     /// The disclosures.
     pub store: Disclosures,
+    /// The cases that they are about.
+    pub cases: Cases,
+    /// To the desk.
+    pub requests: Requests,
     /// Writes down every step.
     pub recorder: Recorder,
     /// The time.
@@ -54,12 +67,13 @@ impl Courier {
     /// Nothing is carried before [`Courier::run`].
     pub fn new(
         store: Disclosures,
+        (cases, requests): (Cases, Requests),
         recorder: Recorder,
         clock: Clock,
         connections: Arc<Connections>,
     ) -> Self {
         let (changing, news) = (Mutex::default(), Notify::new());
-        Self { store, recorder, clock, connections, changing, news }
+        Self { store, cases, requests, recorder, clock, connections, changing, news }
     }
 
     /// To change a disclosure: what was read in one's turn is so until it is written.
@@ -84,6 +98,38 @@ impl Courier {
         }
         self.news.notify_one();
         Ok(index)
+    }
+
+    /// The same of a step that becomes part of the case: either both are written, or neither.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the step was not taken. [`Refusal::NotPossible`], where the case is not in hand any
+    /// more.
+    pub async fn settle_in_case(
+        &self,
+        by: &Actor,
+        (act, event): (Act, CaseEvent),
+        disclosure: Disclosure,
+    ) -> Result<u64, Refusal> {
+        let index = self.recorder.record(by, act).await?;
+        let alert = disclosure.request().alert.clone();
+        let taken = self.requests.event(by.clone(), alert, event, Box::new(disclosure)).await;
+        if let Err(refusal) = taken {
+            self.recorder.failed(index..index + 1).await;
+            return Err(refusal);
+        }
+        self.news.notify_one();
+        Ok(index)
+    }
+
+    /// Whether who asked still has the case, so that an answer would become part of it.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`].
+    pub async fn is_theirs(&self, request: &DisclosureRequest) -> Result<bool, Refusal> {
+        let case = self.cases.get(&request.alert).await?;
+        let disclosed = disclosed(request);
+        Ok(case.is_some_and(|case| case.apply(&disclosed, &Actor::Gateway).is_ok()))
     }
 
     /// Carries, for ever.
@@ -122,7 +168,7 @@ impl Courier {
         for stage in [Stage::Asked, Stage::Answered] {
             for waiting in self.store.in_stage(stage).await? {
                 if waiting.has_expired(now) {
-                    self.decline(waiting.request().id, stage, Reason::Expired).await?;
+                    self.end(waiting.request().id, stage, Reason::Expired).await?;
                 } else {
                     let at = waiting.request().expires_at;
                     next = Some(next.map_or(at, |next: jiff::Timestamp| next.min(at)));
@@ -134,9 +180,9 @@ impl Courier {
 
     /// Carries one until there is an answer, a refusal, or no time any more.
     async fn carry(self: Arc<Self>, id: DisclosureId) {
-        let mut wait = FIRST_WAIT;
+        let (mut wait, mut said) = (FIRST_WAIT, None);
         loop {
-            match self.attempt(id).await {
+            match self.attempt(id, &mut said).await {
                 Ok(()) => return,
                 Err(problem) => {
                     tracing::warn!(disclosure = %id, %problem, "a disclosure is carried again later");
@@ -147,19 +193,26 @@ impl Courier {
         }
     }
 
-    async fn attempt(&self, id: DisclosureId) -> Result<(), String> {
+    /// Asks the agency, unless it has `said` something before that could not be written yet: it says it
+    /// once.
+    async fn attempt(&self, id: DisclosureId, said: &mut Option<Said>) -> Result<(), String> {
         let words = |refusal: Refusal| format!("{refusal:?}");
-        let Some((disclosure, entry)) = self.announce(id).await.map_err(words)? else {
-            return Ok(());
+        let said = match said {
+            Some(said) => said,
+            None => {
+                let Some((disclosure, entry)) = self.announce(id).await.map_err(words)? else {
+                    return Ok(());
+                };
+                let expired = self.clock.reach(Some(disclosure.request().expires_at));
+                said.insert(tokio::select! {
+                    asked = self.ask(&disclosure, entry) => asked?,
+                    () = expired => Err(Reason::Expired),
+                })
+            }
         };
-        let expired = self.clock.reach(Some(disclosure.request().expires_at));
-        let asked = tokio::select! {
-            asked = self.ask(&disclosure, entry) => asked,
-            () = expired => Ok(Err(Reason::Expired)),
-        };
-        match asked? {
-            Ok(answer) => self.answered(id, answer).await.map_err(words),
-            Err(reason) => self.decline(id, Stage::Carried, reason).await.map_err(words),
+        match said {
+            Ok(answer) => self.answered(id, answer.clone()).await.map_err(words),
+            Err(reason) => self.end(id, Stage::Carried, *reason).await.map_err(words),
         }
     }
 
@@ -189,16 +242,15 @@ impl Courier {
         Ok(Some((disclosure, entry)))
     }
 
-    /// Asks the agency, once witnesses have seen the entry and the agency is connected: its answer, why it
-    /// refuses, or why to try again.
-    async fn ask(
-        &self,
-        disclosure: &Disclosure,
-        entry: u64,
-    ) -> Result<Result<wire::DiscloseResponse, Reason>, String> {
-        let proof = self.proof(entry).await?;
+    /// Asks the agency, once witnesses have seen the entry and the agency is connected: what it says, or
+    /// why to try again. It is not asked for a case that who asked has no more.
+    async fn ask(&self, disclosure: &Disclosure, entry: u64) -> Result<Said, String> {
+        let (request, proof) = (disclosure.request(), self.proof(entry).await?);
         let application = Application { proof, ..disclosure.application.clone() };
-        let channel = self.connections.wait(&disclosure.request().agency).await;
+        let channel = self.connections.wait(&request.agency).await;
+        if !self.is_theirs(request).await.map_err(|refusal| format!("{refusal:?}"))? {
+            return Ok(Err(Reason::NotPossibleNow));
+        }
         let mut client = DiscloserServiceClient::new(channel);
         let call = client.disclose(wire::DiscloseRequest::from(&application));
         match timeout(DEADLINE, call).await {
@@ -236,22 +288,36 @@ impl Courier {
         let request = disclosure.request();
         let (alert, agency) = (request.alert.clone(), request.agency.clone());
         let act = Act::DisclosureAnswered { disclosure: id, alert, agency };
+        let (event, before) = (disclosed(request), disclosure.clone());
         (disclosure.stage, disclosure.answer) = (Stage::Answered, Some(answer));
         disclosure.reason = None;
-        self.settle(&Actor::Gateway, act, &disclosure).await.map(drop)
+        match self.settle_in_case(&Actor::Gateway, (act, event), disclosure).await {
+            // The case is another's now, or over: nobody has a use for the answer any more.
+            Err(Refusal::NotPossible(_)) => self.decline(before, Reason::NotPossibleNow).await,
+            settled => settled.map(drop),
+        }
     }
 
     /// Takes down why there is no answer, where it still is in this stage.
-    async fn decline(&self, id: DisclosureId, stage: Stage, reason: Reason) -> Result<(), Refusal> {
+    async fn end(&self, id: DisclosureId, stage: Stage, reason: Reason) -> Result<(), Refusal> {
         let _turn = self.turn().await;
-        let found = self.store.get(&id).await?;
-        let Some(mut disclosure) = found.filter(|it| it.stage == stage) else { return Ok(()) };
+        match self.store.get(&id).await?.filter(|it| it.stage == stage) {
+            Some(disclosure) => self.decline(disclosure, reason).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn decline(&self, mut disclosure: Disclosure, reason: Reason) -> Result<(), Refusal> {
         let request = disclosure.request();
         let (alert, agency) = (request.alert.clone(), request.agency.clone());
-        let act = Act::DisclosureDeclined { disclosure: id, alert, agency, reason };
+        let act = Act::DisclosureDeclined { disclosure: request.id, alert, agency, reason };
         disclosure.declined(reason);
         self.settle(&Actor::Gateway, act, &disclosure).await.map(drop)
     }
+}
+
+fn disclosed(request: &DisclosureRequest) -> CaseEvent {
+    CaseEvent::Disclosed { disclosure: request.id, emergency: request.emergency }
 }
 
 /// Why the agency refuses for good; nothing, where it may answer later.

@@ -3,16 +3,16 @@
 //! The SQL is plain, so that another engine can take SQLite's place. In which order something is logged and
 //! written is decided by who calls.
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use prost::Message;
 use proto::{
-    alert_id::AlertId, disclosure::Application, disclosure_request::DisclosureId, fault::Reason,
-    name::AgencyId, subject::Subject, wire,
+    disclosure::Application, disclosure_request::DisclosureId, fault::Reason, name::AgencyId, wire,
 };
-use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
 
 use super::stage::{Disclosure, Stage};
-use crate::{alert::State, alerts::AlertsError};
+use crate::{alerts::AlertsError, case::cases::Alongside};
 
 /// The table. Times are whole seconds since 1970; messages are hexadecimal.
 pub(crate) const SCHEMA: &str = "
@@ -32,6 +32,10 @@ pub(crate) const SCHEMA: &str = "
         review_due_at BIGINT);
     CREATE INDEX disclosure_stage ON disclosure (stage, expires_at);";
 
+/// How many must approve.
+pub(crate) const APPROVERS: &str =
+    "ALTER TABLE disclosure ADD COLUMN approvers_needed BIGINT NOT NULL DEFAULT 1";
+
 /// A list has so many at most.
 const LISTED: u32 = 1000;
 
@@ -40,18 +44,6 @@ type Result<T> = std::result::Result<T, AlertsError>;
 /// The store.
 #[derive(Clone)]
 pub struct Disclosures(SqlitePool);
-
-/// What a request about an alert is held against.
-pub struct About {
-    /// Whom it is about.
-    pub subject: Subject,
-    /// In which epoch.
-    pub epoch: u32,
-    /// Where.
-    pub region: String,
-    /// Whether anybody should still be visited.
-    pub live: bool,
-}
 
 /// Whose disclosures are listed.
 pub struct Asking<'a> {
@@ -65,26 +57,6 @@ impl Disclosures {
     /// Of this file.
     pub fn new(pool: SqlitePool) -> Self {
         Self(pool)
-    }
-
-    /// What an alert is about.
-    ///
-    /// # Errors
-    /// [`AlertsError`].
-    pub async fn about(&self, alert: &AlertId) -> Result<Option<About>> {
-        let row = sqlx::query("SELECT subject, epoch, region, state FROM alert WHERE id = $1");
-        let row = row.bind(alert.as_str()).fetch_optional(&self.0).await?;
-        let about = |row: SqliteRow| {
-            let subject = hex::decode(row.get::<String, _>(0)).ok()?.try_into().ok()?;
-            let state = i32::try_from(row.get::<i64, _>(3)).ok().and_then(State::from_number)?;
-            Some(About {
-                subject: Subject(subject),
-                epoch: u32::try_from(row.get::<i64, _>(1)).ok()?,
-                region: row.get(2),
-                live: state != State::Withdrawn,
-            })
-        };
-        row.map(|row| about(row).ok_or(AlertsError::Foreign)).transpose()
     }
 
     /// One disclosure.
@@ -101,35 +73,8 @@ impl Disclosures {
     /// # Errors
     /// [`AlertsError`]; then nothing is written.
     pub async fn put(&self, disclosure: &Disclosure) -> Result<()> {
-        let request = disclosure.request();
-        let papers = wire::DiscloseRequest::from(&disclosure.application).encode_to_vec();
-        let approvers: Vec<&str> = disclosure.approvers.iter().map(AgencyId::as_str).collect();
-        let answer = disclosure.answer.as_ref().map(|answer| hex::encode(answer.encode_to_vec()));
         let mut transaction = self.0.begin().await?;
-        sqlx::query("DELETE FROM disclosure WHERE id = $1")
-            .bind(request.id.to_string())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "INSERT INTO disclosure (id, alert, region, officer, stage, asked_at, expires_at,
-             papers, approvers, entry, reason, answer, review_due_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(request.id.to_string())
-        .bind(request.alert.as_str())
-        .bind(&disclosure.region)
-        .bind(request.officer.as_str())
-        .bind(disclosure.stage.number())
-        .bind(disclosure.asked_at.as_second())
-        .bind(request.expires_at.as_second())
-        .bind(hex::encode(papers))
-        .bind(approvers.join(" "))
-        .bind(disclosure.entry.map(u64::cast_signed))
-        .bind(disclosure.reason.map_or("", Reason::as_str))
-        .bind(answer.unwrap_or_default())
-        .bind(disclosure.review_due_at.map(Timestamp::as_second))
-        .execute(&mut *transaction)
-        .await?;
+        put(&mut transaction, disclosure).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -161,6 +106,51 @@ impl Disclosures {
     }
 }
 
+impl Alongside for Disclosure {
+    fn write<'a>(
+        &'a self,
+        transaction: &'a mut Transaction<'_, Sqlite>,
+    ) -> BoxFuture<'a, sqlx::Result<()>> {
+        Box::pin(put(transaction, self))
+    }
+}
+
+async fn put(
+    transaction: &mut Transaction<'_, Sqlite>,
+    disclosure: &Disclosure,
+) -> sqlx::Result<()> {
+    let request = disclosure.request();
+    let papers = wire::DiscloseRequest::from(&disclosure.application).encode_to_vec();
+    let approvers: Vec<&str> = disclosure.approvers.iter().map(AgencyId::as_str).collect();
+    let answer = disclosure.answer.as_ref().map(|answer| hex::encode(answer.encode_to_vec()));
+    sqlx::query("DELETE FROM disclosure WHERE id = $1")
+        .bind(request.id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query(
+        "INSERT INTO disclosure (id, alert, region, officer, stage, asked_at, expires_at,
+         papers, approvers, entry, reason, answer, review_due_at, approvers_needed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    )
+    .bind(request.id.to_string())
+    .bind(request.alert.as_str())
+    .bind(&disclosure.region)
+    .bind(request.officer.as_str())
+    .bind(disclosure.stage.number())
+    .bind(disclosure.asked_at.as_second())
+    .bind(request.expires_at.as_second())
+    .bind(hex::encode(papers))
+    .bind(approvers.join(" "))
+    .bind(disclosure.entry.map(u64::cast_signed))
+    .bind(disclosure.reason.map_or("", Reason::as_str))
+    .bind(answer.unwrap_or_default())
+    .bind(disclosure.review_due_at.map(Timestamp::as_second))
+    .bind(i64::from(disclosure.approvers_needed))
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 fn disclosure(row: &SqliteRow) -> Result<Disclosure> {
     let parse = || {
         let number = |column: &str| row.try_get::<Option<i64>, _>(column).ok().flatten();
@@ -184,6 +174,7 @@ fn disclosure(row: &SqliteRow) -> Result<Disclosure> {
             reason: Reason::from_name(&text("reason")?),
             answer,
             review_due_at: number("review_due_at").and_then(moment),
+            approvers_needed: u32::try_from(number("approvers_needed")?).ok()?,
         })
     };
     parse().ok_or(AlertsError::Foreign)

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proto::{
     act::{Act, ReviewFinding},
+    alert_id::AlertId,
+    case_event::CaseEvent,
     disclosure::{Application, OfficerSignature, approval_bytes, request_bytes},
     disclosure_request::{DisclosureId, DisclosureRequest, LONGEST_LIFE, LegalBasis},
     fault::Reason,
@@ -18,21 +20,30 @@ use proto::{
     schema::DatasetKind,
     wire::{self, disclosure_service_server::DisclosureService},
 };
+use tokio::sync::mpsc;
 use tonic::{Request, Response, Status};
 
 use super::{
+    approvers,
     courier::Courier,
-    disclosures::{About, Asking},
-    review,
+    disclosures::Asking,
+    right_to_ask::may_ask,
     stage::{Disclosure, Stage},
 };
 use crate::{
+    alert::Alert,
     alerts::Alerts,
     authorise::{Caller, Role, caller},
+    case::{calendar::WorkingTime, case_acts::Handled, step::sees},
     epoch::{Epoch, LiveEpochs},
     explanation::Truth,
+    policy_in_force::PolicyInForce,
+    question::Question,
     refusal::Refusal,
 };
+
+/// An emergency is reviewed within this time.
+const REVIEW: WorkingTime = WorkingTime::Days(3);
 
 /// The service.
 pub struct Disclosing {
@@ -40,6 +51,10 @@ pub struct Disclosing {
     pub alerts: Alerts,
     /// The epoch in force.
     pub epochs: Arc<LiveEpochs>,
+    /// Who is vulnerable, and which days are working days.
+    pub policy: Arc<PolicyInForce>,
+    /// To the pipeline.
+    pub questions: mpsc::Sender<Question>,
     /// Has the disclosures, and carries them.
     pub courier: Arc<Courier>,
 }
@@ -53,8 +68,12 @@ impl DisclosureService for Disclosing {
         request: Request<wire::PrepareDisclosureRequest>,
     ) -> Answer<wire::PrepareDisclosureResponse> {
         let caller = caller(&request)?;
-        let found = self.alerts.get(&request.get_ref().alert, &caller.0.region).await;
-        let found = found.map_err(Refusal::from)?.ok_or(Refusal::NotFound(NO_ALERT))?;
+        let id: AlertId = request.get_ref().alert.parse().map_err(argument)?;
+        let handled = self.case(&caller, &id).await?;
+        may_ask(&caller.0.id, HexBytes([0; 16]), &handled.case)?;
+        // The case may have been given to somebody of another region than the alert's.
+        let found = self.alerts.get(id.as_str(), "").await;
+        let found = found.map_err(Refusal::from)?.ok_or(Refusal::NotFound(NO_CASE))?;
         let recorder = &self.courier.recorder;
         let found = recorder.open(&caller.actor(), found).await.map_err(Refusal::from)?;
         let (alert, epoch) = (&found.what().0, self.epochs.present());
@@ -88,11 +107,12 @@ impl DisclosureService for Disclosing {
         let (epoch, now) = (self.epochs.present(), self.courier.clock.now());
         let signed = request_bytes(&request.digest());
         signed_by(&caller, &epoch, (&officer, &signed), now)?;
+        let base = (&*self.policy, &self.questions);
+        let needed = approvers::needed(base, request.subject, request.emergency).await;
         let _turn = self.courier.turn().await;
-        let about = self.courier.store.about(&request.alert).await.map_err(Refusal::from)?;
-        let about = about.filter(|about| about.region.starts_with(&caller.0.region));
-        let about = about.ok_or(Refusal::NotFound(NO_ALERT))?;
-        check(&request, &caller, (&about, &epoch), now)?;
+        let handled = self.case(&caller, &request.alert).await?;
+        may_ask(&caller.0.id, request.id, &handled.case)?;
+        check(&request, &caller, (&handled.alert, &epoch), now)?;
         if self.courier.store.get(&request.id).await.map_err(Refusal::from)?.is_some() {
             return Err(argument("there is a disclosure with this id already").into());
         }
@@ -109,13 +129,16 @@ impl DisclosureService for Disclosing {
         };
         if request.emergency {
             let (disclosure, officer) = (request.id, &request.officer);
-            tracing::warn!(%disclosure, %officer, "an EMERGENCY disclosure is asked for: nobody approves it beforehand");
+            tracing::warn!(%disclosure, %officer, approvers = needed, "an EMERGENCY disclosure is asked for");
         }
+        let event = CaseEvent::DisclosureAsked { disclosure: request.id };
         let application = Application { request, officer, approvals: vec![], proof: String::new() };
-        let asked = Disclosure::asked(application, about.region, now, review::due(now));
-        let index = self.courier.settle(&caller.actor(), act, &asked).await?;
+        let review = self.policy.current().cases.due(now, REVIEW);
+        let asked = Disclosure::asked(application, needed, handled.region().into(), now, review);
+        let index = self.courier.settle_in_case(&caller.actor(), (act, event), asked).await?;
         let logged = Some(self.courier.recorder.place(index));
-        Ok(Response::new(wire::RequestDisclosureResponse { logged }))
+        let approvers_needed = needed;
+        Ok(Response::new(wire::RequestDisclosureResponse { logged, approvers_needed }))
     }
 
     async fn list_disclosures(
@@ -148,14 +171,16 @@ impl DisclosureService for Disclosing {
         let now = self.courier.clock.now();
         self.must_wait(&disclosure, now)?;
         let request = disclosure.request();
+        if !self.courier.is_theirs(request).await? {
+            let text = format!("{} has the case no more: refuse the request", request.officer);
+            return Err(Refusal::NotPossible(text).into());
+        }
         let digest = request.digest();
         let signed = approval_bytes(&digest);
         signed_by(&caller, &self.epochs.present(), (&approval, &signed), now)?;
         let (id, alert) = (request.id, request.alert.clone());
         let act = Act::DisclosureApproved { disclosure: id, alert, request: digest };
-        disclosure.application.approvals.push(approval);
-        disclosure.approvers.push(caller.0.id.clone());
-        (disclosure.stage, disclosure.entry) = (Stage::Carried, None);
+        disclosure.approved(caller.0.id.clone(), approval);
         let index = self.courier.settle(&caller.actor(), act, &disclosure).await?;
         let logged = Some(self.courier.recorder.place(index));
         Ok(Response::new(wire::ApproveDisclosureResponse { logged }))
@@ -223,9 +248,16 @@ impl DisclosureService for Disclosing {
     }
 }
 
-const NO_ALERT: &str = "no alert of your region has this id";
+const NO_CASE: &str = "no case of yours has this id";
 
 impl Disclosing {
+    /// A case that the caller sees.
+    async fn case(&self, caller: &Caller, alert: &AlertId) -> Result<Handled, Refusal> {
+        let handled = self.courier.cases.handled(alert.as_str()).await?;
+        let seen = handled.filter(|handled| sees(&caller.0, handled));
+        seen.ok_or(Refusal::NotFound(NO_CASE))
+    }
+
     async fn find(&self, id: &[u8]) -> Result<Option<Disclosure>, Refusal> {
         let id: [u8; 16] = id.try_into().map_err(|_| argument("a disclosure's id is 16 bytes"))?;
         let id: DisclosureId = HexBytes(id);
@@ -260,7 +292,7 @@ impl Disclosing {
 fn check(
     request: &DisclosureRequest,
     caller: &Caller,
-    (about, epoch): (&About, &Epoch),
+    (alert, epoch): (&Alert, &Epoch),
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let refused = |reason, text: &str| Err(Refusal::Disclosure(reason, text.into()));
@@ -270,8 +302,8 @@ fn check(
     if request.scope != epoch.manifest.scope {
         return refused(Reason::WrongScope, "the request is for another programme, epoch or suite");
     }
-    if request.subject != about.subject || request.scope.epoch != about.epoch || !about.live {
-        return Err(argument("the alert is withdrawn, or about another subject"));
+    if request.subject != alert.subject || request.scope.epoch != alert.epoch {
+        return Err(argument("the alert is about another subject"));
     }
     let listed = epoch.manifest.dataset(&request.dataset);
     let listed = listed.filter(|it| it.owner == request.agency);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use proto::{
-    disclosure::Application,
+    disclosure::{Application, OfficerSignature},
     disclosure_request::DisclosureRequest,
     fault::Reason,
     name::AgencyId,
@@ -33,7 +33,9 @@ pub struct Disclosure {
     pub application: Application,
     /// Who approved, in the order of the approvals.
     pub approvers: Vec<AgencyId>,
-    /// Where the alert is.
+    /// How many must have approved before the agency is asked.
+    pub approvers_needed: u32,
+    /// Where the case is.
     pub region: String,
     /// How far it has come.
     pub stage: Stage,
@@ -79,9 +81,11 @@ impl Stage {
 }
 
 impl Disclosure {
-    /// A new one; an emergency is on its way already, and to be reviewed by then.
+    /// A new one, which is on its way already where nobody need approve; of an emergency, to be reviewed by
+    /// then.
     pub fn asked(
         application: Application,
+        approvers_needed: u32,
         region: String,
         now: Timestamp,
         review_due_at: Timestamp,
@@ -90,8 +94,9 @@ impl Disclosure {
         Self {
             application,
             approvers: vec![],
+            approvers_needed,
             region,
-            stage: if emergency { Stage::Carried } else { Stage::Asked },
+            stage: if approvers_needed == 0 { Stage::Carried } else { Stage::Asked },
             asked_at: now,
             entry: None,
             reason: None,
@@ -115,13 +120,29 @@ impl Disclosure {
         self.request().officer == *officer || self.approvers.contains(officer)
     }
 
+    /// Somebody approves; where that is enough, it is on its way.
+    pub fn approved(&mut self, by: AgencyId, approval: OfficerSignature) {
+        self.application.approvals.push(approval);
+        self.approvers.push(by);
+        if self.count() >= self.approvers_needed {
+            (self.stage, self.entry) = (Stage::Carried, None);
+        }
+    }
+
     /// What the agency's refusal makes of it: one more approver may help, anything else ends it.
     pub fn declined(&mut self, reason: Reason) {
         self.stage = match reason {
             Reason::TooFewApprovers => Stage::Asked,
             _ => Stage::Declined,
         };
+        if self.stage == Stage::Asked {
+            self.approvers_needed = self.count() + 1;
+        }
         (self.reason, self.answer) = (Some(reason), None);
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.approvers.len()).expect("approvers are officers, and few")
     }
 
     /// As staff see it.
@@ -138,6 +159,7 @@ impl Disclosure {
             approvers: self.approvers.iter().map(ToString::to_string).collect(),
             reason: self.reason.map_or("", Reason::as_str).to_owned(),
             review_due_at: self.review_due_at.map(moment),
+            approvers_needed: self.approvers_needed,
         }
     }
 }

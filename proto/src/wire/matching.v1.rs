@@ -3932,6 +3932,9 @@ pub struct Case {
     /// What the rule proposes.
     #[prost(string, repeated, tag = "29")]
     pub assist: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What the region is called; absent where the gateway's file of regions does not name it.
+    #[prost(message, optional, tag = "30")]
+    pub region_label: ::core::option::Option<Label>,
 }
 /// A request for help that came from another agency.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4070,6 +4073,9 @@ pub struct CaseEvent {
     pub assistance: i32,
     #[prost(enumeration = "CaseOutcome", tag = "20")]
     pub outcome: i32,
+    /// What the region is called; absent where the gateway's file of regions does not name it.
+    #[prost(message, optional, tag = "21")]
+    pub region_label: ::core::option::Option<Label>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StepRequest {
@@ -5074,6 +5080,9 @@ pub struct RequestDisclosureRequest {
 pub struct RequestDisclosureResponse {
     #[prost(message, optional, tag = "1")]
     pub logged: ::core::option::Option<LogPlace>,
+    /// How many must approve before the agency is asked.
+    #[prost(uint32, tag = "2")]
+    pub approvers_needed: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Disclosure {
@@ -5095,6 +5104,9 @@ pub struct Disclosure {
     /// Of an emergency: by when somebody must review it; absent once somebody has.
     #[prost(message, optional, tag = "7")]
     pub review_due_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many must approve before the agency is asked; 0 of an emergency that nobody need approve.
+    #[prost(uint32, tag = "8")]
+    pub approvers_needed: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDisclosuresRequest {}
@@ -5350,7 +5362,8 @@ pub mod disclosure_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Asks. An emergency is carried at once; everything else waits for approval.
+        /// Asks, about a case of the caller's. An emergency may be carried at once; everything else waits for
+        /// approval.
         pub async fn request_disclosure(
             &mut self,
             request: impl tonic::IntoRequest<super::RequestDisclosureRequest>,
@@ -5533,7 +5546,8 @@ pub mod disclosure_service_server {
             tonic::Response<super::PrepareDisclosureResponse>,
             tonic::Status,
         >;
-        /// Asks. An emergency is carried at once; everything else waits for approval.
+        /// Asks, about a case of the caller's. An emergency may be carried at once; everything else waits for
+        /// approval.
         async fn request_disclosure(
             &self,
             request: tonic::Request<super::RequestDisclosureRequest>,

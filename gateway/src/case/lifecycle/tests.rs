@@ -69,12 +69,13 @@ fn case(stage: Stage, event: &str) -> Case {
         urgency: Urgency::Routine,
         returned: None,
     };
+    let asked = Disclosure { id: HexBytes([1; 16]), officer: name("li"), emergency: None };
     Case {
         stage,
         officer: Some(name("li")),
         relief: (event == "papers_completed").then_some(relief),
         orders: vec![order],
-        disclosures: vec![Disclosure { id: HexBytes([1; 16]), emergency: None }],
+        disclosures: vec![asked],
         ..Case::begin(&CaseEvent::Waiting {}).expect("a case begins so")
     }
 }
@@ -145,13 +146,16 @@ fn whoever_a_case_is_assigned_to_takes_it_and_nobody_else() {
 }
 
 #[test]
-fn only_who_has_a_case_asks_for_its_contact_details_and_only_what_was_asked_for_is_disclosed() {
+fn only_who_has_a_case_asks_for_its_contact_details_and_gets_them_while_they_have_it() {
     let (events, taken) = (events(), case(Stage::Acknowledged, ""));
     let asking = &events["disclosure_asked"];
     assert_eq!(taken.apply(asking, &officer("wang")), Err(Refused::NotTheirs));
     let other = CaseEvent::Disclosed { disclosure: HexBytes([2; 16]), emergency: false };
     assert_eq!(taken.apply(&other, &Actor::Gateway), Err(Refused::NoDisclosure));
     let asked = taken.apply(asking, &officer("li")).expect("theirs");
+    let anothers = asked.apply(&events["visited"], &officer("li")).expect("theirs");
+    let anothers = anothers.apply(&events["assigned"], &officer("head")).expect("to wang");
+    assert_eq!(anothers.apply(&other, &Actor::Gateway), Err(Refused::AnothersNow));
     let disclosed = asked.apply(&other, &Actor::Gateway).expect("asked for");
     assert_eq!(disclosed.disclosures[1].emergency, Some(false));
     assert_eq!(disclosed.apply(&other, &Actor::Gateway), Err(Refused::NoDisclosure));

@@ -2,7 +2,7 @@
 
 use proto::{
     name::AgencyId,
-    wire::{Case, CaseFilter, ListCasesRequest, ListCasesResponse, LogPlace},
+    wire::{Case, CaseFilter, Label, ListCasesRequest, ListCasesResponse, LogPlace},
 };
 
 use super::{
@@ -92,7 +92,7 @@ fn table(screen: &Screen, own: &AgencyId, response: &ListCasesResponse, names: &
                 cell(said(STAGES, case.stage, lang)),
                 cell(officer(case, own, screen)),
                 cell(names.rule(&case.rule, lang)),
-                cell(&case.region),
+                cell(&region(&case.region, case.region_label.as_ref(), lang)),
                 cell(&marks(case, screen)),
             ]);
         }
@@ -122,6 +122,14 @@ fn notes(response: &ListCasesResponse, lang: Lang) -> String {
         }
     }
     notes
+}
+
+/// What a region is called, and its code.
+pub fn region(code: &str, label: Option<&Label>, lang: Lang) -> String {
+    match label {
+        Some(_) => format!("{} {code}", lang.label(label, "")),
+        None => code.into(),
+    }
 }
 
 /// What is due and when: "visit: in 2 d".

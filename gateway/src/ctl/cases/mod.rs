@@ -13,8 +13,9 @@ mod show;
 mod step;
 #[cfg(test)]
 mod tests;
+mod whose;
 
-pub use command::CasesCommand;
+pub use self::{command::CasesCommand, whose::explained};
 
 use proto::name::AgencyId;
 

@@ -2,12 +2,18 @@
 
 use proto::wire::{CaseEvent, CaseEventKind};
 
-use super::codes::{DEADLINES, KINDS, OUTCOMES, REASONS, TIERS, URGENCIES, said};
+use super::{
+    codes::{DEADLINES, KINDS, OUTCOMES, REASONS, TIERS, URGENCIES, said},
+    list,
+};
 use crate::{
     moment::clock_face,
     output::harmless,
     words::{Lang, Phrase, UNKNOWN_WORD},
 };
+
+/// So many digits of a disclosure's id are shown: enough to open it by.
+const SHOWN: usize = 8;
 
 /// The sentence, without when it was.
 pub fn sentence(event: &CaseEvent, lang: Lang) -> String {
@@ -16,7 +22,7 @@ pub fn sentence(event: &CaseEvent, lang: Lang) -> String {
     let values = [
         ("{who}", who(event, lang)),
         ("{due}", clock_face(event.due_at.as_ref())),
-        ("{region}", region(&event.region, lang)),
+        ("{region}", region(event, lang)),
         ("{tier}", said(TIERS, event.tier, lang).into()),
         ("{officer}", event.assigned.clone()),
         ("{reason}", said(REASONS, event.reason, lang).into()),
@@ -25,6 +31,7 @@ pub fn sentence(event: &CaseEvent, lang: Lang) -> String {
         ("{urgency}", said(URGENCIES, event.urgency, lang).into()),
         ("{case}", event.joined_to.clone()),
         ("{on}", event.visited_on.clone()),
+        ("{disclosure}", event.disclosure.chars().take(SHOWN).collect()),
         ("{kind}", said(KINDS, event.assistance, lang).into()),
         ("{outcome}", said(OUTCOMES, event.outcome, lang).into()),
     ];
@@ -42,10 +49,10 @@ fn who(event: &CaseEvent, lang: Lang) -> String {
     }
 }
 
-fn region(code: &str, lang: Lang) -> String {
-    match code {
+fn region(event: &CaseEvent, lang: Lang) -> String {
+    match &event.region[..] {
         "" => lang.say(("市级", "the city")).into(),
-        code => code.into(),
+        code => list::region(code, event.region_label.as_ref(), lang),
     }
 }
 
@@ -86,14 +93,17 @@ fn form(kind: CaseEventKind, emergency: bool) -> Phrase {
         CaseEventKind::OrderReturned => {
             ("{who} 退回工单 {order}：{reason}", "{who} sent work order {order} back: {reason}")
         }
-        CaseEventKind::DisclosureAsked => {
-            ("{who} 申请查看姓名和地址", "{who} asked for name and address")
-        }
-        CaseEventKind::Disclosed if emergency => (
-            "姓名和地址已紧急披露给 {who}，事后须审核",
-            "name and address were disclosed in an emergency; a review must follow",
+        CaseEventKind::DisclosureAsked => (
+            "{who} 申请查看联系信息（{disclosure}）",
+            "{who} asked for contact details ({disclosure})",
         ),
-        CaseEventKind::Disclosed => ("姓名和地址已披露", "name and address were disclosed"),
+        CaseEventKind::Disclosed if emergency => (
+            "联系信息已紧急披露（{disclosure}），事后须复核",
+            "contact details were disclosed in an emergency ({disclosure}); a review must follow",
+        ),
+        CaseEventKind::Disclosed => {
+            ("联系信息已披露（{disclosure}）", "contact details were disclosed ({disclosure})")
+        }
         CaseEventKind::Visited => {
             ("{who} 于 {on} 走访，{due} 前认定", "{who} was there on {on}, to decide by {due}")
         }

@@ -9,7 +9,7 @@ use proto::{
 use super::{
     codes::{OUTCOMES, STAGES, TIERS, said},
     json,
-    list::{due_text, officer},
+    list::{due_text, officer, region},
     marks::marks,
     next::next,
     sentence::sentence,
@@ -115,7 +115,7 @@ fn card(screen: &Screen, own: &AgencyId, response: &GetCaseResponse, case: &Case
             words::SITUATION,
             lang.label(response.situation_label.as_ref(), &case.situation).to_owned(),
         ),
-        (words::REGION, case.region.clone()),
+        (words::REGION, region(&case.region, case.region_label.as_ref(), lang)),
         (words::SUBJECT, case.subject.clone()),
         (words::RAISED, clock_face(case.raised_at.as_ref())),
         (words::ASSIST, assist),

@@ -206,6 +206,93 @@ async fn who_was_too_late_is_told_who_was_faster_when_and_what_they_did() {
 }
 
 #[tokio::test]
+async fn who_may_not_ask_in_a_case_is_told_whose_it_is_and_what_to_do() {
+    let stage = |stage: CaseStage, officer: &str| Case {
+        stage: stage.into(),
+        officer: officer.into(),
+        ..case(ID)
+    };
+    for (case, lang, told) in [
+        (stage(CaseStage::Visited, "wang-fang"), Lang::En, "wang-fang has the case"),
+        (stage(CaseStage::Visited, "wang-fang"), Lang::Zh, "此件由 wang-fang 办理"),
+        (stage(CaseStage::Routed, ""), Lang::En, "take it first with cases take AL-0123"),
+        (stage(CaseStage::Routed, "li-na"), Lang::Zh, "请先用 cases take AL-0123"),
+        (stage(CaseStage::Closed, "li-na"), Lang::En, "the case is closed"),
+        (stage(CaseStage::Closed, "li-na"), Lang::Zh, "此件已办结"),
+        (stage(CaseStage::Acknowledged, "li-na"), Lang::En, "the gateway's words"),
+    ] {
+        let served = with(case).serve().await;
+        let (reason, message) =
+            (Reason::NotPossibleNow.as_str().into(), "the gateway's words".into());
+        let failure = Failure::Refused { reason, message };
+        let (screen, id) = (screen(Form::Plain, lang), ID.parse().expect("an id"));
+        let gateway = &mut served.gateway().await;
+        let explained = explained(gateway, &screen, (&own(), &id), failure).await;
+        assert_eq!(explained.reason(), "NOT_POSSIBLE_NOW");
+        assert!(explained.tell(lang).contains(told), "{told} in {}", explained.tell(lang));
+    }
+}
+
+#[tokio::test]
+async fn a_cases_history_tells_of_its_disclosures() {
+    let event = |kind: CaseEventKind, officer: &str, emergency: bool| CaseEvent {
+        kind: kind.into(),
+        disclosure: "5c0f1a2b00112233445566778899aabb".into(),
+        emergency,
+        ..taken(4, officer)
+    };
+    let history = vec![
+        event(CaseEventKind::DisclosureAsked, "li-na", false),
+        event(CaseEventKind::Disclosed, "", false),
+        event(CaseEventKind::Disclosed, "", true),
+    ];
+    let response = GetCaseResponse { case: Some(case(ID)), history, ..Default::default() };
+    let served = Fake { case: Some(response), ..Fake::default() }.serve().await;
+    let id = ID.parse().expect("an id");
+    let told = [
+        (Lang::En, "li-na asked for contact details (5c0f1a2b)"),
+        (Lang::En, "contact details were disclosed (5c0f1a2b)"),
+        (Lang::En, "disclosed in an emergency (5c0f1a2b)"),
+        (Lang::Zh, "li-na 申请查看联系信息（5c0f1a2b）"),
+        (Lang::Zh, "联系信息已披露（5c0f1a2b）"),
+        (Lang::Zh, "联系信息已紧急披露（5c0f1a2b）"),
+    ];
+    for (lang, told) in told {
+        let (screen, gateway) = (screen(Form::Plain, lang), &mut served.gateway().await);
+        let shown = show::show(gateway, &screen, &own(), &id).await.expect("shown");
+        assert!(shown.contains(told), "{told} in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_region_is_shown_by_its_name_and_its_code() {
+    let label = |zh: &str, en: &str| Some(Label { zh: zh.into(), en: en.into() });
+    let street =
+        Case { region_label: label("秦淮区夫子庙街道", "Fuzimiao, Qinhuai"), ..case(ID) };
+    let routed = CaseEvent {
+        kind: CaseEventKind::Routed.into(),
+        region: street.region.clone(),
+        region_label: street.region_label.clone(),
+        ..taken(3, "")
+    };
+    let people = vec![PersonCases { subject: "s-1".into(), cases: vec![street.clone()] }];
+    let response =
+        GetCaseResponse { case: Some(street), history: vec![routed], ..Default::default() };
+    let served = Fake { people, case: Some(response), ..Fake::default() }.serve().await;
+    let (mut gateway, id) = (served.gateway().await, ID.parse().expect("an id"));
+    for (lang, named) in
+        [(Lang::En, "Fuzimiao, Qinhuai 320104002"), (Lang::Zh, "秦淮区夫子庙街道 320104002")]
+    {
+        let screen = screen(Form::Plain, lang);
+        let filter = CaseFilter::default();
+        let listed = list::list(&mut gateway, &screen, &own(), filter, None).await.expect("listed");
+        assert!(listed.contains(named), "{listed}");
+        let shown = show::show(&mut gateway, &screen, &own(), &id).await.expect("shown");
+        assert_eq!(shown.matches(named).count(), 2, "on the card and in the history: {shown}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_undone_needs_a_yes_and_without_one_nothing_is_sent() {
     for line in ["close", "outcome", "relief"] {
         let rest = match line {
@@ -275,7 +362,8 @@ fn codes_are_typed_as_words_or_in_chinese() {
 #[test]
 fn every_kind_of_event_has_a_sentence_without_a_gap_in_both_languages() {
     for kind in 0..=21 {
-        let event = CaseEvent { kind, ..taken(1, "li-na") };
+        let disclosure = "5c0f1a2b00112233445566778899aabb".to_owned();
+        let event = CaseEvent { kind, disclosure, ..taken(1, "li-na") };
         for lang in [Lang::Zh, Lang::En] {
             let text = sentence::sentence(&event, lang);
             assert!(!text.is_empty() && !text.contains(['{', '}']), "{kind}: {text}");

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{command::Asked, desk::Desk, words};
 use crate::{
+    cases,
     confirm::Assent,
     connection::{Gateway, answer, asking},
     failure::Failure,
@@ -31,7 +32,13 @@ pub async fn request(
     (asked, assent): (&Asked, Assent),
 ) -> Result<String, Failure> {
     let prepare = PrepareDisclosureRequest { alert: asked.alert.to_string() };
-    let prepared = answer(gateway.disclosures.prepare_disclosure(asking(prepare))).await?;
+    let prepared = match answer(gateway.disclosures.prepare_disclosure(asking(prepare))).await {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            let case = (desk.own, &asked.alert);
+            return Err(cases::explained(gateway, screen, case, failure).await);
+        }
+    };
     let request = made(desk, asked, &prepared, (screen.clock)())?;
     desk.agency_key(&request)?;
     let question = format!("{}\n{}", words::card(screen, &request), screen.lang.say(words::ASK));
@@ -41,9 +48,16 @@ pub async fn request(
         RequestDisclosureRequest { request: request.to_bytes(), officer: Some((&officer).into()) };
     let told = answer(gateway.disclosures.request_disclosure(asking(message))).await?;
     let logged = told.logged.map(|place| place.index);
-    let next = if request.emergency { words::CARRIED } else { words::ASKED };
+    let needed = told.approvers_needed;
+    let next = match needed {
+        0 => words::CARRIED,
+        1 => words::ASKED,
+        _ => words::ASKED_TWO,
+    };
     let people = || format!("{}{}", screen.lang.say(next), request.id);
-    Ok(screen.answer(|| json!({ "disclosure": request.id, "logged": logged }), people))
+    let id = request.id;
+    let json = || json!({ "disclosure": id, "approvers_needed": needed, "logged": logged });
+    Ok(screen.answer(json, people))
 }
 
 fn made(

@@ -2,6 +2,7 @@
 
 use proto::{
     disclosure::{OfficerSignature, approval_bytes},
+    fault::Reason,
     wire::{ApproveDisclosureRequest, LogPlace, RefuseDisclosureRequest, ReviewDisclosureRequest},
 };
 use serde_json::json;
@@ -44,8 +45,12 @@ pub async fn approve(
         disclosure: request.id.0.to_vec(),
         approval: Some((&approval).into()),
     };
-    let told = answer(gateway.disclosures.approve_disclosure(asking(message))).await?;
-    Ok(done(screen, &listed, words::CARRIED, told.logged))
+    let told = answer(gateway.disclosures.approve_disclosure(asking(message))).await;
+    let told = told.map_err(|failure| in_the_way(screen, &listed, failure))?;
+    let wire = &listed.disclosure;
+    let enough = wire.approvers.len() + 1 >= wire.approvers_needed as usize;
+    let next = if enough { words::CARRIED } else { words::ONE_MORE };
+    Ok(done(screen, &listed, next, told.logged))
 }
 
 /// Refuses.
@@ -82,6 +87,18 @@ pub async fn review(
     message.set_finding(finding.into());
     let told = answer(gateway.disclosures.review_disclosure(asking(message))).await?;
     Ok(done(screen, &listed, words::DONE, told.logged))
+}
+
+/// What cannot be approved because who asks has the case no more, in the reader's language.
+fn in_the_way(screen: &Screen, listed: &Listed, failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused { reason, .. } if reason == Reason::NotPossibleNow.as_str() => {
+            let officer = listed.request.officer.as_str();
+            let message = screen.lang.say(words::NOT_THEIRS).replace("{officer}", officer);
+            Failure::Refused { reason, message }
+        }
+        other => other,
+    }
 }
 
 fn confirm(

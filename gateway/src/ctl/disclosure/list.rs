@@ -98,12 +98,18 @@ fn table(screen: &Screen, listed: &[Listed]) -> String {
             cell(request.alert.as_str()),
             cell(request.officer.as_str()),
             cell(&words::fields(screen, &request.fields)),
-            cell(&disclosure.approvers.join(" ")),
+            cell(&approvers(disclosure)),
             cell(&words::moment(request.expires_at)),
             screen.toned(&review, tone),
         ]);
     }
     screen.draw(&table)
+}
+
+/// Who approved, and how many must: `sun-li 1/2`.
+fn approvers(disclosure: &Disclosure) -> String {
+    let (names, needed) = (disclosure.approvers.join(" "), disclosure.approvers_needed);
+    format!("{names} {}/{needed}", disclosure.approvers.len()).trim_start().into()
 }
 
 /// By when an emergency must be reviewed; loudly where that is past.
@@ -146,6 +152,7 @@ fn object(listed: &Listed) -> Value {
         "legal_basis": request.legal_basis,
         "emergency": request.emergency,
         "approvers": disclosure.approvers,
+        "approvers_needed": disclosure.approvers_needed,
         "expires_at": request.expires_at,
         "review_due_at": rfc3339(disclosure.review_due_at.as_ref()),
     })

@@ -39,6 +39,15 @@ pub const REFUSE: Phrase = ("您将驳回此申请。", "You refuse this request
 pub const DO_REVIEW: Phrase =
     ("您的复核结论将永久记入访问日志。", "What you find stays in the access log for good.");
 pub const ASKED: Phrase = ("已提交，等待他人批准：", "Asked. Somebody else must approve it: ");
+pub const ASKED_TWO: Phrase = (
+    "已提交；此人需特别保护，等待两人批准：",
+    "Asked. The person is vulnerable: two others must approve it: ",
+);
+pub const ONE_MORE: Phrase = ("已批准，还需一人批准：", "Approved. One more must approve it: ");
+pub const NOT_THEIRS: Phrase = (
+    "申请人 {officer} 已不办理此件，请驳回该申请",
+    "{officer}, who asks, has the case no more: refuse the request",
+);
 pub const CARRIED: Phrase = ("已提交，正转交数据部门：", "On its way to the agency: ");
 pub const DONE: Phrase = ("已记录：", "Done: ");
 pub const CARE: Phrase = (
@@ -83,6 +92,7 @@ pub fn reason(word: &str) -> Phrase {
         "" => ("", ""),
         "TOO_FEW_APPROVERS" => ("需再增加一名批准人", "one more approver is needed"),
         "EXPIRED" => ("申请已过期", "it expired"),
+        "NOT_POSSIBLE_NOW" => ("申请人已不办理此件", "the officer has the case no more"),
         "REPLAYED" => ("申请已被答复过", "it was answered before"),
         "AGAINST_POLICY" => ("不符合该部门的披露规定", "against the agency's policy"),
         "QUOTA_EXCEEDED" => ("今日披露次数已达上限", "no more today"),
