@@ -65,7 +65,7 @@ async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_parked_never()
     gone.answer(Answer::Status(204, "", ""));
     let parked = post.deliveries.parked(&[]).await.expect("read");
     post.deliveries.retry(&parked, *post.now.borrow()).await.expect("written");
-    post.has(State::Parked, &[]).await;
+    post.has(State::Sent, &[SECOND, THIRD]).await;
     let told = gone.inbox.at_least(2).await.expect("sent after all");
     assert_eq!(told[0].body, told[1].body);
 
