@@ -11,6 +11,8 @@ use std::{
 };
 
 #[cfg(test)]
+pub(crate) mod crash_table;
+#[cfg(test)]
 pub(crate) mod simulated;
 
 /// The operations.
@@ -23,6 +25,8 @@ pub trait Disk: Send + Sync {
     fn names(&self, directory: &Path) -> io::Result<Vec<String>>;
     /// An empty file in place of what is there.
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
+    /// A file that is there, to be written over from its beginning.
+    fn write_over(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
     /// A directory, unless it is there.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
     /// Gives a file another name, in place of the file that has it.
@@ -39,7 +43,7 @@ pub trait Disk: Send + Sync {
 
 /// A file being written.
 pub trait NewFile: Send {
-    /// Appends all of `bytes`.
+    /// Writes all of `bytes` after what was written before.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes everything written durable.
     fn sync(&mut self) -> io::Result<()>;
@@ -80,6 +84,10 @@ impl Disk for LocalDisk {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         Ok(Box::new(File::create(path)?))
+    }
+
+    fn write_over(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        Ok(Box::new(File::options().write(true).open(path)?))
     }
 
     fn create_directory(&self, path: &Path) -> io::Result<()> {

@@ -1,5 +1,5 @@
-//! A frame of the journal: one batch of entries in the form of a bundle, with its place, its time and a
-//! checksum. Whether it is durable is `journal`'s business.
+//! A frame of the journal: one batch of entries in the form of a bundle, with its segment, its place, its
+//! time and a checksum. Whether it is durable is `journal`'s business.
 
 use std::ops::Range;
 
@@ -8,8 +8,8 @@ use proto::tile::{EntryTooLong, push_entry, split_entries};
 
 /// Begins every frame.
 const MARK: &[u8; 8] = b"\x89LOG\r\n\x1a\n";
-/// Mark, first index, time, number of entries, length of the entries.
-const HEADER: usize = 8 + 8 + 8 + 4 + 4;
+/// Mark, segment, first index, time, number of entries, length of the entries.
+const HEADER: usize = 8 + 8 + 8 + 8 + 4 + 4;
 const CHECKSUM: usize = 32;
 
 /// A batch before it is written. The entries stay where they are in its bytes, also afterwards.
@@ -28,10 +28,11 @@ pub(crate) struct Frame<'a> {
 }
 
 impl NewFrame {
-    /// Without entries as yet.
-    pub(crate) fn new(first: u64, at: Timestamp) -> Self {
-        let mut bytes = Vec::new();
+    /// Without entries as yet, and with room for so many bytes.
+    pub(crate) fn new(first: u64, at: Timestamp, room: usize) -> Self {
+        let mut bytes = Vec::with_capacity(room);
         bytes.extend_from_slice(MARK);
+        bytes.extend_from_slice(&[0; 8]);
         bytes.extend_from_slice(&first.to_be_bytes());
         bytes.extend_from_slice(&at.as_microsecond().to_be_bytes());
         bytes.resize(HEADER, 0);
@@ -56,8 +57,10 @@ impl NewFrame {
         self.bytes.truncate(self.entries.last().map_or(HEADER, |last| last.end));
     }
 
-    /// Fills in what is known only at the end. Nothing may be added after it.
-    pub(crate) fn finish(&mut self) {
+    /// Fills in what is known only at the end: the segment that it is written to is one of it. Nothing may
+    /// be added after it.
+    pub(crate) fn finish(&mut self, segment: u64) {
+        self.bytes[MARK.len()..MARK.len() + 8].copy_from_slice(&segment.to_be_bytes());
         let few = "callers append few entries at a time";
         let count = u32::try_from(self.entries.len()).expect(few);
         let length = u32::try_from(self.bytes.len() - HEADER).expect(few);
@@ -83,11 +86,18 @@ impl NewFrame {
     }
 }
 
-/// The first whole frame, and how many bytes before it are none.
-pub(crate) fn find_frame(bytes: &[u8]) -> Option<(usize, Frame<'_>)> {
+/// Whether a frame of this segment begins here, whole or not.
+pub(crate) fn begins_frame(bytes: &[u8], segment: u64) -> bool {
+    bytes.strip_prefix(MARK).is_some_and(|rest| rest.starts_with(&segment.to_be_bytes()))
+}
+
+/// The first whole frame of this segment, and how many bytes before it are none.
+pub(crate) fn find_frame(bytes: &[u8], segment: u64) -> Option<(usize, Frame<'_>)> {
     let mut skipped = 0;
     loop {
-        if let Some(frame) = read_frame(&bytes[skipped..]) {
+        if begins_frame(&bytes[skipped..], segment)
+            && let Some(frame) = read_frame(&bytes[skipped..])
+        {
             return Some((skipped, frame));
         }
         let after = bytes.get(skipped + 1..)?;
@@ -96,7 +106,7 @@ pub(crate) fn find_frame(bytes: &[u8]) -> Option<(usize, Frame<'_>)> {
 }
 
 fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
-    let (mark, rest) = bytes.split_first_chunk::<8>()?;
+    let (_, rest) = bytes.split_at_checked(MARK.len() + 8)?;
     let (first, rest) = rest.split_first_chunk()?;
     let (at, rest) = rest.split_first_chunk()?;
     let (count, rest) = rest.split_first_chunk()?;
@@ -104,7 +114,7 @@ fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (bundle, rest) = rest.split_at_checked(length)?;
     let (checksum, _) = rest.split_first_chunk::<CHECKSUM>()?;
-    let whole = mark == MARK && *blake3::hash(&bytes[..HEADER + length]).as_bytes() == *checksum;
+    let whole = *blake3::hash(&bytes[..HEADER + length]).as_bytes() == *checksum;
     let count = usize::try_from(u32::from_be_bytes(*count)).ok()?;
     whole.then_some(())?;
     Some(Frame {

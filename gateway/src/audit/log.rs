@@ -20,7 +20,10 @@ use proto::{
     tile::{Tile, WIDTH},
     tiled_tree::{TileSource, TiledTree, TreeFault},
 };
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+};
 
 use super::{
     opening::{self, Opened},
@@ -87,10 +90,14 @@ pub enum ReadError {
 }
 
 impl AccessLog {
-    /// Opens the log below `data_dir`, or begins it there.
+    /// Opens the log below `data_dir`, or begins it there. Callers are answered on the runtime that this
+    /// is called on.
     ///
     /// # Errors
     /// [`OpenError`], with what to do.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
     pub fn open(
         data_dir: &Path,
         origin: KeyName,
@@ -109,10 +116,10 @@ impl AccessLog {
         let Opened { shared, journal, sealer, lock } = opening::open(disk, data_dir, signer)?;
         let shared = Arc::new(shared);
         let queue = Arc::<Queue>::default();
-        let writer = Writer { journal, shared: shared.clone(), clock };
-        let (waiting, sealed) = (queue.clone(), shared.clone());
+        let writer = Writer { journal, shared: shared.clone(), clock, usual: 0 };
+        let (waiting, sealed, callers) = (queue.clone(), shared.clone(), Handle::current());
         let threads = vec![
-            thread::spawn(move || writer.run(&waiting)),
+            thread::spawn(move || writer.run(&waiting, &callers)),
             thread::spawn(move || {
                 writer::seal(sealer, &sealed);
                 drop(lock);

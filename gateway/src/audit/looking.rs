@@ -1,7 +1,8 @@
 //! Looking at the log, or copying it, beside the gateway that writes it.
 //!
 //! The order makes a copy whole: first the journal, then the last signed checkpoint, then its tiles. An
-//! entry that sealing moves meanwhile is then in a tile; one that is appended later is in neither.
+//! entry that sealing moves meanwhile is then in a tile, also where its segment's file has become another
+//! segment's; one that is appended later is in neither.
 
 use std::{
     fs, io,

@@ -143,8 +143,8 @@ pub(crate) fn open(
 
     let journal = Journal::new(disk.clone(), places.journal.clone());
     let replayed = journal.replay(sealed)?;
-    if replayed.torn > 0 {
-        tracing::warn!("the last {} bytes of the journal were never acknowledged", replayed.torn);
+    if replayed.torn {
+        tracing::warn!("the journal ends with a part of a batch that was never acknowledged");
     }
     let edge = tree.edge().clone();
     let latest = replayed.latest.unwrap_or(Timestamp::MIN);

@@ -18,10 +18,13 @@ use super::log::{AppendError, Draft};
 /// So many entries are enough for a batch.
 const BATCH: usize = 4096;
 
+/// Where a caller's entries are, once they are durable.
+pub(crate) type Answer = Result<Range<u64>, AppendError>;
+
 /// Entries that wait to be written, and whom to tell.
 pub(crate) struct Request {
     pub drafts: Vec<Box<dyn Draft>>,
-    pub answer: oneshot::Sender<Result<Range<u64>, AppendError>>,
+    pub answer: oneshot::Sender<Answer>,
 }
 
 /// The requests that wait.

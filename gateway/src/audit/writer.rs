@@ -1,22 +1,21 @@
 //! The two threads of the log: one writes what arrives, the other seals it.
 //!
-//! Group commit: what arrives while a batch is being synced is the next batch. Owns waiting and
-//! batching; what is written and in which order is `journal`'s and `sealing`'s.
+//! Group commit: what arrives while a batch is being synced is the next batch. Owns waiting, batching and
+//! answering; what is written and in which order is `journal`'s and `sealing`'s.
 
 use std::{
-    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
     frame::NewFrame,
     journal::Journal,
     log::AppendError,
-    queue::{Queue, Request},
+    queue::{Answer, Queue, Request},
     sealing::Sealer,
     state::{Held, Shared},
 };
@@ -34,75 +33,87 @@ pub(crate) struct Writer {
     pub journal: Journal,
     pub shared: Arc<Shared>,
     pub clock: Clock,
+    /// How long the last frame was: the next one will hardly be much longer.
+    pub usual: usize,
 }
 
-/// A request whose entries have their time and their place.
-struct Placed {
-    range: Range<u64>,
-    answer: oneshot::Sender<Result<Range<u64>, AppendError>>,
+/// What the callers of a batch are to be told.
+pub(crate) struct Answers(Vec<(oneshot::Sender<Answer>, Answer)>);
+
+impl Answers {
+    /// Tells them. A caller that has gone has no use for its answer; its entries stay.
+    pub(crate) fn give(self) {
+        self.0.into_iter().for_each(|(caller, answer)| drop(caller.send(answer)));
+    }
+
+    /// What was to be durable is not.
+    fn fail(&mut self, error: &AppendError) {
+        self.0.iter_mut().filter(|(_, answer)| answer.is_ok()).for_each(|(_, answer)| {
+            *answer = Err(error.clone());
+        });
+    }
 }
 
 impl Writer {
     /// Writes until nobody can append any more.
-    pub(crate) fn run(mut self, queue: &Queue) {
-        let (mut callers, mut patience) = (0, Duration::ZERO);
-        while let Some(batch) = queue.take(callers, patience) {
+    pub(crate) fn run(mut self, queue: &Queue, callers: &Handle) {
+        let (mut expected, mut patience) = (0, Duration::ZERO);
+        while let Some(batch) = queue.take(expected, patience) {
             let began = Instant::now();
-            callers = batch.len();
-            self.commit(batch);
+            expected = batch.len();
+            let answers = self.commit(batch);
+            // One wakes all: to wake each from here would be a switch between threads for each.
+            callers.spawn(async move { answers.give() });
             patience = GATHER.min(began.elapsed() / 4);
         }
         self.shared.close();
     }
 
-    /// Makes a batch durable and answers its callers; or tells them that it is not.
-    pub(crate) fn commit(&mut self, batch: Vec<Request>) {
-        if let Err(trouble) = self.shared.wait_for_room(UNSEALED) {
-            let error = AppendError::Disk(trouble);
-            batch.into_iter().for_each(|request| drop(request.answer.send(Err(error.clone()))));
-            return;
-        }
-        let (first, latest) = {
+    /// Makes a batch durable, and says what its callers are to be told: where it is, or that it is not.
+    pub(crate) fn commit(&mut self, batch: Vec<Request>) -> Answers {
+        let room = self.shared.wait_for_room(UNSEALED).map_err(AppendError::Disk);
+        let (first, latest, sealed) = {
             let state = self.shared.lock();
-            (state.size(), state.latest)
+            (state.size(), state.latest, state.sealed())
         };
         // A clock that was set back does not set entries back: they keep the latest time.
         let at = Timestamp::from_microsecond(self.clock.now().as_microsecond())
             .map_or(latest, |now| now.max(latest));
-        let mut frame = NewFrame::new(first, at);
-        let placed: Vec<_> = batch.into_iter().filter_map(|r| r.place(at, &mut frame)).collect();
-        frame.finish();
-        let written = if frame.len() == 0 { Ok(()) } else { self.journal.append(&frame) };
+        let mut frame = NewFrame::new(first, at, self.usual);
+        let mut answers =
+            Answers(batch.into_iter().map(|request| request.place(at, &mut frame)).collect());
+        let written = room.and_then(|()| self.write(&mut frame, sealed));
+        self.usual = frame.bytes().len();
         match written {
-            Ok(()) => {
-                self.shared.extend(Held::of_batch(frame.into_parts()), at);
-                for Placed { range, answer } in placed {
-                    // A caller that has gone has no use for the answer; its entries stay.
-                    let _ = answer.send(Ok(range));
-                }
-            }
-            Err(error) => {
-                tracing::error!("the access log takes no entries: {error}");
-                let error = AppendError::disk(&error);
-                placed.into_iter().for_each(|r| drop(r.answer.send(Err(error.clone()))));
-            }
+            Ok(()) => self.shared.extend(Held::of_batch(frame.into_parts()), at),
+            Err(error) => answers.fail(&error),
         }
+        answers
+    }
+
+    fn write(&mut self, frame: &mut NewFrame, sealed: u64) -> Result<(), AppendError> {
+        if frame.len() == 0 {
+            return Ok(());
+        }
+        self.journal.append(frame, sealed).map_err(|error| {
+            tracing::error!("the access log takes no entries: {error}");
+            AppendError::disk(&error)
+        })
     }
 }
 
 impl Request {
-    /// Gives the entries their time and their place in `frame`; answers where one is too long.
-    fn place(self, at: Timestamp, frame: &mut NewFrame) -> Option<Placed> {
+    /// Gives the entries their time and their place in `frame`, or none where one of them is too long.
+    fn place(self, at: Timestamp, frame: &mut NewFrame) -> (oneshot::Sender<Answer>, Answer) {
         let before = frame.len();
         for draft in self.drafts {
             if frame.push(&draft.stamped(at)).is_err() {
                 frame.truncate(before);
-                let _ = self.answer.send(Err(AppendError::TooLong));
-                return None;
+                return (self.answer, Err(AppendError::TooLong));
             }
         }
         let index = |len: usize| frame.first() + len as u64;
-        Some(Placed { range: index(before)..index(frame.len()), answer: self.answer })
+        (self.answer, Ok(index(before)..index(frame.len())))
     }
 }
 

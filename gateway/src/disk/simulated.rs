@@ -83,6 +83,11 @@ impl SimulatedDisk {
         self.lock().operations
     }
 
+    /// Whether the machine has died.
+    pub fn is_dead(&self) -> bool {
+        self.lock().dead
+    }
+
     /// Fills the disk, or makes room.
     pub fn fill(&self, full: bool) {
         self.lock().full = full;
@@ -152,15 +157,20 @@ impl File {
         let bytes = match unsynced {
             Unsynced::Gone => self.durable.clone(),
             Unsynced::Kept => self.written.clone(),
-            Unsynced::Torn => {
-                let mut bytes = self.written.clone();
-                let kept = if bytes.starts_with(&self.durable) { self.durable.len() } else { 0 };
-                let half = kept + (bytes.len() - kept) / 2;
-                bytes[half..].fill(0);
-                bytes
-            }
+            Unsynced::Torn => self.half_synced(),
         };
         Self { written: bytes.clone(), durable: bytes, forgotten: false }
+    }
+
+    /// As long as what was written; of that which differs from what was there the first half.
+    fn half_synced(&self) -> Vec<u8> {
+        let was = |at: usize| self.durable.get(at).copied().unwrap_or(0);
+        let differs = |at: &usize| self.written[*at] != was(*at);
+        let first = (0..self.written.len()).find(differs).unwrap_or(self.written.len());
+        let last = (0..self.written.len()).rfind(differs).map_or(first, |last| last + 1);
+        let half = first + (last - first) / 2;
+        let there = self.written[..half].iter().copied();
+        there.chain((half..self.written.len()).map(was)).collect()
     }
 }
 
@@ -218,7 +228,9 @@ impl Disk for SimulatedDisk {
         let sim = self.lock();
         sim.alive()?;
         match sim.names.get(path) {
-            Some(Node::File(file)) => Ok(Box::new(Handle { disk: self.clone(), file: *file })),
+            Some(Node::File(file)) => {
+                Ok(Box::new(Handle { disk: self.clone(), file: *file, at: 0 }))
+            }
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -249,7 +261,20 @@ impl Disk for SimulatedDisk {
         })?;
         drop(sim);
         let file = opened.expect("an operation that did not fail was done");
-        Ok(Box::new(Handle { disk: self.clone(), file }))
+        Ok(Box::new(Handle { disk: self.clone(), file, at: 0 }))
+    }
+
+    fn write_over(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        let mut sim = self.lock();
+        sim.alive()?;
+        let Some(Node::File(file)) = sim.names.get(path).copied() else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        // What a failed sync has forgotten is read again from the disk.
+        let there = &mut sim.files[file];
+        there.written.clone_from(&there.durable);
+        there.forgotten = false;
+        Ok(Box::new(Handle { disk: self.clone(), file, at: 0 }))
     }
 
     fn create_directory(&self, path: &Path) -> io::Result<()> {
@@ -323,6 +348,8 @@ impl Drop for Lock {
 struct Handle {
     disk: SimulatedDisk,
     file: usize,
+    /// Where the next byte is written.
+    at: usize,
 }
 
 impl StoredFile for Handle {
@@ -345,10 +372,14 @@ impl StoredFile for Handle {
 
 impl NewFile for Handle {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let file = self.file;
-        self.disk.lock().operate(true, |sim, half| {
+        let Self { disk, file, at } = self;
+        disk.lock().operate(true, |sim, half| {
             let bytes = if half { &bytes[..bytes.len() / 2] } else { bytes };
-            sim.files[file].written.extend_from_slice(bytes);
+            let written = &mut sim.files[*file].written;
+            let over = bytes.len().min(written.len() - *at);
+            written[*at..*at + over].copy_from_slice(&bytes[..over]);
+            written.extend_from_slice(&bytes[over..]);
+            *at += bytes.len();
         })
     }
 
@@ -357,10 +388,7 @@ impl NewFile for Handle {
         self.disk.lock().operate(false, |sim, half| {
             let file = &mut sim.files[file];
             if half {
-                let kept = file.written.starts_with(&file.durable);
-                let from = if kept { file.durable.len() } else { 0 };
-                let until = from + (file.written.len() - from) / 2;
-                file.durable = file.written[..until].to_vec();
+                file.durable = file.half_synced();
                 file.forgotten = true;
             } else if !file.forgotten {
                 file.durable = file.written.clone();

@@ -14,7 +14,8 @@ use super::{
     dataset::{Dataset, Shown, Writing, on},
     lookups::RowReader,
     merged::Merged,
-    run::{Listed, Run, RunWriter, TAG, Written},
+    run::{Listed, Run, TAG, Written},
+    run_writer::RunWriter,
 };
 use crate::sync::VerifiedBatch;
 

@@ -1,8 +1,12 @@
 //! Sealed rows with their cursors, on disk: immutable runs in tag order, and for every dataset one file
 //! that lists them beside the cursor.
 //!
+//! Rows come in tag order and are looked up in tag order, many at a time: a run is then written once and
+//! read from the beginning to the end, which no tree of pages can do for less. `bench store` has both beside
+//! redb in one run.
+//!
 //! Owns staging of snapshots and application of deltas. Cannot open a row: it holds no secrets. Below it
-//! are `run` (one file of rows), `dataset` (a directory of them and its list), `delta`, `staging`, `lookups`
+//! are `run` (one file of rows) and `run_writer`, `dataset` (a directory of them and its list), `delta`, `staging`, `lookups`
 //! and, for other processes, `looking`.
 
 mod dataset;
@@ -12,6 +16,7 @@ mod looking;
 mod lookups;
 mod merged;
 mod run;
+mod run_writer;
 mod staging;
 #[cfg(test)]
 mod tests;

@@ -14,8 +14,6 @@ use crate::disk::{Disk, NewFile, StoredFile};
 
 /// Rows that are checked at once, in bytes: enough for BLAKE3 to hash sixteen chunks side by side.
 const BLOCK: usize = if cfg!(test) { 256 } else { 16 << 10 };
-/// Blocks that are written at once. Tests have many small ones.
-const WRITTEN: usize = if cfg!(test) { 3 } else { 64 };
 /// Blocks that are read at once, at most.
 const READ: usize = 16;
 /// Bytes of a tag, and of a row of a run of deletions.
@@ -42,20 +40,10 @@ pub(super) struct Run {
     index: Vec<Block>,
 }
 
-/// A run being written.
-pub(super) struct RunWriter {
-    number: u64,
-    width: usize,
-    file: Box<dyn NewFile>,
-    waiting: Vec<u8>,
-    index: Vec<Block>,
-    rows: u64,
-}
-
 /// A run that is written and not durable yet.
 pub(super) struct Written {
     pub listed: Listed,
-    file: Box<dyn NewFile>,
+    pub(super) file: Box<dyn NewFile>,
 }
 
 /// A forward reader of one run: tags that are asked for must ascend.
@@ -72,9 +60,9 @@ pub(super) struct Reading<'r> {
 
 /// What the index has of a block.
 #[derive(Clone, Copy)]
-struct Block {
-    first: [u8; TAG],
-    checksum: [u8; CHECKSUM],
+pub(super) struct Block {
+    pub first: [u8; TAG],
+    pub checksum: [u8; CHECKSUM],
 }
 
 /// Why a run is not read.
@@ -102,61 +90,14 @@ impl Listed {
     }
 }
 
-fn block_rows(width: usize) -> usize {
+/// Rows of a block.
+pub(super) fn block_rows(width: usize) -> usize {
     (BLOCK / width).max(1)
 }
 
 /// A run's file.
 pub(super) fn file_name(number: u64) -> String {
     format!("{number}.run")
-}
-
-impl RunWriter {
-    pub(super) fn create(
-        disk: &dyn Disk,
-        directory: &Path,
-        (number, width): (u64, usize),
-    ) -> io::Result<Self> {
-        let file = disk.create(&directory.join(file_name(number)))?;
-        let waiting = Vec::with_capacity(WRITTEN * block_rows(width) * width);
-        Ok(Self { number, width, file, waiting, index: vec![], rows: 0 })
-    }
-
-    /// How many rows have been pushed.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Adds a row, given in parts of which the first is the tag. Rows must come in tag order.
-    pub(super) fn push(&mut self, parts: [&[u8]; 3]) -> io::Result<()> {
-        let before = self.waiting.len();
-        parts.iter().for_each(|part| self.waiting.extend_from_slice(part));
-        debug_assert_eq!(self.waiting.len() - before, self.width);
-        self.rows += 1;
-        let full = WRITTEN * block_rows(self.width) * self.width;
-        if self.waiting.len() < full { Ok(()) } else { self.write() }
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        for block in self.waiting.chunks(block_rows(self.width) * self.width) {
-            let first = *block.first_chunk().expect("a row begins with its tag");
-            self.index.push(Block { first, checksum: checksum(block) });
-        }
-        self.file.write(&self.waiting)?;
-        self.waiting.clear();
-        Ok(())
-    }
-
-    /// Writes the index behind the rows.
-    pub(super) fn finish(mut self) -> io::Result<Written> {
-        self.write()?;
-        let index = encode(&self.index);
-        self.file.write(&index)?;
-        let width = u32::try_from(self.width).expect("a row is far below 4 GiB");
-        let index = *blake3::hash(&index).as_bytes();
-        let listed = Listed { number: self.number, rows: self.rows, width, index };
-        Ok(Written { listed, file: self.file })
-    }
 }
 
 impl Written {
@@ -293,12 +234,9 @@ impl Reading<'_> {
     }
 }
 
-fn checksum(block: &[u8]) -> [u8; CHECKSUM] {
+/// What the index has of a block's rows.
+pub(super) fn checksum(block: &[u8]) -> [u8; CHECKSUM] {
     *blake3::hash(block).as_bytes().first_chunk().expect("a hash has 32 bytes")
-}
-
-fn encode(index: &[Block]) -> Vec<u8> {
-    index.iter().flat_map(|block| block.first.into_iter().chain(block.checksum)).collect()
 }
 
 fn decode(bytes: &[u8]) -> Vec<Block> {

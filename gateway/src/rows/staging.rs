@@ -10,7 +10,8 @@ use super::{
     dataset::{Dataset, Writing, on},
     delta::sealed_rows,
     held::{Contents, Held, Meaning},
-    run::{RunWriter, file_name},
+    run::file_name,
+    run_writer::RunWriter,
 };
 use crate::sync::VerifiedBatch;
 

@@ -55,7 +55,7 @@ impl House {
     pub async fn open(directory: &Path, now: Timestamp) -> Self {
         let policy = PolicyInForce::read(&directory.join("policy.toml"), &scope().programme);
         let policy = Arc::new(policy.expect("good"));
-        let rows = Rows::open(&directory.join("rows.redb"), &scope()).expect("opens");
+        let rows = Rows::open(&directory.join("rows"), &scope()).expect("opens");
         let alerts = gateway::database::open(&directory.join("alerts.sqlite")).await;
         let alerts = Alerts::new(alerts.expect("opens"));
         let (clock, shown) = Clock::manual(now);

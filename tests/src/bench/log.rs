@@ -2,7 +2,7 @@
 //! same bytes, and verification beside hashing the same bytes.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     hint::black_box,
     io::Write,
     path::{Path, PathBuf},
@@ -57,10 +57,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut report = Report { benchmark: "log", measured: Vec::new(), compared: Vec::new() };
     let runtime = Runtime::new()?;
+    let _entered = runtime.enter();
+    // Nothing is removed before the end: a file system may be slow to make files where it has just removed
+    // as many.
+    let directory = tempfile::tempdir_in(&arguments.directory)?;
     for writers in WRITERS {
-        append(arguments, &runtime, writers, &mut report)?;
+        let directory = directory.path().join(writers.to_string());
+        append((arguments, &directory), &runtime, writers, &mut report)?;
     }
-    verify(arguments, &runtime, &mut report)?;
+    verify((arguments, &directory.path().join("verify")), &runtime, &mut report)?;
     Ok(report)
 }
 
@@ -77,16 +82,16 @@ fn entry(number: u64, size: usize) -> Vec<u8> {
 }
 
 fn append(
-    arguments: &Arguments,
+    (arguments, directory): (&Arguments, &Path),
     runtime: &Runtime,
     writers: usize,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let directory = tempfile::tempdir_in(&arguments.directory)?;
+    fs::create_dir(directory)?;
     let time = Duration::from_secs(arguments.seconds);
-    let mut bare = BareLoop::new(&directory.path().join("bare"), writers, arguments.size)?;
+    let mut bare = BareLoop::new(&directory.join("bare"), writers, arguments.size)?;
     let before = bare.entries_per_second(time / 2)?;
-    let log = open(directory.path())?;
+    let log = open(directory)?;
     let began = Instant::now();
     let mut latencies = runtime.block_on(callers(&log, writers, began + time, arguments.size))?;
     let rate = latencies.len() as f64 / began.elapsed().as_secs_f64();
@@ -171,9 +176,13 @@ impl BareLoop {
     }
 }
 
-fn verify(arguments: &Arguments, runtime: &Runtime, report: &mut Report) -> anyhow::Result<()> {
-    let directory = tempfile::tempdir_in(&arguments.directory)?;
-    let log = open(directory.path())?;
+fn verify(
+    (arguments, directory): (&Arguments, &Path),
+    runtime: &Runtime,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    fs::create_dir(directory)?;
+    let log = open(directory)?;
     runtime.block_on(async {
         let mut numbers = (0..arguments.entries).peekable();
         while numbers.peek().is_some() {
@@ -185,7 +194,7 @@ fn verify(arguments: &Arguments, runtime: &Runtime, report: &mut Report) -> anyh
     })?;
     let checkpoint = log.checkpoint().head();
     anyhow::ensure!(checkpoint.size == arguments.entries, "every entry is under the checkpoint");
-    let tiles = TileFiles::in_directory(directory.path().join("log"));
+    let tiles = TileFiles::in_directory(directory.join("log"));
     let (mut hashing, mut verifying) = (Vec::new(), Vec::new());
     for _ in 0..arguments.turns.max(1) {
         hashing.push(time(|| hash(&tiles, checkpoint.size))?);

@@ -4,6 +4,7 @@
 //! absolute times differ from machine to machine.
 
 mod duckdb;
+mod engine;
 mod evaluate;
 mod first_match;
 mod latency;

@@ -23,6 +23,7 @@ use proto::{
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use crate::{
+    engine::{self, Redb},
     first_match::median,
     report::{Compared, Measured, Report},
     sealed::{Town, secret, trailer},
@@ -31,6 +32,7 @@ use crate::{
 /// Half of the disk's limit takes twice the time.
 const INGEST_GOAL: f64 = 2.0;
 const OPEN_GOAL: f64 = 1.5;
+const ENGINE_GOAL: f64 = 1.0;
 const BYTES_GOAL: f64 = 800.0;
 const GROWTH_GOAL: f64 = 1.05;
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
@@ -67,9 +69,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let town = Town::new(arguments.people, 1)?;
     let line = town.lines().next().context("one line")?.clone();
     let frames = town.frames(&line, 1, 0..arguments.rows);
-    let rows = ingest(arguments, &town, (&line, &frames), directory.path(), &mut report)?;
+    let (rows, ingested) =
+        ingest(arguments, &town, (&line, &frames), directory.path(), &mut report)?;
+    let mut people: Vec<(LookupTag, SealKey)> = (0..arguments.people)
+        .map(|person| secret(&line.dataset, person))
+        .map(|secret| (secret.lookup_tag(), secret.seal_key()))
+        .collect();
+    people.sort_by_key(|(tag, _)| *tag);
+    let tags: Vec<LookupTag> = people.iter().map(|(tag, _)| *tag).collect();
+    let redb = engine::measure(directory.path(), &frames, &tags)?;
     drop(frames);
-    open(arguments, &town, &line, (directory.path(), rows), &mut report)?;
+    let found = open(&town, (&line, &people), (directory.path(), rows), arguments, &mut report)?;
+    beside_redb(arguments, &redb, [ingested, found], &mut report);
     growth(arguments, &mut report)?;
     Ok(report)
 }
@@ -78,13 +89,27 @@ fn figure(report: &mut Report, what: impl Into<String>, value: f64, unit: &'stat
     report.measured.push(Measured { what: what.into(), value, unit });
 }
 
+/// Why the store has an engine of its own.
+fn beside_redb(arguments: &Arguments, redb: &Redb, ours: [f64; 2], report: &mut Report) {
+    let (rows, people) = (arguments.rows as f64, arguments.people as f64);
+    let [ingested, found] = ours;
+    let each = [
+        ("ingest, per row, beside another engine", [redb.ingest * 1e6 / rows, ingested]),
+        ("look-up in tag order, beside another engine", [redb.lookups * 1e6 / people, found]),
+    ];
+    for (what, times) in each {
+        let formula = "redb with the same rows, written in tag order in one commit";
+        report.compared.push(Compared::new(what.into(), formula.into(), times, ENGINE_GOAL));
+    }
+}
+
 fn ingest(
     arguments: &Arguments,
     town: &Town,
     (line, frames): (&DatasetSchema, &Vec<wire::SealedRowColumns>),
     directory: &Path,
     report: &mut Report,
-) -> anyhow::Result<Rows> {
+) -> anyhow::Result<(Rows, f64)> {
     let width = 16 + 12 + line.row_size() + 16;
     let size = arguments.rows * width;
     let rows = Rows::open(&directory.join("rows"), &town.scope)?;
@@ -116,7 +141,7 @@ fn ingest(
         [bare * 1e6 / each, ours * 1e6 / each],
         INGEST_GOAL,
     ));
-    Ok(rows)
+    Ok((rows, ours * 1e6 / each))
 }
 
 fn size_of(directory: &Path) -> anyhow::Result<u64> {
@@ -129,14 +154,14 @@ fn size_of(directory: &Path) -> anyhow::Result<u64> {
     Ok(size)
 }
 
-/// Everybody of the base has a row; on one core.
+/// Everybody of the base has a row; on one core. Microseconds of a look-up.
 fn open(
-    arguments: &Arguments,
     town: &Town,
-    line: &DatasetSchema,
+    (line, people): (&DatasetSchema, &[(LookupTag, SealKey)]),
     (directory, rows): (&Path, Rows),
+    arguments: &Arguments,
     report: &mut Report,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<f64> {
     drop(rows);
     let began = Instant::now();
     let rows = Rows::open(&directory.join("rows"), &town.scope)?;
@@ -144,17 +169,12 @@ fn open(
     let mut base = Base::new(&town.scope, town.policy.catalogue.clone());
     base.catch_up(&rows)?;
     base.release(town.release()?, &rows)?;
-    let mut people: Vec<(LookupTag, SealKey)> = (0..arguments.people)
-        .map(|person| secret(&line.dataset, person))
-        .map(|secret| (secret.lookup_tag(), secret.seal_key()))
-        .collect();
-    people.sort_by_key(|(tag, _)| *tag);
     let (mut found, mut opened, mut ours) = (vec![], vec![], vec![]);
     for _ in 0..arguments.rounds.max(1) {
         let reader = rows.reader(line)?;
         let began = Instant::now();
         let mut lookups = reader.in_tag_order();
-        for (tag, _) in &people {
+        for (tag, _) in people {
             black_box(lookups.seek(*tag)?.context("everybody has a row")?);
         }
         found.push(began.elapsed().as_secs_f64());
@@ -183,7 +203,7 @@ fn open(
         [found + opened, ours],
         OPEN_GOAL,
     ));
-    Ok(())
+    Ok(found)
 }
 
 /// Nothing but the cipher. With other additional data than the row was sealed with the tag differs, after

@@ -74,7 +74,7 @@ impl Log {
         let Opened { shared, journal, sealer, lock } =
             opening::open(disk.clone(), Path::new(DATA_DIR), signer)?;
         let (_, clock) = Clock::manual(Timestamp::UNIX_EPOCH);
-        let writer = Writer { journal, shared: Arc::new(shared), clock };
+        let writer = Writer { journal, shared: Arc::new(shared), clock, usual: 0 };
         Ok(Self { writer, sealer, _lock: lock })
     }
 
@@ -86,7 +86,7 @@ impl Log {
     fn append_bytes(&mut self, entries: Vec<Vec<u8>>) -> Result<Range<u64>, AppendError> {
         let (answer, mut answered) = oneshot::channel();
         let drafts = entries.into_iter().map(|entry| Box::new(entry) as _).collect();
-        self.writer.commit(vec![Request { drafts, answer }]);
+        self.writer.commit(vec![Request { drafts, answer }]).give();
         answered.try_recv().expect("a batch is answered")
     }
 

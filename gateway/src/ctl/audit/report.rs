@@ -29,20 +29,23 @@ const CHINA: Offset = Offset::constant(8);
 const EARLIER_DAYS: usize = 5;
 /// It stands out with more than so many times their median,
 const TIMES: u64 = 3;
-/// and so many alerts more than that median.
-const MORE: u64 = 20;
+/// and so many alerts more than that median,
+const MORE_ALERTS: u64 = 20;
+/// or so many people's contact details.
+const MORE_CONTACTS: u64 = 5;
 
 const OFFICER: Phrase = ("工作人员", "officer");
 const DAY: Phrase = ("日期", "day");
 const SHOWN: Phrase = ("看到预警", "alerts shown");
 const READ: Phrase = ("逐条查看", "read one by one");
+const CONTACTS: Phrase = ("领取联系方式", "contact details");
 const LOOKS: Phrase = ("查阅次数", "looks");
 const REFUSED: Phrase = ("被拒绝", "refused");
 const NOTE: Phrase = ("提示", "note");
 const UNUSUAL: Phrase = ("明显多于本人以往", "far more than this officer's own past");
 const RULE: Phrase = (
-    "“明显多于本人以往”：当日看到的预警数超过本人此前各工作日中位数的 3 倍，且至少多 20 条；此前不足 5 天的不作比较。同一预警每次看到都计数。这只是请您询问的线索，不是结论。",
-    "\"Far more than this officer's own past\": the alerts shown that day are more than three times the median of the officer's own earlier days, and at least 20 more; nobody is judged by fewer than 5 earlier days. An alert counts each time it is shown. It is a reason to ask, and no verdict.",
+    "“明显多于本人以往”：当日看到的预警数超过本人此前各工作日中位数的 3 倍，且至少多 20 条；或领取的联系方式超过其 3 倍，且至少多 5 份；此前不足 5 天的不作比较。同一预警每次看到都计数。这只是请您询问的线索，不是结论。",
+    "\"Far more than this officer's own past\": the alerts shown that day are more than three times the median of the officer's own earlier days, and at least 20 more; or the contact details collected are more than three times theirs, and at least 5 more; nobody is judged by fewer than 5 earlier days. An alert counts each time it is shown. It is a reason to ask, and no verdict.",
 );
 
 /// One officer's day.
@@ -52,6 +55,8 @@ pub struct Day {
     pub shown: u64,
     /// Alerts that were read with their explanation.
     pub read: u64,
+    /// People's contact details that were collected.
+    pub contacts: u64,
     /// Acts of any kind.
     pub looks: u64,
     /// Calls that were refused.
@@ -101,6 +106,7 @@ fn count(day: &mut Day, entry: &Entry) {
             return;
         }
         Act::AlertRead { .. } => day.read += 1,
+        Act::DisclosureCollected { .. } => day.contacts += 1,
         _ => {}
     }
     day.looks += 1;
@@ -108,27 +114,29 @@ fn count(day: &mut Day, entry: &Entry) {
 }
 
 fn mark(days: &mut Days) {
-    let mut earlier: BTreeMap<AgencyId, Vec<u64>> = BTreeMap::new();
+    let mut earlier: BTreeMap<AgencyId, [Vec<u64>; 2]> = BTreeMap::new();
     for ((officer, _), day) in days {
-        let past = earlier.entry(officer.clone()).or_default();
-        day.unusual = past.len() >= EARLIER_DAYS && stands_out(day.shown, median(past));
-        past.push(day.shown);
+        let [shown, contacts] = earlier.entry(officer.clone()).or_default();
+        day.unusual = stands_out(day.shown, shown, MORE_ALERTS)
+            || stands_out(day.contacts, contacts, MORE_CONTACTS);
+        shown.push(day.shown);
+        contacts.push(day.contacts);
     }
 }
 
-fn stands_out(shown: u64, usual: u64) -> bool {
-    shown > usual.saturating_mul(TIMES) && shown >= usual.saturating_add(MORE)
-}
-
-/// The middle one; the lower of the two middle ones.
-fn median(past: &[u64]) -> u64 {
+fn stands_out(count: u64, past: &[u64], more: u64) -> bool {
+    if past.len() < EARLIER_DAYS {
+        return false;
+    }
     let mut sorted = past.to_vec();
     sorted.sort_unstable();
-    sorted[(sorted.len() - 1) / 2]
+    // The lower of the two middle ones.
+    let usual = sorted[(sorted.len() - 1) / 2];
+    count > usual.saturating_mul(TIMES) && count >= usual.saturating_add(more)
 }
 
 fn table(screen: &Screen, days: &Days) -> String {
-    let mut table = screen.table(&[OFFICER, DAY, SHOWN, READ, LOOKS, REFUSED, NOTE]);
+    let mut table = screen.table(&[OFFICER, DAY, SHOWN, READ, CONTACTS, LOOKS, REFUSED, NOTE]);
     for ((officer, date), day) in days {
         let note = match day.unusual {
             true => screen.toned(screen.lang.say(UNUSUAL), Tone::Urgent),
@@ -139,6 +147,7 @@ fn table(screen: &Screen, days: &Days) -> String {
             cell(&date.to_string()),
             number_cell(day.shown),
             number_cell(day.read),
+            number_cell(day.contacts),
             number_cell(day.looks),
             number_cell(day.refused),
             note,
@@ -154,6 +163,7 @@ fn listed(days: &Days) -> Value {
             "day": date.to_string(),
             "alerts_shown": day.shown,
             "alerts_read": day.read,
+            "contact_details": day.contacts,
             "looks": day.looks,
             "refused": day.refused,
             "unusual": day.unusual,

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proto::{
     act::Act,
     entry::{Actor, Entry},
+    hex_bytes::HexBytes,
     note::NoteKey,
     signed_manifest::SignedManifest,
     verifier_key::{self, Signs},
@@ -267,6 +268,32 @@ fn a_day_far_beyond_an_officers_own_past_stands_out_and_a_busy_officer_does_not(
     let unusual: Vec<_> = days.iter().filter(|(_, day)| day.unusual).collect();
     assert_eq!(unusual.len(), 1, "{unusual:?}");
     assert_eq!((unusual[0].0.0.as_str(), unusual[0].1.shown), ("li-na", 90));
+}
+
+#[test]
+fn a_day_with_far_more_peoples_contact_details_than_an_officers_own_past_stands_out() {
+    let days_of = |counts: [i64; 7]| {
+        let hours = counts.into_iter().zip(0..).flat_map(|(count, day)| {
+            (0..count.max(1)).map(move |hour| (24 * day + hour, count > 0))
+        });
+        let entry = |(hour, collects): (i64, bool)| {
+            let alert = name("AL-0000-0000-0000");
+            let disclosure = HexBytes([0x5c; 16]);
+            let act = match collects {
+                true => Act::DisclosureCollected { disclosure, alert },
+                false => Act::CaseRead { alert },
+            };
+            let at = at(0) + SignedDuration::from_hours(hour);
+            Entry::new(at, Actor::Officer(name("li-na")), act).to_bytes()
+        };
+        let entries: Vec<_> = (0..).zip(hours.map(entry)).map(found).collect();
+        days(&entries).into_values().map(|day| (day.contacts, day.unusual)).collect::<Vec<_>>()
+    };
+    let usual = [(1, false), (0, false), (2, false), (1, false), (1, false)];
+    let unusual = [&usual[..], &[(6, true), (3, false)]].concat();
+    assert_eq!(days_of([1, 0, 2, 1, 1, 6, 3]), unusual);
+    let few = [&usual[..], &[(5, false), (0, false)]].concat();
+    assert_eq!(days_of([1, 0, 2, 1, 1, 5, 0]), few, "a handful more is no reason to ask");
 }
 
 fn choices() -> impl Strategy<Value = Chosen> {

@@ -1,13 +1,9 @@
-//! The crash table: the machine dies at every operation, in every way, and starts again, and dies
-//! again while it starts; or the disk fails at every operation and the store goes on.
-
-use std::io::ErrorKind;
+//! The store's crash table, and a full disk.
 
 use super::*;
-use crate::disk::simulated::{Fault, How, Unsynced};
+use crate::disk::crash_table::CrashTable;
 
-const HOWS: [How; 3] = [How::NotDone, How::Done, How::Torn];
-const LEFTOVERS: [Unsynced; 3] = [Unsynced::Gone, Unsynced::Kept, Unsynced::Torn];
+const TABLE: CrashTable<Seen> = CrashTable { life, start, starts_whole };
 
 /// What was acknowledged, and what was on its way when the machine died.
 #[derive(Default)]
@@ -42,7 +38,7 @@ fn life(disk: &Arc<SimulatedDisk>) -> Seen {
         let wanted = step.clone().of(seen.acknowledged.as_ref());
         if take(&rows, &step).is_err() {
             seen.on_its_way = Some(wanted.clone());
-            if is_dead(disk) {
+            if disk.is_dead() {
                 return seen;
             }
             let now = listed(&rows).expect("the disk is well again");
@@ -50,7 +46,7 @@ fn life(disk: &Arc<SimulatedDisk>) -> Seen {
             take(&rows, &step).expect("the second try works");
         }
         seen = Seen { acknowledged: Some(wanted), on_its_way: None };
-        if is_dead(disk) {
+        if disk.is_dead() {
             return seen;
         }
         assert_eq!(listed(&rows).expect("readable"), seen.acknowledged);
@@ -58,8 +54,8 @@ fn life(disk: &Arc<SimulatedDisk>) -> Seen {
     seen
 }
 
-fn is_dead(disk: &SimulatedDisk) -> bool {
-    disk.names(Path::new(PLACE)).is_err()
+fn start(disk: &Arc<SimulatedDisk>) -> bool {
+    open(disk).is_ok()
 }
 
 /// Starts on what is left: one state or the other, whole, and everything goes on from there.
@@ -81,60 +77,21 @@ fn starts_whole(disk: &Arc<SimulatedDisk>, seen: &Seen, what: &str) {
     assert_eq!(again, then, "{what}, and once more");
 }
 
-fn operations() -> usize {
-    let disk = Arc::new(SimulatedDisk::default());
-    drop(life(&disk));
-    disk.operations()
-}
-
 #[test]
 fn whenever_the_machine_dies_rows_and_cursor_are_whole_and_nothing_acknowledged_is_lost() {
-    let count = operations();
+    let count = TABLE.operations();
     assert!(count > 100, "{count} operations are the whole table");
-    for at in 0..count {
-        for how in HOWS {
-            let disk = Arc::new(SimulatedDisk::default().with_fault(at, Fault::Dies(how)));
-            let seen = life(&disk);
-            for unsynced in LEFTOVERS {
-                let what = format!("dies at {at} ({how:?}), unsynced {unsynced:?}");
-                starts_whole(&Arc::new(disk.restarted(unsynced)), &seen, &what);
-            }
-        }
-    }
+    TABLE.dies();
 }
 
 #[test]
 fn a_machine_that_dies_again_while_it_starts_loses_nothing_either() {
-    for at in 0..operations() {
-        let disk = Arc::new(SimulatedDisk::default().with_fault(at, Fault::Dies(How::Torn)));
-        let seen = life(&disk);
-        let first = LEFTOVERS[at % 3];
-        for again in 0.. {
-            let how = HOWS[again % 3];
-            let disk = Arc::new(disk.restarted(first).with_fault(again, Fault::Dies(how)));
-            let opened = open(&disk).is_ok() && !is_dead(&disk);
-            let what = format!("dies at {at}, and at {again} ({how:?}) of the start");
-            let unsynced = LEFTOVERS[(at + again) % 3];
-            starts_whole(&Arc::new(disk.restarted(unsynced)), &seen, &what);
-            if opened {
-                break;
-            }
-        }
-    }
+    TABLE.dies_again(1);
 }
 
 #[test]
 fn whatever_fails_once_changes_nothing_and_is_made_good_by_asking_again() {
-    for at in 0..operations() {
-        let fails = Fault::Fails(ErrorKind::StorageFull);
-        let disk = Arc::new(SimulatedDisk::default().with_fault(at, fails));
-        let seen = life(&disk);
-        assert!(seen.on_its_way.is_none(), "fails at {at}: all steps were taken");
-        for unsynced in LEFTOVERS {
-            let what = format!("fails at {at}, then unsynced {unsynced:?}");
-            starts_whole(&Arc::new(disk.restarted(unsynced)), &seen, &what);
-        }
-    }
+    TABLE.fails(|seen| seen.on_its_way.is_none());
 }
 
 #[test]
