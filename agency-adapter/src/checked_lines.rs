@@ -7,9 +7,11 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
+
+use crate::disk;
 
 /// The open file; nobody else can open it to write.
 pub struct CheckedLines {
@@ -96,7 +98,8 @@ impl CheckedLines {
         }
         let check = check(self.check, text);
         let line = format!("{text} {}\n", hex::encode(check));
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        let written = disk::write(&self.file, line.as_bytes());
+        let written = written.and_then(|()| disk::sync(&self.file));
         if let Err(source) = written {
             self.broken = self.cut().is_err();
             return Err(io_fault(&self.path)(source));
@@ -108,8 +111,8 @@ impl CheckedLines {
 
     fn cut(&mut self) -> io::Result<()> {
         if self.file.metadata()?.len() > self.length {
-            self.file.set_len(self.length)?;
-            self.file.sync_all()?;
+            disk::cut(&self.file, self.length)?;
+            disk::sync(&self.file)?;
         }
         self.file.seek(SeekFrom::Start(self.length)).map(drop)
     }

@@ -80,6 +80,25 @@ impl RequestNumbers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::faults;
+
+    #[test]
+    fn whatever_the_disk_fails_at_no_number_is_used_twice() {
+        let live = |directory: &Path, used: &mut Vec<u64>| {
+            for _ in 0..2 {
+                let numbers = RequestNumbers::open(directory).expect("read");
+                let take = || numbers.next().or_else(|_| numbers.next());
+                used.extend((0..=BLOCK).filter_map(|_| take().ok()));
+            }
+        };
+        let open = |directory: &Path| drop(RequestNumbers::open(directory).map(|n| n.next()));
+        let check = |directory: &Path, used: &Vec<u64>, what: &str| {
+            assert!(used.is_sorted_by(|a, b| a < b), "{what}: {used:?}");
+            let next = RequestNumbers::open(directory).expect(what).next().expect(what);
+            assert!(used.iter().all(|used| *used < next), "{what}: {next} again");
+        };
+        faults::everywhere(live, open, check);
+    }
 
     #[test]
     fn no_number_is_used_twice_also_after_a_crash() {

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -14,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 use proto::{case_event::ReturnReason, name::DatasetId};
 
-use crate::secret_file;
+use crate::{disk, secret_file};
 
 /// The file's name.
 pub const FILE: &str = "returned_orders.csv";
@@ -52,8 +52,9 @@ impl ReturnedOrders {
     /// The system's. What a write left unfinished is taken away by the next.
     pub fn add(&self, dataset: &DatasetId, returns: &[ReturnedOrder]) -> io::Result<usize> {
         let _guard = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).append(true).create(true).mode(0o600);
+        let mut file = disk::open(options, &self.path)?;
         let whole = self.whole_lines(&mut file)?;
         let mut lines = if whole.is_empty() { HEADER.to_owned() } else { String::new() };
         let mut new = 0;
@@ -65,8 +66,12 @@ impl ReturnedOrders {
                 new += 1;
             }
         }
-        file.write_all(lines.as_bytes())?;
-        file.sync_all()?;
+        let written = disk::write(&file, lines.as_bytes()).and_then(|()| disk::sync(&file));
+        if written.is_err() {
+            // A later sync would not say that these were lost.
+            disk::cut(&file, whole.len() as u64)?;
+        }
+        written?;
         secret_file::sync_directory(&self.path).map_err(io::Error::other)?;
         Ok(new)
     }
@@ -78,7 +83,7 @@ impl ReturnedOrders {
         file.read_to_end(&mut text)?;
         let end = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
         if end < text.len() {
-            file.set_len(end as u64)?;
+            disk::cut(file, end as u64)?;
             text.truncate(end);
         }
         String::from_utf8(text).map_err(|_| {
@@ -104,6 +109,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::disk::faults;
 
     fn returned(number: u64, id: u8) -> ReturnedOrder {
         let at = "2026-11-27T08:30:00Z".parse().expect("a moment");
@@ -152,5 +158,34 @@ mod tests {
         fs::rename(&path, directory.path().join("taken.csv")).expect("moved");
         assert_eq!(orders.add(&dataset(), &[returned(14, 3)]).expect("added"), 1);
         assert_eq!(fs::read_to_string(&path).expect("there").lines().count(), 2);
+    }
+
+    #[test]
+    fn whatever_the_disk_fails_at_what_was_added_is_there_once() {
+        let live = |directory: &Path, added: &mut Vec<u8>| {
+            let orders = ReturnedOrders::new(directory);
+            for id in 1..4 {
+                let add = || orders.add(&dataset(), &[returned(12, id)]);
+                if add().or_else(|_| add()).is_ok() {
+                    added.push(id);
+                }
+            }
+        };
+        let check = |directory: &Path, added: &Vec<u8>, what: &str| {
+            let text = fs::read_to_string(directory.join(FILE)).unwrap_or_default();
+            for id in added {
+                let id = hex::encode([*id; 16]);
+                assert_eq!(text.matches(&id).count(), 1, "{what}: {id}");
+            }
+            let all: Vec<ReturnedOrder> = (1..5).map(|id| returned(12, id)).collect();
+            ReturnedOrders::new(directory).add(&dataset(), &all).expect(what);
+            let text = fs::read_to_string(directory.join(FILE)).expect(what);
+            assert_eq!(text.lines().count(), 5, "{what}: {text}");
+        };
+        let open = |directory: &Path| {
+            // As the gateway tells a return again.
+            let _ = ReturnedOrders::new(directory).add(&dataset(), &[returned(12, 1)]);
+        };
+        faults::everywhere(live, open, check);
     }
 }

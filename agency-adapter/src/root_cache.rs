@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use proto::{lp::LengthPrefixed, scope::Scope};
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::TableDefinition;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -19,6 +19,7 @@ use crate::{
     identifier::Identifier,
     parallel,
     secret_file::{self, SecretFileError},
+    store_file::StoreFile,
 };
 
 /// Entry name to encrypted root.
@@ -33,7 +34,7 @@ const SEAL_KEY: &str = "matching.v1 2026-11-27 root cache seal key";
 /// The cache of one epoch.
 pub struct RootCache {
     path: PathBuf,
-    database: Database,
+    file: StoreFile,
     names: NameKey,
     seal: LessSafeKey,
 }
@@ -95,8 +96,7 @@ impl RootCache {
         let directory = directory(state_dir, scope.epoch);
         secret_file::make_directory(&directory)?;
         let path = directory.join(format!("{}.redb", hex::encode(&share_keys[..8])));
-        let opened = Database::builder().set_cache_size(MEMORY).create(&path);
-        let database = opened.map_err(|error| failed(&path, error))?;
+        let file = StoreFile::open(&path, MEMORY).map_err(|error| failed(&path, error))?;
         let material = LengthPrefixed::new()
             .field(&key[..])
             .field(scope.programme.as_str().as_bytes())
@@ -105,7 +105,7 @@ impl RootCache {
         let derive = |label| Zeroizing::new(blake3::derive_key(label, material.as_bytes()));
         let seal = UnboundKey::new(&AES_256_GCM, &derive(SEAL_KEY)[..]).expect("a key of 32 bytes");
         let names = NameKey::new(*derive(NAME_KEY));
-        let cache = Self { path, database, names, seal: LessSafeKey::new(seal) };
+        let cache = Self { path, file, names, seal: LessSafeKey::new(seal) };
         // So that reading finds a table.
         cache.put([]).map(|()| cache)
     }
@@ -144,8 +144,7 @@ impl RootCache {
         &self,
         roots: impl IntoIterator<Item = (&'r Identifier, &'r Root)> + Clone,
     ) -> Result<(), RootCacheError> {
-        let put = || -> Result<(), redb::Error> {
-            let write = self.database.begin_write()?;
+        let put: Result<(), redb::Error> = self.file.write(|write| {
             let mut table = write.open_table(ROOTS)?;
             for (identifier, root) in roots.clone() {
                 let name = self.names.name(identifier);
@@ -153,8 +152,8 @@ impl RootCache {
             }
             drop(table);
             Ok(write.commit()?)
-        };
-        put().map_err(|error| failed(&self.path, error))
+        });
+        put.map_err(|error| failed(&self.path, error))
     }
 
     fn look_up(
@@ -162,9 +161,8 @@ impl RootCache {
         names: &[(EntryName, u32)],
         mut each: impl FnMut(&(EntryName, u32), Option<Root>),
     ) -> Result<(), RootCacheError> {
-        let open =
-            || -> Result<_, redb::Error> { Ok(self.database.begin_read()?.open_table(ROOTS)?) };
-        let table = open().map_err(|error| failed(&self.path, error))?;
+        let table = self.file.read(|read| Ok(read.open_table(ROOTS)?));
+        let table = table.map_err(|error| failed(&self.path, error))?;
         for name in names {
             let sealed = table.get(&name.0.0).map_err(|error| failed(&self.path, error))?;
             let root = sealed.map(|sealed| self.open_entry(name.0, *sealed.value())).transpose()?;

@@ -4,15 +4,17 @@
 //! What a file means is the business of `keys`, `salts`, `grants` and `key_holder`.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    fs::{File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
+
+use crate::disk;
 
 /// Makes the names of temporary files differ, also where two calls write one file at a time.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
@@ -99,8 +101,8 @@ pub fn create(path: &Path) -> Result<bool, SecretFileError> {
     text.push(b'\n');
     let temporary = write_beside(path, &text, 0o600)?;
     // A link never replaces a file that another process made in the meantime.
-    let linked = fs::hard_link(&temporary, path);
-    fs::remove_file(&temporary).map_err(io_fault(&temporary))?;
+    let linked = disk::link(&temporary, path);
+    disk::remove(&temporary).map_err(io_fault(&temporary))?;
     match linked {
         Ok(()) => sync_directory(path).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -114,7 +116,7 @@ pub fn create(path: &Path) -> Result<bool, SecretFileError> {
 /// [`SecretFileError::Io`].
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), SecretFileError> {
     let temporary = write_beside(path, content, 0o600)?;
-    fs::rename(&temporary, path).map_err(io_fault(path))?;
+    disk::rename(&temporary, path).map_err(io_fault(path))?;
     sync_directory(path)
 }
 
@@ -143,7 +145,7 @@ pub fn make_directory(path: &Path) -> Result<(), SecretFileError> {
     if let Some(parent) = path.parent() {
         make_directory(parent)?;
     }
-    match DirBuilder::new().mode(0o700).create(path) {
+    match disk::create_directory(path) {
         Ok(()) => sync_directory(path),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(io_fault(path)(error)),
@@ -158,22 +160,19 @@ fn write_beside(path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, Secre
     name.push(format!(".{}.{number}.new", std::process::id()));
     let temporary = directory.join(name);
     // One that a crash left behind may have another mode.
-    match fs::remove_file(&temporary) {
+    match disk::remove(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(io_fault(&temporary)(error));
         }
         _ => {}
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&temporary)
-        .map_err(io_fault(&temporary))?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(mode);
+    let file = disk::open(options, &temporary).map_err(io_fault(&temporary))?;
+    let written = disk::write(&file, content).and_then(|()| disk::sync(&file));
     if written.is_err() {
         // The disk may be full: what was written of a secret does not stay.
-        let _ = fs::remove_file(&temporary);
+        let _ = disk::remove(&temporary);
     }
     written.map_err(io_fault(&temporary))?;
     Ok(temporary)
@@ -184,7 +183,7 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), SecretFileError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    File::open(directory).and_then(|d| d.sync_all()).map_err(io_fault(directory))
+    disk::sync_directory(directory).map_err(io_fault(directory))
 }
 
 fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
@@ -194,7 +193,10 @@ fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::disk::faults;
 
     #[test]
     fn a_secret_is_made_once_kept_and_readable_by_its_owner_only() {
@@ -226,6 +228,46 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("changed");
         let text = read(&path).expect_err("refused").to_string();
         assert!(text.contains("64 hex digits") && !text.contains("abab"), "{text}");
+    }
+
+    #[test]
+    fn whatever_the_disk_fails_at_a_file_is_the_old_one_or_the_new_one() {
+        let path = |directory: &Path| directory.join("witness/last.checkpoint");
+        let live = |directory: &Path, written: &mut u8| {
+            for content in 1..4 {
+                if replace(&path(directory), &[content; 90]).is_ok() {
+                    *written = content;
+                }
+            }
+        };
+        let check = |directory: &Path, written: &u8, what: &str| {
+            let found = fs::read(path(directory)).unwrap_or_default();
+            let newer = (*written..4).any(|content| found == [content; 90]);
+            assert!(newer || *written == 0 && found.is_empty(), "{what}: {found:?}");
+            replace(&path(directory), b"another").expect(what);
+            assert_eq!(fs::read(path(directory)).expect(what), b"another", "{what}");
+        };
+        faults::everywhere(live, |directory| drop(replace(&path(directory), &[3; 90])), check);
+    }
+
+    #[test]
+    fn whatever_the_disk_fails_at_a_secret_is_made_once_and_kept() {
+        let path = |directory: &Path| directory.join("keys/signing.key");
+        let live = |directory: &Path, secret: &mut Option<[u8; 32]>| {
+            for _ in 0..2 {
+                if create(&path(directory)).is_ok() {
+                    *secret = read(&path(directory)).expect("readable").map(|secret| *secret);
+                    assert!(secret.is_some(), "it was made");
+                }
+            }
+        };
+        let check = |directory: &Path, secret: &Option<[u8; 32]>, what: &str| {
+            create(&path(directory)).expect(what);
+            let found = read(&path(directory)).expect(what).map(|secret| *secret);
+            assert!(secret.is_none_or(|secret| Some(secret) == found), "{what}: another one");
+            assert!(found.is_some(), "{what}");
+        };
+        faults::everywhere(live, |directory| drop(create(&path(directory))), check);
     }
 
     #[test]

@@ -6,31 +6,32 @@
 
 use std::{fs, io, path::Path, time::SystemTime};
 
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{ReadTransaction, TableDefinition};
 
-use crate::version_head;
+use crate::{store_file::StoreFile, version_head};
 
 const ORIGIN: TableDefinition<'static, &'static str, &'static str> = TableDefinition::new("origin");
 const FILE: &str = "file";
 
 /// Ends every log if the file at `path` is not the one in which they began. Says whether it did.
-pub(crate) fn end_copied_logs(database: &Database, path: &Path) -> Result<bool, redb::Error> {
+pub(crate) fn end_copied_logs(file: &StoreFile, path: &Path) -> Result<bool, redb::Error> {
     let present = origin(path)?;
-    let recorded = recorded(database)?;
+    let recorded = file.read(recorded)?;
     if recorded.as_ref() == Some(&present) {
         return Ok(false);
     }
-    let write = database.begin_write()?;
-    if recorded.is_some() {
-        version_head::forget_all(&write)?;
-    }
-    write.open_table(ORIGIN)?.insert(FILE, present.as_str())?;
-    write.commit()?;
-    Ok(recorded.is_some())
+    file.write(|write| {
+        if recorded.is_some() {
+            version_head::forget_all(&write)?;
+        }
+        write.open_table(ORIGIN)?.insert(FILE, present.as_str())?;
+        write.commit()?;
+        Ok(recorded.is_some())
+    })
 }
 
-fn recorded(database: &Database) -> Result<Option<String>, redb::Error> {
-    let origin = match database.begin_read()?.open_table(ORIGIN) {
+fn recorded(read: ReadTransaction) -> Result<Option<String>, redb::Error> {
+    let origin = match read.open_table(ORIGIN) {
         Ok(origin) => origin,
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
         Err(error) => return Err(error.into()),

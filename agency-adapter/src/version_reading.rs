@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use proto::{name::DatasetId, person_secret::LookupTag};
-use redb::{ReadOnlyTable, ReadableDatabase};
+use redb::{ReadOnlyTable, ReadTransaction};
 
 use crate::{
     resume::Resume,
@@ -28,15 +28,14 @@ impl VersionLog {
     /// # Errors
     /// [`StoreError`].
     pub fn reading(&self, dataset: &DatasetId) -> Result<Option<VersionReading>, StoreError> {
-        let open = || -> Result<Option<VersionReading>, redb::Error> {
-            let read = self.database.begin_read()?;
+        let open = |read: ReadTransaction| {
             let Some(head) = head(&read, dataset)? else { return Ok(None) };
             let (rows, changes) = table_names(dataset);
             let rows = read.open_table(RowsTable::new(&rows))?;
             let changes = read.open_table(ChangesTable::new(&changes))?;
             Ok(Some(VersionReading { head, rows, changes }))
         };
-        Ok(open()?)
+        Ok(self.file.read(open)?)
     }
 }
 

@@ -229,6 +229,7 @@ impl Administration {
             rows: line.rows,
             problem: refused(dataset, board).unwrap_or(line.problem),
             unopenable: line.unopenable,
+            arriving: line.arriving,
         }
     }
 }

@@ -203,7 +203,12 @@ impl Filling {
         let result = match arrival {
             // A stream that was opened under another catalogue; another follows.
             Arrival::Release { generation, .. } if generation != self.generation => return anew,
-            Arrival::Release { release, .. } => block_in_place(|| base.release(release, rows)),
+            Arrival::Release { release, .. } => {
+                let dataset = release.header().dataset.clone();
+                let released = block_in_place(|| base.release(release, rows));
+                self.supply.status.dataset(&dataset, |line| line.arriving = None);
+                released
+            }
             Arrival::Rows { dataset, changed } => {
                 block_in_place(|| base.rows_changed(&dataset, &changed, rows))
             }

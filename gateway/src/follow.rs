@@ -137,7 +137,10 @@ fn report(link: &Link, schema: &DatasetSchema, end: &End) {
         tracing::error!(%error, "the store of sealed rows failed");
         link.around.status.store("sealed rows", Err(error.to_string()));
     }
-    link.around.status.dataset(dataset, |line| line.problem = problem);
+    link.around.status.dataset(dataset, |line| {
+        line.problem = problem;
+        line.arriving = None;
+    });
 }
 
 /// One opened stream.
@@ -192,6 +195,7 @@ impl Stream<'_> {
                 (Some(SyncPart::Header(header)), None) => {
                     self.coming = cursor(header.to.as_ref());
                     let group = RowGroup::begin(&self.expectation(held), header)?;
+                    self.arrives(&[]);
                     let staging = if group.is_snapshot() {
                         let (rows, schema) = (around.rows.clone(), self.schema.clone());
                         Some(on_disk(move || rows.stage(&schema)).await?)
@@ -201,6 +205,7 @@ impl Stream<'_> {
                     open = Some((group, staging, Share::default()));
                 }
                 (Some(SyncPart::Rows(columns)), Some((mut group, mut staging, mut share))) => {
+                    self.arrives(&columns.tags);
                     if !group.is_snapshot() {
                         self.link.door.admit(&mut share, columns.encoded_len()).await;
                     }
@@ -237,9 +242,11 @@ impl Stream<'_> {
                 (Some(ReleasePart::Header(header)), None) => {
                     self.coming = cursor(header.to.as_ref());
                     let group = SubjectGroup::begin(&self.expectation(held), header)?;
+                    self.arrives(&[]);
                     open = Some((group, Share::default()));
                 }
                 (Some(ReleasePart::Subjects(columns)), Some((mut group, mut share))) => {
+                    self.arrives(&columns.subjects);
                     let bytes = columns.encoded_len();
                     group.subjects(columns)?;
                     self.link.door.admit(&mut share, bytes).await;
@@ -291,10 +298,16 @@ impl Stream<'_> {
         self.link.advance(&header.dataset, self.generation, header.to);
         self.link.around.status.dataset(&header.dataset, |line| {
             line.cursor = Some(header.to);
-            line.as_of = Some(header.as_of);
             line.problem.clear();
         });
         Ok(header.to)
+    }
+
+    /// Puts on the board that so many more have come: tags or pseudonyms of 16 bytes.
+    fn arrives(&self, more: &[u8]) {
+        self.link.around.status.dataset(&self.schema.dataset, |line| {
+            *line.arriving.get_or_insert_default() += (more.len() / 16) as u64;
+        });
     }
 }
 
@@ -347,6 +360,7 @@ async fn commit(
             line.as_of = Some(held.as_of);
             line.rows = held.rows;
             line.problem.clear();
+            line.arriving = None;
         });
         let arrival = Arrival::Rows { dataset, changed };
         link.queue(arrival).await.map_err(|_| End::Stopping)?;

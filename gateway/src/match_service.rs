@@ -159,9 +159,11 @@ impl MatchService for Matches {
             filter.states.push(State::Withdrawn);
         }
         let (by, after) = (caller.actor(), request.resume_after);
-        let full =
-            || Refusal::Busy("as many watches are open as the gateway has places for: try again");
-        let place = self.watchers.clone().try_acquire_owned().map_err(|_| full())?;
+        let Ok(place) = self.watchers.clone().try_acquire_owned() else {
+            tracing::warn!(?by, "a watch was refused: every place is taken");
+            let full = "as many watches are open as the gateway has places for: try again";
+            return Err(Refusal::Busy(full).into());
+        };
         let act = Act::WatchOpened { after };
         self.recorder.record(&by, act).await.map_err(Refusal::from)?;
         let watcher = Watcher::new(

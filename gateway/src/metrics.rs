@@ -12,9 +12,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use metrics::{Label, counter, gauge};
+use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use proto::quorum::Quorum;
+use proto::{fault::Reason, quorum::Quorum};
 
 use crate::{
     alert,
@@ -23,6 +23,7 @@ use crate::{
     case::calendar::day,
     clock::{Clock, later},
     epoch::LiveEpochs,
+    intake::Limit,
     methods::METRICS,
     notify::deliveries::Deliveries,
     policy_in_force::PolicyInForce,
@@ -65,6 +66,7 @@ async fn metrics(State(metered): State<Metered>) -> Response {
     };
     let recorder = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&recorder, || {
+        describe();
         metered.log();
         metered.supply();
         metered.calendar();
@@ -74,12 +76,44 @@ async fn metrics(State(metered): State<Metered>) -> Response {
         for (state, count) in notifications {
             gauge!("matching_notifications", "state" => state.word()).set(float(count));
         }
-        for (reason, count) in metered.tally.refused_calls() {
+        let refused = metered.tally.refused_calls();
+        for reason in Reason::ALL {
+            let count = refused.get(&reason).copied().unwrap_or_default();
             counter!("matching_calls_refused_total", "reason" => reason.as_str()).absolute(count);
         }
     });
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (headers, recorder.handle().render()).into_response()
+}
+
+/// What each number is.
+fn describe() {
+    describe_gauge!("matching_alerts", "Alerts of the epoch in force, by state.");
+    describe_gauge!("matching_notifications", "Notifications to officers, by state.");
+    describe_counter!(
+        "matching_calls_refused_total",
+        "Refused calls since the start, by reason; BUSY where a limit was reached."
+    );
+    describe_gauge!("matching_log_entries", "Entries of the access log.");
+    describe_counter!(
+        "matching_log_append_failures_total",
+        "Entries that the disk did not take since the start; what they were about did not happen."
+    );
+    describe_gauge!("matching_log_unwitnessed_entries", "Entries that no quorum has cosigned yet.");
+    describe_gauge!(
+        "matching_log_cosigned_age_seconds",
+        "Since the last checkpoint that enough witnesses cosigned."
+    );
+    describe_gauge!("matching_witnesses_connected", "Witnesses that can be asked.");
+    describe_gauge!("matching_witnesses_needed", "Witnesses that must cosign.");
+    describe_gauge!("matching_witnesses_well", "1 where enough witnesses keep up.");
+    describe_gauge!("matching_adapter_connected", "1 where the agency's adapter answers.");
+    describe_counter!(
+        "matching_intake_waits_total",
+        "How often an agency's data waited since the start: for its turn, or for room that a large \
+         transfer takes."
+    );
+    describe_gauge!("matching_dataset", "1 for what a dataset is: fresh, stale or missing.");
 }
 
 impl Metered {
@@ -111,15 +145,17 @@ impl Metered {
 
     /// Adapters, and how fresh their datasets are.
     fn supply(&self) {
-        let board = self.epochs.present().status.read();
+        let present = self.epochs.present();
+        let (board, waits) = (present.status.read(), present.intake.waits());
         for (agency, line) in &board.agencies {
             let connected = if line.connected { 1.0 } else { 0.0 };
             gauge!("matching_adapter_connected", "agency" => agency.to_string()).set(connected);
-        }
-        for ((agency, limit), count) in self.epochs.present().intake.waits() {
-            let labels =
-                vec![Label::new("agency", agency.to_string()), Label::new("limit", limit.word())];
-            counter!("matching_intake_waits_total", labels).absolute(count);
+            for limit in [Limit::Turn, Limit::Room] {
+                let count = waits.get(&(agency.clone(), limit)).copied().unwrap_or_default();
+                let agency = Label::new("agency", agency.to_string());
+                let labels = vec![agency, Label::new("limit", limit.word())];
+                counter!("matching_intake_waits_total", labels).absolute(count);
+            }
         }
         let now = self.clock.now();
         for dataset in &self.policy.current().catalogue.datasets {

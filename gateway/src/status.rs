@@ -62,6 +62,8 @@ pub struct DatasetStatus {
     pub problem: String,
     /// Rows that did not open with the person secret released for them.
     pub unopenable: u64,
+    /// Rows or subjects that have arrived of a transfer that has begun and does not count yet.
+    pub arriving: Option<u64>,
 }
 
 impl StatusBoard {

@@ -28,6 +28,7 @@ mod incremental;
 mod key_holders;
 mod machines;
 mod manifest;
+mod metrics;
 mod network;
 mod notifications;
 mod offline_trial;

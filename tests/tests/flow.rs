@@ -2,19 +2,26 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use proto::wire::{self, watch_alerts_response::Event};
 use tests::{
     deployment::{ADMINISTRATOR, CITY_DESK},
-    oracle::random::{SMALL_POLICY, Sources},
+    oracle::{
+        Policy,
+        random::{SMALL_POLICY, Sources},
+    },
     staff_client::StaffClient,
 };
 use tokio::time::timeout;
 use tonic::Streaming;
 
-use crate::{siege::person, town::Town};
+use crate::{
+    metrics::metrics_of,
+    siege::{RULE, person},
+    town::{Town, agency},
+};
 
 const PEOPLE: u16 = 250;
 const RULES: usize = 4;
@@ -27,8 +34,8 @@ const ROUNDS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Everybody is poor, and nobody is helped.
-fn sources() -> Sources {
-    let people: Vec<String> = (1..=PEOPLE).map(person).collect();
+pub fn all_poor(people: u16) -> Sources {
+    let people: Vec<String> = (1..=people).map(person).collect();
     let all = |row: &[u8]| -> BTreeMap<String, Vec<u8>> {
         people.iter().map(|person| (person.clone(), row.to_vec())).collect()
     };
@@ -95,7 +102,7 @@ async fn versions(desk: &mut StaffClient) -> Vec<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watcher_that_reads_nothing_holds_up_nobody_and_is_then_told_how_things_stand() {
-    let mut town = Town::new(&policy(0), &sources());
+    let mut town = Town::new(&policy(0), &all_poor(PEOPLE));
     town.world.start().await.expect("started");
     town.world.arrived(&[]).await.expect("arrived");
     let (mut desk, mut quick) = watch(&town).await;
@@ -118,4 +125,57 @@ async fn a_watcher_that_reads_nothing_holds_up_nobody_and_is_then_told_how_thing
         read_by_slow < (ROUNDS / 2 + 1) * ALERTS,
         "{read_by_slow} changes were kept for somebody who read nothing"
     );
+}
+
+/// The police's two datasets say something else of everybody each time; one more has help each time.
+fn flood(round: u8, helped: u16) -> Sources {
+    let mut sources = all_poor(PEOPLE);
+    let everybody = sources.people.clone();
+    let all = |row: Vec<u8>| everybody.iter().map(|person| (person.clone(), row.clone())).collect();
+    sources.rows.insert("register".into(), all(vec![1 + round % 2]));
+    sources.rows.insert("cars".into(), all(vec![0, round % 2]));
+    let help = everybody.iter().take(helped.into());
+    sources.rows.insert("help".into(), help.map(|person| (person.clone(), vec![1])).collect());
+    sources
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agency_that_changes_everything_all_the_time_holds_up_nobody_elses_change() {
+    let mut town = Town::new(&(SMALL_POLICY.to_owned() + RULE), &flood(0, 0));
+    town.world.start().await.expect("started");
+    town.come_to(&town.facts(&flood(0, 0)), &[]).await.expect("before the flood");
+    let (police, aid) = (agency("police"), agency("aid"));
+    let mut floods = Policy::read(SMALL_POLICY).expect("good");
+    floods.datasets.retain(|_, dataset| dataset.agency == police.as_str());
+    let admin = town.world.client(&ADMINISTRATOR).await.expect("connected");
+    let versions = async || {
+        let lines = admin.clone().datasets().await.expect("lines");
+        let line = lines.into_iter().find(|line| line.dataset == "cars").expect("listed");
+        line.cursor.expect("arrived").version
+    };
+    let (mut desk, before) = (town.world.desk().await.expect("desk"), versions().await);
+    for helped in 1..=5 {
+        let (flooded, started) = (versions().await, Instant::now());
+        let mut round = 0;
+        while desk.alerts().await.expect("alerts").len() > usize::from(PEOPLE - helped) {
+            assert!(started.elapsed() < PATIENCE, "the change of one waits behind the flood");
+            round += 1;
+            // A file that is read at this moment stays as it is.
+            let written = if round == 1 { &town.policy } else { &floods };
+            flood(round, helped).write(written, &town.world.deployment.dir).expect("written");
+            town.world.reload(&police).expect("told");
+            if round == 1 {
+                // The flood has begun when the other's one change comes.
+                town.world
+                    .until(async || Ok(versions().await), |now| *now > flooded)
+                    .await
+                    .expect("a flood");
+                town.world.reload(&aid).expect("told");
+            }
+        }
+    }
+    assert!(versions().await >= before + 10, "that was no flood");
+    let metrics = metrics_of(&town.world, &ADMINISTRATOR).await;
+    let waited = "matching_intake_waits_total{agency=\"police\",limit=\"turn\"} ";
+    assert!(metrics.lines().any(|line| line.starts_with(waited)), "how often it waited is counted");
 }

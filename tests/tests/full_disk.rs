@@ -1,7 +1,10 @@
-//! A full disk: the gateway says so, shows nobody anything that it cannot log, and needs no restart
-//! afterwards.
+//! A full disk: the gateway says so and shows nobody anything that it cannot log, an adapter keeps its last
+//! version, and neither needs a restart afterwards.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use futures::StreamExt;
 use proto::{act::Act, fault::reason_of, wire};
@@ -15,7 +18,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::machines::Machines;
+use crate::{machines::Machines, town::agency};
 
 async fn health(deployment: &Deployment, gateway: std::net::SocketAddr) -> ServingStatus {
     let channel = channel(deployment, &ADMINISTRATOR, gateway).await.expect("connected");
@@ -110,6 +113,34 @@ async fn on_a_full_disk_nobody_is_shown_what_is_not_logged_and_room_is_enough_to
     let later = revisions(&mut again.into_inner()).await;
     assert!(!later.is_empty() && later.iter().all(|r| *r > resume_after), "changes came after all");
     resumed(&machines).await;
+    for line in machines.admin.datasets().await.expect("lines") {
+        assert_eq!((&*line.problem, line.unopenable), ("", 0), "{}", line.dataset);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adapter_whose_disk_was_full_publishes_again_without_a_restart() {
+    let manner = Manner { outlives_full_disk: true, ..Manner::default() };
+    let mut machines = Machines::start(manner, |_| {}).await;
+    machines.come_to(false, &[]).await;
+    let id = agency("police");
+    let log = machines.town.world.deployment.adapter_config(&id).with_extension("log");
+    let refused = || fs::read_to_string(&log).expect("a log").contains("was not published anew");
+    let police = &machines.adapters[&id];
+    let process = police.id();
+
+    police.fill_disk(true).await.expect("full");
+    machines.write(true);
+    let started = Instant::now();
+    while !refused() {
+        assert!(started.elapsed() < Duration::from_secs(60), "the full disk was noticed");
+        police.signal("HUP").await.expect("it runs");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    police.fill_disk(false).await.expect("room");
+    machines.hang_up().await;
+    machines.come_to(true, &[]).await;
+    assert_eq!(machines.adapters[&id].id(), process, "nobody had to start it again");
     for line in machines.admin.datasets().await.expect("lines") {
         assert_eq!((&*line.problem, line.unopenable), ("", 0), "{}", line.dataset);
     }

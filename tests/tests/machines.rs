@@ -46,7 +46,8 @@ impl Machines {
         let mut adapters = BTreeMap::new();
         for agency in deployment.agencies() {
             let config = deployment.adapter_config(&agency);
-            let process = Process::start("agency-adapter", &config).await.expect("started");
+            let process = Process::start_as("agency-adapter", &config, manner).await;
+            let process = process.expect("started");
             adapters.insert(agency, process);
         }
         let addresses = adapters.iter().map(|(id, process)| (id.clone(), process.address));

@@ -8,21 +8,21 @@ use std::{
     time::Duration,
 };
 
-use proto::{
-    name::AgencyId,
-    wire::{self, AlertState, sync_frame::Frame},
-};
+use proto::wire::{self, AlertState, sync_frame::Frame};
 use tests::{
     city::City,
     deployment::ADMINISTRATOR,
+    fault_proxy::{FaultProxy, Weather},
+    oracle::random::SMALL_POLICY,
     tap::{Change, Tampering, Tap},
 };
 
-use crate::fixture::{expected_of, ids, settle, today, world_of};
-
-fn agency(id: &str) -> AgencyId {
-    id.parse().expect("a name")
-}
+use crate::{
+    fixture::{expected_of, ids, settle, today, world_of},
+    flow::all_poor,
+    siege::RULE,
+    town::{Town, agency},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_gateway_has_its_alerts_at_once_and_withdraws_none() {
@@ -47,6 +47,41 @@ async fn a_restarted_gateway_has_its_alerts_at_once_and_withdraws_none() {
     }
     settle(&world, &desk, &wanted).await;
     assert_eq!(ids(&mut desk).await, before, "the same alerts under the same ids");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_gateway_says_how_far_a_release_is_and_serves_alerts_meanwhile() {
+    const PEOPLE: u16 = 900;
+    let mut sources = all_poor(PEOPLE);
+    let helped = sources.people.iter().skip(9).map(|person| (person.clone(), vec![1]));
+    sources.rows.insert("help".into(), helped.collect());
+    let mut town = Town::new(&(SMALL_POLICY.to_owned() + RULE), &sources);
+    town.world.start_adapters().await.expect("started");
+    let door = town.world.adapter_address(&agency("aid"));
+    let road = FaultProxy::start(door).await.expect("bound");
+    town.world.reach_through(&agency("aid"), road.address);
+    town.world.start_gateway().await.expect("started");
+    town.come_to(&town.facts(&sources), &[]).await.expect("nine are not helped");
+    let before = ids(&mut town.world.desk().await.expect("desk")).await;
+    assert_eq!(before.len(), 9);
+
+    town.world.stop_gateway().await.expect("stopped");
+    road.turn(Weather::Narrow(20_000));
+    town.world.start_gateway().await.expect("started again");
+    let admin = town.world.client(&ADMINISTRATOR).await.expect("admin");
+    let line = || town.line(&admin, "poor");
+    let begun = |line: &wire::DatasetStatus| {
+        line.freshness() == wire::Freshness::Missing && line.arriving.is_some()
+    };
+    town.world.until(line, begun).await.expect("a release that has begun");
+    assert_eq!(ids(&mut town.world.desk().await.expect("desk")).await, before, "as they stood");
+    road.turn(Weather::Clear);
+    let whole = |line: &wire::DatasetStatus| {
+        line.freshness() == wire::Freshness::Fresh && line.arriving.is_none()
+    };
+    let seen = town.world.until(line, whole).await.expect("a release that came to its end");
+    assert_eq!(seen.rows, u64::from(PEOPLE));
+    assert_eq!(ids(&mut town.world.desk().await.expect("desk")).await, before, "the same");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,18 @@
 //! A city of any size through real files, real adapters and the real gateway, against the oracle, on the
-//! day it is first matched and on the day after.
+//! day it is first matched and on the day after, and when the gateway starts again.
 //!
 //! `CITY_POPULATION` says how many residents there are (2,000). One in ten of Nanjing's is 950,000; the
 //! programs should then be built to run fast, and there should be 6 GB of memory.
 
-use std::{env, time::Duration};
+use std::{
+    env,
+    time::{Duration, Instant},
+};
 
-use proto::wire::AlertState;
-use tests::city::City;
+use proto::wire::{self, AlertState};
+use tests::{city::City, deployment::ADMINISTRATOR, world::World};
 
-use crate::fixture::{expected_of, settle, today, world_of};
+use crate::fixture::{expected_of, ids, settle, today, world_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_city_raises_what_the_oracle_says_on_its_first_day_and_on_the_next() {
@@ -35,4 +38,27 @@ async fn a_city_raises_what_the_oracle_says_on_its_first_day_and_on_the_next() {
         }
     }
     settle(&world, &desk, &wanted).await;
+    restarts(&mut world).await;
+}
+
+/// Alerts are there at once and stay; releases are finished behind them. Says how long both took.
+async fn restarts(world: &mut World) {
+    let before = ids(&mut world.desk().await.expect("connected")).await;
+    world.stop_gateway().await.expect("stopped");
+    let began = Instant::now();
+    world.start_gateway().await.expect("started");
+    assert_eq!(ids(&mut world.desk().await.expect("connected")).await, before, "as they stood");
+    let served = began.elapsed();
+    let admin = world.client(&ADMINISTRATOR).await.expect("connected");
+    let lines = || {
+        let mut admin = admin.clone();
+        async move { admin.datasets().await }
+    };
+    let whole = |lines: &Vec<wire::DatasetStatus>| {
+        lines.iter().all(|line| line.as_of.is_some() && line.arriving.is_none())
+    };
+    world.until(lines, whole).await.expect("everything is released again");
+    let released = began.elapsed();
+    eprintln!("restart: alerts after {served:?}, everything released after {released:?}");
+    assert_eq!(ids(&mut world.desk().await.expect("connected")).await, before, "the same");
 }

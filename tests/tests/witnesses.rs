@@ -27,7 +27,8 @@ use tower::{Service, ServiceExt};
 
 use crate::fixture::{expected_of, settle, today, world_of};
 
-async fn settled(seed: u64) -> World {
+/// A city that has come to its alerts.
+pub async fn settled(seed: u64) -> World {
     let city = City::generate(1500, seed, today());
     let mut world = world_of(&city);
     world.start().await.expect("started");
@@ -41,12 +42,14 @@ async fn agencies(world: &World) -> wire::ListAgenciesResponse {
     admin.admin.list_agencies(wire::ListAgenciesRequest {}).await.expect("listed").into_inner()
 }
 
-async fn until_agencies(world: &World, good: impl Fn(&wire::ListAgenciesResponse) -> bool) {
+/// Waits until what is said of agencies and witnesses is good.
+pub async fn until_agencies(world: &World, good: impl Fn(&wire::ListAgenciesResponse) -> bool) {
     let ask = || async { Ok(agencies(world).await) };
     world.until(ask, good).await.expect("the witnesses come to that");
 }
 
-fn is_well(response: &wire::ListAgenciesResponse) -> bool {
+/// Enough witnesses cosign.
+pub fn is_well(response: &wire::ListAgenciesResponse) -> bool {
     response
         .witnesses
         .as_ref()
@@ -237,7 +240,8 @@ async fn health(world: &World) -> anyhow::Result<i32> {
     Ok(client.check(request).await?.into_inner().status)
 }
 
-async fn get(world: &World, staff: &Staff, path: &str) -> (u16, String) {
+/// What is read at a path by somebody, and its status.
+pub async fn get(world: &World, staff: &Staff, path: &str) -> (u16, String) {
     let (deployment, address) = (&world.deployment, world.gateway_address());
     let mut channel = channel(deployment, staff, address).await.expect("connected");
     let request = tonic::codegen::http::Request::get(path).body(tonic::body::Body::empty());
@@ -246,34 +250,4 @@ async fn get(world: &World, staff: &Staff, path: &str) -> (u16, String) {
     let (parts, body) = response.into_parts();
     let body = to_bytes(Body::new(body), 1 << 25).await.expect("a body").to_vec();
     (parts.status.as_u16(), String::from_utf8(body).expect("text"))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_for_those_who_run_the_gateway_and_name_no_person() {
-    let world = settled(68).await;
-    until_agencies(&world, is_well).await;
-    let mut desk = world.desk().await.expect("desk");
-    let alerts = desk.alerts().await.expect("alerts");
-    let (status, metrics) = get(&world, &ADMINISTRATOR, "/metrics").await;
-    assert_eq!(status, 200);
-    for line in [
-        "\nmatching_log_entries ",
-        "\nmatching_log_append_failures_total 0",
-        "\nmatching_log_unwitnessed_entries ",
-        "\nmatching_log_cosigned_age_seconds ",
-        "\nmatching_witnesses_well 1",
-        "\nmatching_witnesses_needed 2",
-        "matching_adapter_connected{agency=\"tax\"} 1",
-        "matching_dataset{dataset=\"tax_declaration\",freshness=\"fresh\"} 1",
-        "matching_alerts{state=\"open\"} ",
-    ] {
-        assert!(format!("\n{metrics}").contains(line), "{line} in {metrics}");
-    }
-    let named = alerts.iter().find(|a| metrics.contains(&a.subject) || metrics.contains(&a.id));
-    assert_eq!(named, None, "no subject and no alert is in the metrics");
-    assert_eq!(get(&world, &tests::deployment::CITY_DESK, "/metrics").await.0, 403);
-    assert_eq!(get(&world, &AUDITOR, "/metrics").await.0, 403);
-    let metrics = get(&world, &SECURITY, "/metrics").await.1;
-    let refused = "matching_calls_refused_total{reason=\"NOT_PERMITTED\"} 2";
-    assert!(metrics.contains(refused), "{metrics}");
 }

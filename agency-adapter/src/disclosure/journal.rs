@@ -27,6 +27,7 @@ use super::refused::Refused;
 use crate::{
     checked_lines::{CheckedLines, LinesError},
     clock::day_in_china,
+    disk,
     secret_file::{self, SecretFileError},
 };
 
@@ -118,7 +119,7 @@ impl Journal {
         let path = state_dir.join(FILE);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = file.open(&path).map_err(|source| io_fault(&path, source))?;
+        let file = disk::open(file, &path).map_err(|source| io_fault(&path, source))?;
         let (mut nonces, mut given) = (HashSet::new(), vec![]);
         let lines = CheckedLines::open(
             &path,
@@ -184,6 +185,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::disk::faults;
 
     fn record(nonce: u8, officer: &str, at: &str) -> Record {
         Record {
@@ -223,6 +225,34 @@ mod tests {
         ));
         let records = Journal::records(directory.path()).expect("readable beside it");
         assert_eq!(records, [record(1, "li", NOON)]);
+    }
+
+    #[test]
+    fn whatever_the_disk_fails_at_nothing_that_may_be_answered_is_forgotten() {
+        let live = |directory: &Path, entered: &mut Vec<Record>| {
+            let open = || Journal::open(directory);
+            let Ok(mut journal) = open().or_else(|_| open()) else { return };
+            for nonce in 1..4 {
+                let record = record(nonce, "li", NOON);
+                if journal.enter(&record, 9).is_ok() || journal.enter(&record, 9).is_ok() {
+                    entered.push(record);
+                }
+            }
+        };
+        let check = |directory: &Path, entered: &Vec<Record>, what: &str| {
+            let mut journal = Journal::open(directory).expect(what);
+            for record in entered {
+                let again = journal.enter(record, 9);
+                assert!(matches!(again, Err(Refused::Replayed)), "{what}: {again:?}");
+            }
+            journal.enter(&record(7, "wu", NOON), 9).expect(what);
+            drop(journal);
+            let records = Journal::records(directory).expect(what);
+            let known = records.iter().filter(|record| entered.contains(record)).count();
+            assert_eq!(known, entered.len(), "{what}: each is shown once");
+        };
+        let open = |directory: &Path| drop(Journal::open(directory));
+        faults::everywhere(live, open, check);
     }
 
     #[test]

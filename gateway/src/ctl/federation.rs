@@ -1,8 +1,10 @@
 //! `agencies`, `datasets` and `grants`: who takes part, and how fresh what they supplied is.
 
+use comfy_table::Cell;
 use proto::wire::{
-    Freshness, ListAgenciesRequest, ListAgenciesResponse, ListDatasetsRequest,
-    ListDatasetsResponse, ListGrantsRequest, ListGrantsResponse, LogWitnesses, Suite,
+    DatasetKind, DatasetStatus, Freshness, ListAgenciesRequest, ListAgenciesResponse,
+    ListDatasetsRequest, ListDatasetsResponse, ListGrantsRequest, ListGrantsResponse, LogWitnesses,
+    Suite,
 };
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
     failure::Failure,
     json,
     moment::ago,
-    output::{Screen, Tone, cell, number_cell},
+    output::{Screen, Tone, cell, grouped, number_cell},
     words,
 };
 
@@ -30,8 +32,8 @@ pub async fn agencies(gateway: &mut Gateway, screen: &Screen) -> Result<String, 
 pub async fn datasets(gateway: &mut Gateway, screen: &Screen) -> Result<String, Failure> {
     let response = answer(gateway.admin.list_datasets(asking(ListDatasetsRequest {}))).await?;
     let people = || {
-        let scope = scope_line(screen, &response);
-        format!("{scope}{}", dataset_table(screen, &response))
+        let (scope, releases) = (scope_line(screen, &response), release_line(screen, &response));
+        format!("{scope}{releases}{}", dataset_table(screen, &response))
     };
     Ok(screen.answer(|| json::datasets(&response), people))
 }
@@ -109,6 +111,31 @@ fn scope_line(screen: &Screen, response: &ListDatasetsResponse) -> String {
     format!("{card}\n\n")
 }
 
+/// What a gateway that was started lately still waits for; nothing where it has everybody.
+fn release_line(screen: &Screen, response: &ListDatasetsResponse) -> String {
+    let watch = response.datasets.iter().filter(|line| line.kind() == DatasetKind::Watch);
+    let (all, released) = (watch.clone(), watch.filter(|line| line.as_of.is_some()));
+    let (all, released) = (all.count(), released.count());
+    if released == all {
+        return String::new();
+    }
+    let text = screen.lang.say(words::RELEASES);
+    let text = text.replace("{all}", &all.to_string()).replace("{in}", &released.to_string());
+    format!("{text}\n\n")
+}
+
+fn freshness_cell(screen: &Screen, status: &DatasetStatus) -> Cell {
+    let tone = match status.freshness() {
+        Freshness::Fresh => Tone::Good,
+        Freshness::Missing if status.arriving.is_none() => Tone::Urgent,
+        _ => Tone::Doubtful,
+    };
+    let freshness = screen.lang.say(words::freshness(status.freshness));
+    let Some(arriving) = status.arriving else { return screen.toned(freshness, tone) };
+    let arriving = screen.lang.say(words::ARRIVING).replace("{count}", &grouped(arriving));
+    screen.toned(&format!("{freshness} ({arriving})"), tone)
+}
+
 fn dataset_table(screen: &Screen, response: &ListDatasetsResponse) -> String {
     let lang = screen.lang;
     let headings = [
@@ -124,17 +151,12 @@ fn dataset_table(screen: &Screen, response: &ListDatasetsResponse) -> String {
     ];
     let mut table = screen.table(&headings);
     for status in &response.datasets {
-        let tone = match Freshness::try_from(status.freshness) {
-            Ok(Freshness::Fresh) => Tone::Good,
-            Ok(Freshness::Missing) => Tone::Urgent,
-            _ => Tone::Doubtful,
-        };
         let version = status.cursor.as_ref().map_or("-".into(), |c| c.version.to_string());
         table.add_row([
             cell(&status.dataset),
             cell(&status.agency),
             cell(lang.say(words::kind(status.kind))),
-            screen.toned(lang.say(words::freshness(status.freshness)), tone),
+            freshness_cell(screen, status),
             cell(&ago(status.as_of.as_ref(), (screen.clock)(), lang)),
             number_cell(status.rows),
             number_cell(status.unopenable),
@@ -165,7 +187,7 @@ mod tests {
         output::{Form, tests::screen},
         words::Lang,
     };
-    use proto::wire::{AgencyStatus, Cursor, DatasetKind, DatasetStatus, GrantStatus, Scope};
+    use proto::wire::{AgencyStatus, Cursor, GrantStatus, Scope};
 
     #[test]
     fn a_missing_dataset_stands_out_and_says_why() {
@@ -186,6 +208,28 @@ mod tests {
         for words in ["demo", "oprf", "比对", "未收到", "9,500,000", "root hash differs"] {
             assert!(text.contains(words), "{words} in {text}");
         }
+    }
+
+    #[test]
+    fn after_a_restart_it_is_said_what_is_still_being_released() {
+        let watch = |dataset: &str, arriving, as_of: Option<i64>| DatasetStatus {
+            dataset: dataset.into(),
+            kind: DatasetKind::Watch.into(),
+            freshness: if as_of.is_some() { Freshness::Fresh } else { Freshness::Missing }.into(),
+            as_of: as_of.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
+            arriving,
+            ..Default::default()
+        };
+        let list = |datasets| ListDatasetsResponse { scope: None, datasets };
+        let part = list(vec![watch("ill", Some(12_000), None), watch("poor", None, Some(9))]);
+        let en = screen(Form::Plain, Lang::En);
+        let text = release_line(&en, &part) + &dataset_table(&en, &part);
+        for words in ["1 of 2 watch datasets", "arriving, 12,000 so far", "as they stand"] {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+        let zh = screen(Form::Plain, Lang::Zh);
+        assert!(release_line(&zh, &part).contains("监测数据集 2 个，已重新接收 1 个"));
+        assert_eq!(release_line(&en, &list(vec![watch("poor", None, Some(9))])), "");
     }
 
     #[test]

@@ -188,6 +188,7 @@ fn dataset(status: &wire::DatasetStatus) -> Value {
         "rows": status.rows,
         "problem": status.problem,
         "unopenable": status.unopenable,
+        "arriving": status.arriving,
     })
 }
 

@@ -117,6 +117,11 @@ pub const DATASETS: Phrase = ("数据集数", "datasets");
 pub const DATASET: Phrase = ("数据集", "dataset");
 pub const KIND: Phrase = ("类别", "kind");
 pub const FRESHNESS: Phrase = ("时效", "freshness");
+pub const ARRIVING: Phrase = ("接收中，已到 {count}", "arriving, {count} so far");
+pub const RELEASES: Phrase = (
+    "监测数据集 {all} 个，已重新接收 {in} 个；其余接收完成前，其预警保持不变、照常可查。",
+    "{in} of {all} watch datasets are released; until the others are, their alerts are served as they stand.",
+);
 pub const ROWS: Phrase = ("行数", "rows");
 pub const UNOPENABLE: Phrase = ("无法打开", "unopenable");
 pub const OWNER: Phrase = ("提供方", "owner");

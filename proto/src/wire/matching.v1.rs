@@ -1133,6 +1133,10 @@ pub struct DatasetStatus {
     /// Rows that would not open with the secret released for them.
     #[prost(uint64, tag = "9")]
     pub unopenable: u64,
+    /// Rows or subjects that have arrived of a transfer that has begun and does not count yet; absent
+    /// where there is none. After a restart this is how far a watch dataset's release is.
+    #[prost(uint64, optional, tag = "10")]
+    pub arriving: ::core::option::Option<u64>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListGrantsRequest {}

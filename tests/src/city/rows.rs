@@ -43,10 +43,18 @@ pub(super) fn chance(seed: u64, dataset: &str, resident: &str, purpose: &str) ->
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }
 
+/// Whether a dataset has rows of a resident.
+pub fn lists(dataset: &Dataset, resident: &Resident) -> bool {
+    !facts(dataset, resident).is_empty()
+}
+
+fn facts(dataset: &Dataset, resident: &Resident) -> Vec<Vec<Cell>> {
+    if dataset.is_watch() { listed(dataset, resident) } else { known(dataset.id, resident) }
+}
+
 /// The rows of a resident in a dataset, none if it does not list them.
 pub fn rows(dataset: &Dataset, resident: &Resident, seed: u64) -> Vec<Row> {
-    let mut rows =
-        if dataset.is_watch() { listed(dataset, resident) } else { known(dataset.id, resident) };
+    let mut rows = facts(dataset, resident);
     if rows.is_empty() {
         return vec![];
     }

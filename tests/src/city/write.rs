@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs, io,
+    fs,
+    io::{self, Write},
     path::Path,
 };
 
@@ -16,8 +17,11 @@ use super::{
     dirt::{Reasons, UNDECODABLE, disguise, refused},
     number::legacy,
     resident::Resident,
-    rows::{Cell, Row, chance, rows},
+    rows::{Cell, Row, chance, lists, rows},
 };
+
+/// Bytes of a file that are gathered before they are written.
+const PIECE: usize = 1 << 20;
 
 /// What a correct reader reports about a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,38 +48,37 @@ impl City {
         for (place, dataset) in datasets().enumerate() {
             let data = dir.join(dataset.agency).join("data");
             fs::create_dir_all(&data)?;
-            let (bytes, count) = self.file(dataset, place, &mut letters);
-            fs::write(data.join(format!("{}.csv", dataset.id)), bytes)?;
-            counts.insert(dataset.id, count);
+            let file = fs::File::create(data.join(format!("{}.csv", dataset.id)))?;
+            counts.insert(dataset.id, self.write_file((dataset, place), file, &mut letters)?);
         }
         Ok(counts)
     }
 
-    fn file(
+    /// Row after row, none of which is kept.
+    fn write_file(
         &self,
-        dataset: &Dataset,
-        place: usize,
+        (dataset, place): (&Dataset, usize),
+        out: fs::File,
         letters: &mut Letters,
-    ) -> (Vec<u8>, FileCounts) {
-        let mut file = File::new(dataset, letters);
+    ) -> io::Result<FileCounts> {
+        let mut file = File::new(dataset, letters, out);
         let mut rng = chance(self.seed(), dataset.id, "", "refused");
-        let listed: Vec<_> = self
-            .residents()
-            .map(|resident| (resident, rows(dataset, resident, self.seed())))
-            .filter(|(_, rows)| !rows.is_empty())
-            .collect();
-        let every = 200.min(listed.len() / 3).max(1);
-        for (n, (resident, rows)) in listed.iter().enumerate() {
+        let listed = self.residents().filter(|resident| lists(dataset, resident));
+        let people = listed.clone().count();
+        let every = 200.min(people / 3).max(1);
+        for (n, resident) in listed.enumerate() {
             if n % every == every - 1 {
-                file.nobody(place * 3 + n / every, listed.len() >= 1000, self.today(), &mut rng);
+                file.nobody(place * 3 + n / every, people >= 1000, self.today(), &mut rng);
             }
             let mut rng = chance(self.seed(), dataset.id, &resident.id, "writing");
-            for row in rows {
-                file.resident(resident, row, &mut rng);
+            for row in rows(dataset, resident, self.seed()) {
+                file.resident(resident, &row, &mut rng);
             }
+            file.write_out(PIECE)?;
         }
-        file.counts.people = listed.len();
-        (file.bytes, file.counts)
+        file.write_out(0)?;
+        file.counts.people = people;
+        Ok(file.counts)
     }
 }
 
@@ -83,13 +86,16 @@ impl City {
 struct File<'a> {
     dataset: &'a Dataset,
     letters: &'a mut Letters,
+    out: fs::File,
+    /// Not written out yet.
     bytes: Vec<u8>,
     counts: FileCounts,
 }
 
 impl<'a> File<'a> {
-    fn new(dataset: &'a Dataset, letters: &'a mut Letters) -> Self {
-        let mut file = Self { dataset, letters, bytes: vec![], counts: FileCounts::default() };
+    fn new(dataset: &'a Dataset, letters: &'a mut Letters, out: fs::File) -> Self {
+        let counts = FileCounts::default();
+        let mut file = Self { dataset, letters, out, bytes: vec![], counts };
         if dataset.has_byte_order_mark() {
             file.bytes.extend_from_slice("\u{FEFF}".as_bytes());
         }
@@ -101,6 +107,15 @@ impl<'a> File<'a> {
         header.extend(own);
         file.line(&header.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         file
+    }
+
+    /// Writes out what has gathered, where it is more than so many bytes.
+    fn write_out(&mut self, gathered: usize) -> io::Result<()> {
+        if self.bytes.len() > gathered {
+            self.out.write_all(&self.bytes)?;
+            self.bytes.clear();
+        }
+        Ok(())
     }
 
     fn resident(&mut self, resident: &Resident, row: &Row, rng: &mut ChaCha8Rng) {

@@ -9,7 +9,7 @@ use std::{
 use proptest::{prelude::*, test_runner::TestCaseError};
 
 use super::*;
-use crate::{checked_lines::LinesError, key_holder::journal::FILE};
+use crate::{checked_lines::LinesError, disk::faults, key_holder::journal::FILE};
 
 const QUOTA: u64 = 1000;
 
@@ -95,6 +95,49 @@ fn a_copy_or_a_lost_journal_is_gone_on_with_only_when_somebody_says_so() {
     assert_eq!(used(directory.path()), 0);
     let text = fs::read_to_string(&path).expect("readable");
     assert!(text.contains(" resumed "), "an auditor sees it: {text}");
+}
+
+/// Batches that were counted, and those that were at least asked for.
+#[derive(Default)]
+struct Asked {
+    counted: Vec<u64>,
+    all: Vec<u64>,
+}
+
+#[test]
+fn whatever_the_disk_fails_at_nothing_counted_is_forgotten() {
+    let live = |directory: &Path, asked: &mut Asked| {
+        let begin = || Journal::begin(directory, Timestamp::UNIX_EPOCH);
+        if begin().or_else(|_| begin()).is_err() {
+            return;
+        }
+        let Ok(ledger) = Ledger::open(directory).or_else(|_| Ledger::open(directory)) else {
+            return;
+        };
+        for number in 1..4 {
+            asked.all.push(number);
+            let again = |_| book(&ledger, batch("aid", number, 10, 1));
+            if book(&ledger, batch("aid", number, 10, 1)).or_else(again).is_ok() {
+                asked.counted.push(number);
+            }
+        }
+    };
+    let open = |directory: &Path| drop(Ledger::open(directory));
+    let check = |directory: &Path, asked: &Asked, what: &str| {
+        Journal::begin(directory, Timestamp::UNIX_EPOCH).expect(what);
+        let ledger = Ledger::open(directory).expect(what);
+        let used = used(directory);
+        let range = asked.counted.len() as u64 * 10..=asked.all.len() as u64 * 10;
+        assert!(range.contains(&used), "{what}: {used} were used, and {range:?} may be");
+        for number in &asked.counted {
+            let standing = book(&ledger, batch("aid", *number, 10, 1)).expect(what);
+            assert_eq!(standing, Standing::Replay, "{what}: batch {number}");
+        }
+        assert_eq!(book(&ledger, batch("aid", 9, 10, 1)).expect(what), Standing::New, "{what}");
+        drop(ledger);
+        drop(Ledger::open(directory).expect(what));
+    };
+    faults::everywhere(live, open, check);
 }
 
 /// What the holder is asked to do, or what happens to it.

@@ -3,6 +3,7 @@
 use proto::cursor::Cursor;
 
 use super::*;
+use crate::disk::faults;
 
 const LOG: &str = "a log";
 
@@ -50,6 +51,37 @@ fn an_act_without_an_entry_is_told_after_the_delay_also_after_a_restart() {
     assert_eq!(restarted.overdue(at(701)).expect("read"), Overdue::default());
     restarted.note(sync("homes", 1), at(701)).expect("noted");
     assert_eq!(restarted.overdue(at(2000)).expect("read").acts.len(), 1, "what came later");
+}
+
+#[test]
+fn whatever_the_disk_fails_at_what_was_noted_is_looked_for() {
+    let live = |directory: &Path, noted: &mut Vec<u32>| {
+        let acts = OwnActs::open(directory).expect("read");
+        for version in 1..4 {
+            let note = || acts.note(sync("cars", version), at(0));
+            if note().or_else(|_| note()).is_ok() {
+                noted.push(version);
+            }
+        }
+        if acts.settle((LOG, 5), &[said(sync("cars", 1), 1)]).is_ok() {
+            noted.retain(|version| *version != 1);
+        }
+    };
+    let check = |directory: &Path, noted: &Vec<u32>, what: &str| {
+        let acts = OwnActs::open(directory).expect(what);
+        let left = left(&acts);
+        for version in noted {
+            let settled = *version == 1 && acts.shown_until(LOG) == 5;
+            assert!(settled || left.contains(&(sync("cars", *version), 1)), "{what}: {version}");
+        }
+        acts.note(sync("homes", 1), at(0)).expect(what);
+    };
+    let open = |directory: &Path| {
+        let acts = OwnActs::open(directory).expect("read");
+        // As the adapter that serves it.
+        let _ = acts.note(sync("homes", 1), at(0));
+    };
+    faults::everywhere(live, open, check);
 }
 
 #[test]
