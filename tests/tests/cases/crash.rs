@@ -112,7 +112,7 @@ async fn a_step_that_a_kill_left_in_the_log_alone_never_came_about_and_can_be_ta
     let step = tokio::spawn(step);
     let number = before.number + 1;
     let event = format!("\"alert\":\"{alert}\",\"number\":{number},");
-    let log = town.deployment.dir.join("gateway/data/log");
+    let log = town.deployment.dir.join("gateway/data");
     until(|| async { Ok(holds(&log, &event)?) }, |logged| *logged).await.expect("it is logged");
     town.kill().await;
     drop(lock);
