@@ -99,13 +99,17 @@ fn refusal(status: &tonic::Status) -> String {
     format!("{}: {}", reason_of(status).unwrap_or_default(), status.message())
 }
 
-/// The cases that somebody sees, once every alert has one.
+/// The cases that somebody sees, once every alert has one, and it has come as far as the alert.
 pub async fn cases_of(world: &World, staff: &Staff) -> Vec<wire::Case> {
     let office = Office::of(world, staff).await;
     let alerts = office.client.clone().alerts().await.expect("alerts");
     let alerts: BTreeSet<String> = alerts.into_iter().map(|alert| alert.id).collect();
+    let follows = |case: &wire::Case| {
+        case.alert_state() != wire::AlertState::Open || case.stage() != CaseStage::Pending
+    };
     let complete = |cases: &Vec<wire::Case>| {
-        alerts.iter().all(|alert| cases.iter().any(|case| case.alert == *alert))
+        let there = |alert: &String| cases.iter().any(|case| case.alert == *alert);
+        alerts.iter().all(there) && cases.iter().all(follows)
     };
     office.until_all(complete).await
 }
