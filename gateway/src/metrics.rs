@@ -94,6 +94,8 @@ fn describe() {
         "matching_calls_refused_total",
         "Refused calls since the start, by reason; BUSY where a limit was reached."
     );
+    let left = "Days that the policy's calendar of working days still has.";
+    describe_gauge!("matching_calendar_days_left", left);
     describe_gauge!("matching_log_entries", "Entries of the access log.");
     describe_counter!(
         "matching_log_append_failures_total",
