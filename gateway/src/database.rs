@@ -26,6 +26,7 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("disclosures", disclosures::SCHEMA),
     ("statistics", kept::SCHEMA),
     ("approvers of disclosures", disclosures::APPROVERS),
+    ("outbox pruning", outbox::PRUNING_SCHEMA),
 ];
 
 /// Why the file cannot be used.

@@ -235,6 +235,12 @@ impl Gateway {
             tally: tally.clone(),
             stopping: stopping.clone(),
         };
+        let looked = health::Looked {
+            epochs: epochs.clone(),
+            recorder: recorder.clone(),
+            policy: services.policy.clone(),
+            clock: services.clock.clone(),
+        };
         let (reporter, health) = tonic_health::server::health_reporter();
         let served = transport::server()
             .layer(AuthoriseLayer(self.register, tally.clone()))
@@ -270,7 +276,7 @@ impl Gateway {
             ended = &mut pipeline => ended.context("the pipeline failed")?,
             ended = &mut desk => ended.context("the desk failed")?,
             Some(ended) = running.join_next() => ended.context("a task failed")??,
-            () = health::report(reporter, &NAMES, epochs.clone(), recorder.clone()) => {}
+            () = health::report(reporter, &NAMES, looked) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
             () = Box::pin(sender.run()) => {}
             () = carrying.run() => {}

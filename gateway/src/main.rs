@@ -193,6 +193,9 @@ fn check(config: &Config) -> anyhow::Result<()> {
     for fault in agreement::of(config, &policy) {
         eprintln!("gateway: {fault}");
     }
+    if let Some(ending) = policy.cases.calendar.ending(Clock::system().now()) {
+        eprintln!("gateway: {ending}");
+    }
     eprintln!(
         "gateway: all is well; {} adapters, {} officers, {} datasets, {} rules",
         config.adapters.len(),

@@ -21,6 +21,7 @@ use crate::{
     audit::recorder::Recorder,
     authorise::caller,
     base::Base,
+    case::calendar::day,
     clock::{Clock, later},
     dry_run::{self, Counts},
     epoch::LiveEpochs,
@@ -82,9 +83,13 @@ impl MatchService for Matches {
             .rules
             .iter()
             .map(|rule| wire_alert::rule(rule, &policy.catalogue, self.stale(rule)));
+        let (calendar, now) = (&policy.cases.calendar, self.clock.now());
+        let until = calendar.last_day(day(now));
         Ok(Response::new(wire::ListRulesResponse {
             rules: rules.collect(),
             policy_version: policy.version.to_vec(),
+            working_days_until: until.map(|day| day.to_string()).unwrap_or_default(),
+            working_days_end_soon: calendar.ending(now).is_some(),
         }))
     }
 

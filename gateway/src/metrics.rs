@@ -20,6 +20,7 @@ use crate::{
     alert,
     alerts::Alerts,
     audit::{recorder::Recorder, tally::Tally},
+    case::calendar::day,
     clock::{Clock, later},
     epoch::LiveEpochs,
     intake::Limit,
@@ -68,6 +69,7 @@ async fn metrics(State(metered): State<Metered>) -> Response {
         describe();
         metered.log();
         metered.supply();
+        metered.calendar();
         for (state, count) in alerts {
             gauge!("matching_alerts", "state" => word(state)).set(float(count));
         }
@@ -92,6 +94,8 @@ fn describe() {
         "matching_calls_refused_total",
         "Refused calls since the start, by reason; BUSY where a limit was reached."
     );
+    let left = "Days that the policy's calendar of working days still has.";
+    describe_gauge!("matching_calendar_days_left", left);
     describe_gauge!("matching_log_entries", "Entries of the access log.");
     describe_counter!(
         "matching_log_append_failures_total",
@@ -131,6 +135,14 @@ impl Metered {
         gauge!("matching_witnesses_connected").set(float(witnesses.connected() as u64));
         gauge!("matching_witnesses_needed").set(float(needed as u64));
         gauge!("matching_witnesses_well").set(if witnesses.is_well() { 1.0 } else { 0.0 });
+    }
+
+    /// How many days the policy's calendar of working days still has.
+    fn calendar(&self) {
+        let today = day(self.clock.now());
+        let last = self.policy.current().cases.calendar.last_day(today);
+        let left = last.map_or(0, |last| (last - today).get_days());
+        gauge!("matching_calendar_days_left").set(f64::from(left));
     }
 
     /// Adapters, and how fresh their datasets are.

@@ -1,32 +1,35 @@
 //! From an alert to help, over real sockets: two workers at once, regions, deadlines, restarts, and what
 //! the log says of all of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+mod again;
+mod crash;
+mod fold;
+pub mod office;
 
-use gateway::case::lifecycle::Case;
+use std::time::Duration;
+
 use proto::{
-    act::Act,
-    alert_id::AlertId,
-    case_event::CaseEvent,
-    entry::Actor,
     fault::reason_of,
     wire::{self, CaseStage, CaseTier, step_request::Step},
 };
 use tests::{
     city::City,
     deployment::{
-        ADMINISTRATOR, AUDITOR, CITY_DESK, DISTRICT_HEAD, SECOND_WORKER, STREET_HEAD,
-        STREET_WORKER, Staff,
+        ADMINISTRATOR, AUDITOR, CITY_DESK, DISTRICT_HEAD, SECOND_WORKER, STREET_HEAD, STREET_WORKER,
     },
-    log_reader,
-    staff_client::StaffClient,
     world::World,
 };
 
+use self::{
+    fold::the_log_reproduces_the_store,
+    office::{Office, acknowledge, assist, cases_of, close, give_back, outcome, routed, visit},
+};
 use crate::fixture::{expected_of, settle, today, world_of};
+
+async fn reproduces(world: &World) {
+    let auditor = world.client(&AUDITOR).await.expect("connected");
+    the_log_reproduces_the_store(&world.deployment, &auditor).await;
+}
 
 /// A city whose alerts are settled.
 async fn settled(seed: u64) -> World {
@@ -36,158 +39,6 @@ async fn settled(seed: u64) -> World {
     let desk = world.desk().await.expect("desk");
     settle(&world, &desk, &expected_of(&city, &world.deployment, &[])).await;
     world
-}
-
-struct Office<'a> {
-    world: &'a World,
-    client: StaffClient,
-}
-
-impl<'a> Office<'a> {
-    async fn of(world: &'a World, staff: &Staff) -> Self {
-        Self { world, client: world.client(staff).await.expect("connected") }
-    }
-
-    async fn list(&self, filter: wire::CaseFilter) -> Vec<wire::Case> {
-        let mut cases = self.client.cases.clone();
-        let (mut found, mut page_token) = (vec![], String::new());
-        loop {
-            let filter = Some(filter.clone());
-            let request = wire::ListCasesRequest { filter, page_size: 7, page_token };
-            let page = cases.list_cases(request).await.expect("listed").into_inner();
-            assert!(page.people.len() <= 7);
-            for person in page.people {
-                assert!(person.cases.iter().all(|case| case.subject == person.subject));
-                found.extend(person.cases);
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return found;
-            }
-        }
-    }
-
-    async fn file(&self, alert: &str) -> Result<wire::GetCaseResponse, String> {
-        let request = wire::GetCaseRequest { alert: alert.to_owned() };
-        let answer = self.client.cases.clone().get_case(request).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| refusal(&status))
-    }
-
-    async fn case(&self, alert: &str) -> wire::Case {
-        self.file(alert).await.expect("seen").case.expect("always there")
-    }
-
-    /// A step after the last event.
-    async fn step(&self, alert: &str, step: Step) -> Result<wire::Case, String> {
-        let after = self.file(alert).await?.case.expect("always there").number;
-        self.step_after(alert, after, step).await
-    }
-
-    async fn step_after(&self, alert: &str, after: u64, step: Step) -> Result<wire::Case, String> {
-        let request = wire::StepRequest { alert: alert.to_owned(), after, step: Some(step) };
-        let answer = self.client.cases.clone().step(request).await;
-        let answer = answer.map_err(|status| refusal(&status))?.into_inner();
-        Ok(answer.case.expect("always there"))
-    }
-
-    /// Waits until a case is so.
-    async fn until(&self, alert: &str, good: impl Fn(&wire::Case) -> bool) -> wire::Case {
-        let look = || async { Ok(self.case(alert).await) };
-        self.world.until(look, good).await.expect("it comes to that")
-    }
-}
-
-fn refusal(status: &tonic::Status) -> String {
-    format!("{}: {}", reason_of(status).unwrap_or_default(), status.message())
-}
-
-/// The cases that somebody sees, once every alert has one.
-async fn cases_of(world: &World, staff: &Staff) -> Vec<wire::Case> {
-    let office = Office::of(world, staff).await;
-    let alerts = office.client.clone().alerts().await.expect("alerts");
-    let alerts: BTreeSet<String> = alerts.into_iter().map(|alert| alert.id).collect();
-    let stages: Vec<i32> = (1..=11).collect();
-    let all = wire::CaseFilter { stages, ..Default::default() };
-    let look = || async { Ok(office.list(all.clone()).await) };
-    let complete = |cases: &Vec<wire::Case>| {
-        alerts.iter().all(|alert| cases.iter().any(|case| case.alert == *alert))
-    };
-    world.until(look, complete).await.expect("every alert has a case")
-}
-
-/// A routed case of the street.
-async fn routed(world: &World) -> String {
-    let cases = cases_of(world, &STREET_WORKER).await;
-    let routed = cases.iter().find(|case| case.stage() == CaseStage::Routed);
-    routed.expect("the street has an open alert").alert.clone()
-}
-
-fn acknowledge() -> Step {
-    Step::Acknowledge(wire::Acknowledge {})
-}
-
-fn give_back(reason: wire::ReturnReason) -> Step {
-    Step::ReturnCase(wire::ReturnCase { reason: reason.into() })
-}
-
-fn visit() -> Step {
-    Step::Visit(wire::RecordVisit { on: String::new() })
-}
-
-fn outcome(outcome: wire::CaseOutcome) -> Step {
-    Step::Outcome(wire::RecordOutcome { outcome: outcome.into() })
-}
-
-/// Folds what the log says of cases, as section 19.7 has it.
-async fn folded(world: &World) -> anyhow::Result<BTreeMap<AlertId, Case>> {
-    let mut auditor = world.client(&AUDITOR).await?;
-    let entries = log_reader::entries(&mut auditor, &world.deployment.manifest).await?;
-    let mut told: Vec<(u64, AlertId, u64, CaseEvent, Actor)> = vec![];
-    for (index, (_, entry)) in (0..).zip(&entries) {
-        match entry.act() {
-            Act::CaseChanged { alert, number, event } => {
-                told.push((index, alert.clone(), *number, event.clone(), entry.by().clone()));
-            }
-            Act::Failed { first, end } => told.retain(|(at, ..)| !(first..end).contains(&at)),
-            Act::CasesFollowed { after } => told.retain(|(at, ..)| at < after),
-            _ => {}
-        }
-    }
-    let mut cases = BTreeMap::new();
-    for (_, alert, number, event, by) in told {
-        let next = match cases.get(&alert) {
-            None => Case::begin(&event),
-            Some(case) => Case::apply(case, &event, &by),
-        };
-        let next = next.unwrap_or_else(|refused| panic!("{alert} {number}: {refused}"));
-        assert_eq!(next.number, number, "{alert}");
-        cases.insert(alert, next);
-    }
-    Ok(cases)
-}
-
-/// The store's cases are what the log's entries come to.
-async fn the_log_reproduces_the_store(world: &World) {
-    let path = world.deployment.dir.join("gateway/data/alerts.sqlite");
-    let cases =
-        gateway::case::cases::Cases::new(gateway::database::open(&path).await.expect("opens"));
-    // Entries are shown once a checkpoint is over them.
-    let differing = || async {
-        let folded = folded(world).await?;
-        if folded.is_empty() {
-            return Ok(None);
-        }
-        let mut differing = vec![];
-        for (alert, case) in folded {
-            let stored = cases.get(&alert).await?;
-            if stored.as_ref() != Some(&case) {
-                differing.push((case, stored));
-            }
-        }
-        Ok(Some(differing))
-    };
-    let none = |differing: &Option<Vec<_>>| differing.as_ref().is_some_and(Vec::is_empty);
-    world.until(differing, none).await.expect("one is the fold of the other");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,10 +112,8 @@ async fn from_the_visit_to_the_end_with_relief_before_the_papers() {
     let seconds = |at: &Option<prost_types::Timestamp>| at.as_ref().expect("due").seconds;
     assert!(seconds(&relieved.papers_due_at) > seconds(&relieved.due_at), "{relieved:?}");
     li.step(&alert, visit()).await.expect("visited");
-    let given = Step::Assistance(wire::GiveAssistance { kind: money });
-    li.step(&alert, given).await.expect("given");
+    li.step(&alert, assist(wire::AssistanceKind::Money)).await.expect("given");
     li.step(&alert, outcome(TemporaryRelief)).await.expect("decided");
-    let close = || Step::Close(wire::Close {});
     let missing = li.step(&alert, close()).await.expect_err("papers are missing");
     assert!(missing.starts_with("NOT_POSSIBLE_NOW: papers are missing"), "{missing}");
     li.step(&alert, Step::Papers(wire::CompletePapers {})).await.expect("complete");
@@ -277,7 +126,7 @@ async fn from_the_visit_to_the_end_with_relief_before_the_papers() {
     // A facts' end, and not the worker's, ends the time after which the case comes back.
     let until = closed.until.expect("until then").seconds - world.now().as_second();
     assert_eq!(until, 90 * 86_400);
-    the_log_reproduces_the_store(&world).await;
+    reproduces(&world).await;
     world.pass(Duration::from_secs(90 * 86_400));
     let again = li.until(&alert, |case| case.stage() == CaseStage::Routed).await;
     assert!(again.visited_on.is_empty() && again.officer.is_empty());
@@ -353,7 +202,7 @@ async fn a_restart_in_the_middle_loses_nothing_and_what_is_only_in_the_log_never
     let case = li.case(&alert).await;
     assert_eq!((case.stage(), case.officer.as_str()), (CaseStage::Acknowledged, STREET_WORKER.id));
     li.step(&alert, visit()).await.expect("visited");
-    the_log_reproduces_the_store(&world).await;
+    reproduces(&world).await;
 }
 
 async fn sqlx_execute(database: &sqlx::SqlitePool, sql: &'static str) {
@@ -383,5 +232,5 @@ async fn facts_that_are_gone_end_a_case_that_nobody_visited_and_only_mark_anothe
     clerk.until(untouched, |case| case.stage() == CaseStage::Withdrawn).await;
     let marked = clerk.until(visited, |case| case.facts_gone).await;
     assert_eq!(marked.stage(), CaseStage::Visited);
-    the_log_reproduces_the_store(&world).await;
+    reproduces(&world).await;
 }

@@ -291,7 +291,8 @@ async fn stands_by(deployment: &Deployment, address: SocketAddr, told: &Told) {
     }
 }
 
-fn number(variable: &str, default: u64) -> u64 {
+/// A number from the environment.
+pub fn number(variable: &str, default: u64) -> u64 {
     let set = env::var(variable).ok();
     set.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable}: no number")))
 }

@@ -4,7 +4,7 @@
 use std::{fmt::Write, fs, path::Path};
 
 use proto::scope::Suite;
-use tests::{city::number::with_check, world::World};
+use tests::{city::number::with_check, deployment::Deployment, world::World};
 
 use crate::fixture::noon;
 
@@ -110,15 +110,28 @@ pub type Order<'t> = (u32, u64, &'t str);
 /// The world of the town, not started.
 pub fn helpline(ill: &[Ill<'_>], orders: &[Order<'_>]) -> World {
     let sources = |home: &Path| {
-        for agency in ["aid", "hotline"] {
-            fs::create_dir_all(home.join(agency).join("data"))?;
-        }
-        write_ill(home, ill);
-        write_orders(home, orders);
+        write_town(home, ill, orders);
         Ok(())
     };
-    let datasets = |agency: &str| if agency == "aid" { ILL } else { WORK_ORDER }.to_owned();
     World::new(POLICY, Suite::SaltedHash, noon(), sources, datasets).expect("a world")
+}
+
+/// The same as files, for real processes.
+pub fn helpline_files(home: &Path, ill: &[Ill<'_>], orders: &[Order<'_>]) -> Deployment {
+    write_town(home, ill, orders);
+    Deployment::create(home, POLICY, Suite::SaltedHash, datasets).expect("a deployment")
+}
+
+fn write_town(home: &Path, ill: &[Ill<'_>], orders: &[Order<'_>]) {
+    for agency in ["aid", "hotline"] {
+        fs::create_dir_all(home.join(agency).join("data")).expect("made");
+    }
+    write_ill(home, ill);
+    write_orders(home, orders);
+}
+
+fn datasets(agency: &str) -> String {
+    if agency == "aid" { ILL } else { WORK_ORDER }.to_owned()
 }
 
 /// The resident number of a person.

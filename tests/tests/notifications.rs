@@ -2,6 +2,7 @@
 //! where they may be, and never with more in them than they may tell.
 
 mod crash;
+mod keeping;
 mod telling;
 mod ways;
 

@@ -4,16 +4,23 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proto::{
     fault::reason_of,
-    wire::{self, ReportRequest, ScreeningRequest, StatisticsTable},
+    wire::{
+        self, AssistanceKind, CaseOutcome, CaseStage, Count, ReportRequest, ScreeningRequest,
+        StatisticsTable,
+    },
 };
 use sha2::{Digest, Sha256};
 use tests::{
     city::City,
-    deployment::{ADMINISTRATOR, ANALYST, CITY_DESK},
+    deployment::{ADMINISTRATOR, ANALYST, CITY_DESK, STREET_WORKER},
     oracle::{self, Outcome},
 };
 
-use crate::fixture::{default_policy, expected_of, settle, today, world_of};
+use crate::{
+    cases::office::{Office, acknowledge, assist, outcome, visit},
+    fixture::{default_policy, expected_of, settle, today, world_of},
+    helpline::{Ill, helpline},
+};
 
 /// Everybody whom a watch dataset lists, by district and street, class and rule.
 fn classes(city: &City) -> BTreeMap<(String, String, &'static str, String), u64> {
@@ -128,4 +135,63 @@ async fn a_report_is_computed_after_the_month_and_then_stays_as_it_is() {
 
 fn table<'a>(statistics: &'a wire::Statistics, id: &str) -> &'a StatisticsTable {
     statistics.tables.iter().find(|table| table.id == id).expect(id)
+}
+
+/// A shown count.
+fn shown(statistics: &wire::Statistics, (id, row, column): (&str, &str, &str)) -> u64 {
+    let table = table(statistics, id);
+    let place = |lines: &[wire::StatisticsLine], id: &str| {
+        lines.iter().position(|line| line.id == id).unwrap_or_else(|| panic!("{id}: {lines:?}"))
+    };
+    let (row, column) = (place(&table.rows, row), place(&table.columns, column));
+    let Count { value, suppressed } = table.cells[row * table.columns.len() + column];
+    assert!(!suppressed, "{id}");
+    value
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_of_a_month_counts_what_officers_did_and_how_soon() {
+    let ill: Vec<Ill<'_>> = (1..=24).map(|person| (person, "320104002003", "")).collect();
+    let mut world = helpline(&ill, &[]);
+    world.start().await.expect("started");
+    let li = Office::of(&world, &STREET_WORKER).await;
+    let routed = |cases: &Vec<wire::Case>| {
+        cases.len() == 24 && cases.iter().all(|case| case.stage() == CaseStage::Routed)
+    };
+    let cases = li.until_all(routed).await;
+    for case in &cases {
+        li.step(&case.alert, acknowledge()).await.expect("taken");
+    }
+    world.pass(Duration::from_secs(2 * 3600));
+    let (soon, late) = cases.split_at(12);
+    for case in soon {
+        for step in [visit(), assist(AssistanceKind::Money), outcome(CaseOutcome::Dibao)] {
+            li.step(&case.alert, step).await.expect("it follows");
+        }
+    }
+    world.pass(Duration::from_secs(24 * 3600));
+    for case in late {
+        for step in [visit(), outcome(CaseOutcome::NoNeed)] {
+            li.step(&case.alert, step).await.expect("it follows");
+        }
+    }
+    world.pass(Duration::from_secs(7 * 24 * 3600));
+    let mut analyst = world.client(&ANALYST).await.expect("analyst");
+    let request = ReportRequest { month: "2026-11".into() };
+    let report = analyst.statistics.report(request).await.expect("computed").into_inner();
+    let report = report.statistics.expect("statistics");
+    for (place, count) in [
+        (("raised", "320104002", "any/illness"), 24),
+        (("outcomes", "illness", "judged"), 24),
+        (("outcomes", "illness", "dibao"), 12),
+        (("outcomes", "illness", "right"), 12),
+        (("outcomes", "illness", "wrong"), 12),
+        (("assistance", "320104", "money"), 12),
+        (("assistance", "total", "goods"), 0),
+    ] {
+        assert_eq!(shown(&report, place), count, "{place:?}");
+    }
+    let delay = report.delays.iter().find(|delay| delay.rule == "illness").expect("a line");
+    let visited = Some(Count { value: 24, suppressed: false });
+    assert_eq!((delay.visited, delay.median_hours, delay.p90_hours), (visited, Some(2), Some(26)));
 }

@@ -1,14 +1,15 @@
 //! From an alert to help, as the programs have it: real processes, real files, and every step of a
 //! caseworker's, supervisor's, approver's and auditor's as a `gatewayctl` command.
 
+use jiff::civil::Date;
 use proto::scope::Suite;
 use serde_json::{Value, json};
 use tests::{
     city::{City, resident::Resident},
     ctl::Said,
     deployment::{
-        ADMINISTRATOR, APPROVER, AUDITOR, CITY_DESK, Deployment, SECOND_WORKER, STREET_WORKER,
-        Staff,
+        ADMINISTRATOR, ANALYST, APPROVER, AUDITOR, CITY_DESK, Deployment, SECOND_WORKER,
+        STREET_WORKER, Staff,
     },
     oracle::{self, Outcome},
     running::{Running, until},
@@ -28,6 +29,8 @@ struct Story {
     person: Resident,
     /// The person's pseudonym.
     subject: String,
+    /// How many people are in the base.
+    base: usize,
     /// The case's id, once there is one.
     case: String,
     _dir: tempfile::TempDir,
@@ -80,6 +83,7 @@ impl Story {
             phones,
             person: ill.resident(&person).expect("a resident").clone(),
             subject: subject.to_string(),
+            base: ill.base().count(),
             case: String::new(),
             _dir: dir,
         };
@@ -133,6 +137,7 @@ async fn somebody_falls_ill_and_is_helped_as_the_programs_have_it() {
     story.is_made_known_to_that_officer_after_an_approval().await;
     story.is_visited_and_helped_before_the_papers().await;
     story.is_closed_with_an_outcome().await;
+    story.is_counted_with_others_only().await;
     story.is_in_the_log_from_beginning_to_end().await;
 }
 
@@ -230,6 +235,47 @@ impl Story {
         assert_eq!(shown["case"]["outcome"], "CASE_OUTCOME_TEMPORARY_RELIEF");
     }
 
+    /// The planners count everybody, and so few people are in difficulty here that they are not told how
+    /// many. The report of a month comes after its end.
+    async fn is_counted_with_others_only(&self) {
+        let line = "--json statistics screening";
+        let told = self.good(&ANALYST, line).await.json().expect("JSON");
+        let [screening] = &told["tables"].as_array().expect("tables")[..] else { panic!("{told}") };
+        let cell = |row: &str, column: &str| {
+            let place = |lines: &Value, id: &str| {
+                let lines = lines.as_array().expect("lines");
+                lines.iter().position(|line| line["id"] == id).expect("a line of this id")
+            };
+            let (row, column) =
+                (place(&screening["rows"], row), place(&screening["columns"], column));
+            let width = screening["columns"].as_array().expect("lines").len();
+            screening["cells"][row * width + column].clone()
+        };
+        let everybody = cell("total", "total");
+        assert!(everybody["suppressed"] == true || everybody["value"] == self.base, "{everybody}");
+        assert_eq!(cell(STREET_WORKER.region, "b")["suppressed"], true);
+        let cells = screening["cells"].as_array().expect("cells").iter();
+        let shown = cells.filter(|cell| cell["suppressed"] == false);
+        let shown: Vec<u64> = shown.map(|cell| cell["value"].as_u64().expect("a number")).collect();
+        assert!(shown.iter().all(|count| *count == 0 || *count >= 10), "{shown:?}");
+        let again = self.good(&ANALYST, line).await.json().expect("JSON");
+        assert_eq!(again["digest"], told["digest"], "it is computed once in a day");
+
+        let first = system_today().first_of_month();
+        let month = |day: Date| day.strftime("%Y-%m").to_string();
+        let early = self.run(&ANALYST, &format!("statistics report {}", month(first))).await;
+        assert!(early.code == Some(1) && early.err.contains("has not ended"), "{early:?}");
+        let before = month(first.yesterday().expect("a day"));
+        let line = format!("--json statistics report {before}");
+        let report = self.good(&ANALYST, &line).await.json().expect("JSON");
+        let tables = report["tables"].as_array().expect("tables");
+        let nothing = json!({ "value": 0, "suppressed": false });
+        assert!(
+            tables.iter().all(|table| table["cells"][0] == nothing),
+            "it was not yet: {report}"
+        );
+    }
+
     /// The auditor finds every step, by whom, in its order, and the whole log verifies.
     async fn is_in_the_log_from_beginning_to_end(&self) {
         // Witnesses cosign within seconds.
@@ -257,10 +303,19 @@ impl Story {
             worker("closed"),
         ];
         assert_eq!(steps, wanted);
+        let sent = found.iter().find_map(|found| found["entry"]["act"].get("notification_sent"));
+        let sent = sent.expect("the message to the street is in the log, too");
+        assert_eq!((&sent["target"], &sent["alerts"]), (&json!("sms"), &json!([self.case])));
         let verify = || async { Ok(self.run(&AUDITOR, "audit verify").await) };
         until(verify, |said| said.code == Some(0)).await.expect("the log verifies");
         let looked = self.good(&AUDITOR, "audit search --alert ID --officer city-desk").await;
         assert!(looked.out.contains("cases listed"), "who only looked is there, too: {looked:?}");
+        let line = "--json audit search --officer analyst";
+        let counted = || async {
+            let told = self.good(&AUDITOR, line).await.out;
+            Ok(["\"screening_read\":", "\"statistics_read\":"].map(|it| told.matches(it).count()))
+        };
+        until(counted, |counted| *counted == [2, 1]).await.expect("whoever counts is counted");
     }
 }
 

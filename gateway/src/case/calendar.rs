@@ -1,8 +1,12 @@
 //! Which days are working days in China, by the State Council's yearly notice, and counting them.
 //!
-//! Knows only the years that the policy lists; beyond them nothing is computed.
+//! Knows only the years that the policy lists; beyond them nothing is computed. That a year must be added
+//! is said in time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use jiff::{
     Timestamp, ToSpan,
@@ -12,6 +16,9 @@ use jiff::{
 
 /// The one time zone of China.
 const CHINA: Offset = Offset::constant(8);
+/// So many days before the calendar ends somebody must be told. The notice is out by then, and nothing is
+/// due later yet.
+const AHEAD: i32 = 30;
 
 /// The calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +54,33 @@ pub enum WorkingTime {
 )]
 pub struct PastEnd(pub i16);
 
+/// The policy's calendar ends before long, or has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// Its last day; none where it does not have this year.
+    pub last: Option<Date>,
+    /// The first year that it does not have.
+    pub missing: i16,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missing = self.missing;
+        match self.last {
+            Some(last) => {
+                write!(f, "the policy's calendar of working days ends on {last}; after that")?;
+            }
+            None => write!(f, "the policy's calendar of working days has no year {missing}:")?,
+        }
+        write!(
+            f,
+            " every day counts as a working day. Add a [[cases.year]] for {missing} by the State Council's \
+             notice (国务院办公厅关于{missing}年部分节假日安排的通知, usually out in November, at \
+             https://www.gov.cn), and run `gatewayctl rules reload`"
+        )
+    }
+}
+
 /// The day in China.
 pub fn day(at: Timestamp) -> Date {
     CHINA.to_datetime(at).date()
@@ -67,6 +101,21 @@ impl Calendar {
         let year = self.years.get(&day.year()).ok_or(PastEnd(day.year()))?;
         let weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
         Ok(if weekend { year.work.contains(&day) } else { !year.off.contains(&day) })
+    }
+
+    /// The last day that it knows, counted from a day that it knows without a gap.
+    pub fn last_day(&self, from: Date) -> Option<Date> {
+        let years = (from.year()..).take_while(|year| self.years.contains_key(year));
+        Date::new(years.last()?, 12, 31).ok()
+    }
+
+    /// What must be said now of its end, where something must.
+    pub fn ending(&self, now: Timestamp) -> Option<Ending> {
+        let today = day(now);
+        let last = self.last_day(today);
+        let missing = last.map_or(today.year(), |last| last.year() + 1);
+        let soon = |last: Date| (last - today).get_days() <= AHEAD;
+        last.is_none_or(soon).then_some(Ending { last, missing })
     }
 
     /// When so much working time is over that begins at `from`.
@@ -206,5 +255,27 @@ mod tests {
         assert_eq!(calendar.after(late, WorkingTime::Days(2)), Err(PastEnd(2027)));
         assert_eq!(calendar.at_the_earliest(late, WorkingTime::Days(2)), at("2027-01-01T17:00"));
         assert_eq!(Calendar::empty().is_working(day(late)), Err(PastEnd(2026)));
+    }
+
+    #[test]
+    fn thirty_days_before_its_end_a_calendar_says_what_is_missing_and_where_to_get_it() {
+        let mut calendar = calendar();
+        let ending = |calendar: &Calendar, now: &str| calendar.ending(at(now));
+        assert_eq!(ending(&calendar, "2026-11-30T23:59"), None);
+        let last = Some(jiff::civil::date(2026, 12, 31));
+        let soon = ending(&calendar, "2026-12-01T00:00").expect("30 days before");
+        assert_eq!(soon, Ending { last, missing: 2027 });
+        for words in ["ends on 2026-12-31", "[[cases.year]] for 2027", "2027年部分节假日", "gov.cn"]
+        {
+            assert!(soon.to_string().contains(words), "{soon}");
+        }
+        let over = ending(&calendar, "2027-01-01T00:00").expect("it has ended");
+        assert_eq!(over, Ending { last: None, missing: 2027 });
+        assert!(over.to_string().contains("has no year 2027"), "{over}");
+        calendar.years.insert(2028, Exceptions::default());
+        assert_eq!(ending(&calendar, "2026-12-31T12:00"), Some(soon), "a gap is an end");
+        calendar.years.insert(2027, Exceptions::default());
+        assert_eq!(ending(&calendar, "2026-12-31T12:00"), None);
+        assert_eq!(ending(&calendar, "2028-12-01T12:00").map(|it| it.missing), Some(2029));
     }
 }

@@ -102,6 +102,8 @@ pub fn rules(response: &wire::ListRulesResponse) -> Value {
     json!({
         "rules": response.rules.iter().map(rule).collect::<Value>(),
         "policy_version": hex::encode(&response.policy_version),
+        "working_days_until": response.working_days_until,
+        "working_days_end_soon": response.working_days_end_soon,
     })
 }
 

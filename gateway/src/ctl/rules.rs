@@ -119,8 +119,15 @@ fn rule_table(screen: &Screen, response: &ListRulesResponse) -> String {
             screen.toned(&rule.stale_datasets.join(", "), Tone::Doubtful),
         ]);
     }
-    let version = screen.card(&[(words::POLICY_VERSION, short(&response.policy_version))]);
-    format!("{}\n{version}", screen.draw(&table))
+    let card = screen.card(&[
+        (words::POLICY_VERSION, short(&response.policy_version)),
+        (words::WORKING_DAYS_UNTIL, response.working_days_until.clone()),
+    ]);
+    let advice = match response.working_days_end_soon {
+        true => format!("\n{}", screen.lang.say(words::ADD_A_YEAR)),
+        false => String::new(),
+    };
+    format!("{}\n{card}{advice}", screen.draw(&table))
 }
 
 fn rule_card(screen: &Screen, rule: &wire::Rule) -> String {
@@ -258,8 +265,28 @@ mod tests {
         for words in ["因病未保障", "触发条件", "低保", "72 小时"] {
             assert!(zh.contains(words), "{zh}");
         }
-        let response = ListRulesResponse { rules: vec![rule], policy_version: vec![0xab; 32] };
+        let version = vec![0xab; 32];
+        let response =
+            ListRulesResponse { rules: vec![rule], policy_version: version, ..Default::default() };
         let en = rule_table(&screen(Form::Plain, Lang::En), &response);
         assert!(en.contains("Illness, uncovered") && en.contains("abababababab"), "{en}");
+    }
+
+    #[test]
+    fn whoever_lists_rules_is_told_in_time_that_a_year_must_be_added_and_where_to_get_it() {
+        let until = |working_days_end_soon| ListRulesResponse {
+            working_days_until: "2026-12-31".into(),
+            working_days_end_soon,
+            ..Default::default()
+        };
+        let shown = |lang, soon| rule_table(&screen(Form::Plain, lang), &until(soon));
+        let early = shown(Lang::En, false);
+        assert!(early.contains("2026-12-31") && !early.contains("cases.year"), "{early}");
+        for lang in [Lang::En, Lang::Zh] {
+            let soon = shown(lang, true);
+            for words in ["2026-12-31", "[[cases.year]]", "gov.cn", "rules reload"] {
+                assert!(soon.contains(words), "{words}: {soon}");
+            }
+        }
     }
 }

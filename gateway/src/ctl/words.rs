@@ -84,6 +84,15 @@ pub const UNLESS: Phrase = ("排除条件", "unless");
 pub const MEANS: Phrase = ("经济条件", "means");
 pub const POLICY_VERSION: Phrase = ("策略版本", "policy version");
 pub const RULES: Phrase = ("规则数", "rules");
+pub const WORKING_DAYS_UNTIL: Phrase = ("工作日历截至", "working days known until");
+pub const ADD_A_YEAR: Phrase = (
+    "工作日历即将用完或已用完，之后每天都按工作日计算期限。请管理员按国务院办公厅关于下一年部分节假日安排的通知\
+     （一般 11 月发布，见 https://www.gov.cn）在策略文件中添加 [[cases.year]]，再运行 gatewayctl rules reload。",
+    "The calendar of working days ends before long, or has ended; after that every day counts as a working \
+     day. Have the administrator add a [[cases.year]] to the policy by the State Council's notice on the \
+     holidays of the next year (usually out in November, at https://www.gov.cn), and run \
+     gatewayctl rules reload.",
+);
 
 pub const OUTCOME: Phrase = ("结果", "outcome");
 pub const PEOPLE: Phrase = ("人数", "people");

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{Row, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
 
 use super::{
@@ -48,10 +48,18 @@ pub const SCHEMA: &str = "
     CREATE INDEX addressed_notification ON addressed (notification);
     CREATE INDEX addressed_target ON addressed (target, notification)";
 
+/// What [`prune`] looks things up by.
+pub const PRUNING_SCHEMA: &str = "
+    CREATE INDEX notification_changed ON notification (state, changed_at);
+    CREATE INDEX notice_made ON notice (made_at);
+    CREATE INDEX addressed_notice ON addressed (alert, event, kind)";
+
 /// How many notices are addressed at once.
 const BATCH: i64 = 200;
 /// How many notices a digest has at most; more wait for the next one.
 pub const DIGEST: i64 = 200;
+/// How long what was sent is kept: somebody may ask what they were told.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The disk is full or failing, or the file was changed by something else.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +201,37 @@ pub async fn notices(pool: &SqlitePool, id: NotificationId) -> Result<Vec<Notice
          WHERE a.notification = $1 ORDER BY n.made_at, n.alert, n.event, n.kind",
     );
     rows.bind(id.to_string()).fetch_all(pool).await?.iter().map(notice).collect()
+}
+
+/// Forgets notifications that were sent [`KEPT`] ago or earlier, the oldest first, and notices as old that
+/// are in none any more. Tells how many notifications there were: one batch at the most.
+///
+/// A notice stays while what it tells of is not due yet: until then it may be put again, and must be known.
+///
+/// # Errors
+/// [`OutboxError`]; then nothing is forgotten.
+pub async fn prune(pool: &SqlitePool, now: Timestamp) -> Result<u64> {
+    let until = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN).as_second();
+    let mut transaction = pool.begin().await?;
+    // The same ones both times: nothing else changes within the transaction.
+    let addressed = sqlx::query(
+        "DELETE FROM addressed WHERE notification IN (SELECT id FROM notification
+         WHERE state = 'sent' AND changed_at <= $1 ORDER BY changed_at, id LIMIT $2)",
+    );
+    addressed.bind(until).bind(BATCH).execute(&mut *transaction).await?;
+    let notifications = sqlx::query(
+        "DELETE FROM notification WHERE id IN (SELECT id FROM notification
+         WHERE state = 'sent' AND changed_at <= $1 ORDER BY changed_at, id LIMIT $2)",
+    );
+    let forgotten = notifications.bind(until).bind(BATCH).execute(&mut *transaction).await?;
+    let notices = sqlx::query(
+        "DELETE FROM notice WHERE addressed = 1 AND made_at <= $1 AND COALESCE(due_at, 0) <= $2
+         AND NOT EXISTS (SELECT 1 FROM addressed a WHERE a.alert = notice.alert
+                         AND a.event = notice.event AND a.kind = notice.kind)",
+    );
+    notices.bind(until).bind(now.as_second()).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(forgotten.rows_affected())
 }
 
 async fn make(

@@ -27,6 +27,8 @@ use crate::{
 
 /// How often the outbox is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often what was sent long ago is looked for.
+const PRUNE: Duration = Duration::from_secs(3600);
 
 /// Sends.
 pub struct Sender {
@@ -63,15 +65,28 @@ impl Sender {
 
     async fn address(&self) {
         let wishes: Vec<&Wish> = self.targets.iter().map(|target| &target.wish).collect();
-        let mut well = true;
+        let (mut well, mut prune_at) = (true, Timestamp::MIN);
         loop {
             match outbox::address(self.deliveries.pool(), &wishes, self.clock.now()).await {
-                Ok(0) => well = told(well, Ok(())),
+                Ok(0) => well = told(well, self.prune(&mut prune_at).await),
                 Ok(_) => continue,
                 Err(error) => well = told(well, Err(error.into())),
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Forgets what was sent long ago, a batch at a time, and sets when to look again.
+    async fn prune(&self, at: &mut Timestamp) -> Result<(), Stopped> {
+        let now = self.clock.now();
+        if now < *at {
+            return Ok(());
+        }
+        match outbox::prune(self.deliveries.pool(), now).await? {
+            0 => *at = later(now, PRUNE),
+            forgotten => tracing::info!(forgotten, "notifications sent long ago are forgotten"),
+        }
+        Ok(())
     }
 
     /// Sends everything to one target, one after the other.

@@ -2948,6 +2948,13 @@ pub struct ListRulesResponse {
     /// BLAKE3 of the whole policy file. 32 bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub policy_version: ::prost::alloc::vec::Vec<u8>,
+    /// The last day of which the policy knows whether work is done, such as 2026-12-31; empty where it does
+    /// not know it of today. PROTOCOL.md section 19.5.
+    #[prost(string, tag = "3")]
+    pub working_days_until: ::prost::alloc::string::String,
+    /// That day is at most 30 days ahead: the next year must be added to the policy.
+    #[prost(bool, tag = "4")]
+    pub working_days_end_soon: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Alert {

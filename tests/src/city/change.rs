@@ -18,6 +18,12 @@ impl City {
         self.places.get(id).map(|&place| &mut self.residents[place])
     }
 
+    /// The facts of everybody who lives in a household.
+    pub fn home_mut(&mut self, household: usize) -> &mut [Resident] {
+        let mut homes = self.residents.chunk_by_mut(|a, b| a.household == b.household);
+        homes.find(|home| home[0].household == household).unwrap_or_default()
+    }
+
     fn change(&mut self, id: &str) -> &mut Resident {
         self.resident_mut(id).expect("tests change residents of their own city")
     }

@@ -11,8 +11,12 @@ use super::{
 };
 
 /// The datasets whose secrets a household's row carries.
-pub const HOUSEHOLD_DATASETS: [&str; 3] =
-    ["vehicle_registration", "social_insurance_payment", "real_estate_registration"];
+pub const HOUSEHOLD_DATASETS: [&str; 4] = [
+    "vehicle_registration",
+    "social_insurance_payment",
+    "real_estate_registration",
+    "market_entity",
+];
 
 /// What every watch agency of the city discloses.
 const DISCLOSURE: &str = "[dataset.disclosure]\n\

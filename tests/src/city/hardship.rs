@@ -266,8 +266,15 @@ impl Scene<'_> {
         }
     }
 
+    /// The shop is the person's own or, in every other household, another grown-up's.
     fn close_shop(&mut self) {
-        self.person().entities = vec![("个体工商户", 200)];
+        let (today, place) = (self.today, self.place);
+        let other = self.home.iter().enumerate().position(|(n, member)| {
+            n != place && member.death.is_none() && grown_up(member, member.age(today))
+        });
+        let others = self.home[place].household.is_multiple_of(2);
+        let owner = other.filter(|_| others).unwrap_or(place);
+        self.home[owner].entities = vec![("个体工商户", 200)];
         let since = self.ago(200, 4000);
         let certificate = (self.rng.random_range(1..8), self.rng.random_range(3..5));
         let listing = Listing { since, payments: vec![], certificate };

@@ -47,6 +47,21 @@ impl City {
         let mut residents = people::settle(population, today, &mut rng);
         economy::furnish(&mut residents, today, &mut rng);
         stories::befall(&mut residents, today, &mut rng);
+        Self::of(residents, seed, today)
+    }
+
+    /// A city in which nothing ever happens: everybody is registered there, on no list, owns nothing and
+    /// earns nothing. For stories that are told by hand.
+    pub fn quiet(population: usize, seed: u64, today: Date) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut residents = people::settle(population, today, &mut rng);
+        for resident in &mut residents {
+            resident.registration = Some("本市");
+        }
+        Self::of(residents, seed, today)
+    }
+
+    fn of(residents: Vec<Resident>, seed: u64, today: Date) -> Self {
         let places = residents.iter().enumerate().map(|(n, r)| (r.id.clone(), n)).collect();
         Self { residents, places, seed, today, k_threshold: 10 }
     }

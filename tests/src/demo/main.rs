@@ -26,6 +26,7 @@ use tests::{
     running::Running,
     staff_client::{Alerts, StaffClient},
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::report::Result as DemoResult;
 
@@ -60,10 +61,10 @@ pub struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let interrupted = tokio::signal::ctrl_c();
+    // Whatever ends it, `run` is dropped, and all programs with it.
     let finished = tokio::select! {
         finished = run(&arguments) => finished,
-        _ = interrupted => Ok(true),
+        told = told_to_stop() => told.map(|()| !arguments.once),
     };
     match finished {
         Ok(true) => ExitCode::SUCCESS,
@@ -73,6 +74,17 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Returns when somebody has had enough: Ctrl-C, `kill`, or a terminal that is closed.
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+        .map(signal)
+        .into_iter()
+        .collect::<std::io::Result<Vec<_>>>()?;
+    let waiting = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    futures::future::select_all(waiting).await;
+    Ok(())
 }
 
 /// True where the alerts were exactly those expected.
