@@ -82,14 +82,17 @@ impl Evaluation<'_> {
     /// Subjects whose alert for a rule might change, ascending: all that are anything to the rule where
     /// it is looked at anew, else those who moved and those whose time has come.
     fn to_look_at(&self, rule: &Arc<Rule>, stand: &mut Stand, moved: Moved) -> BTreeSet<u32> {
-        let settled = self.is_settled(rule);
+        let received: Vec<bool> =
+            rule.datasets().into_iter().map(|number| self.base.as_of(number).is_some()).collect();
+        let settled = self.now >= later(self.begun, FIRST_ARRIVALS) || !received.contains(&false);
         let settles = settled && !std::mem::replace(&mut stand.settled, settled);
+        let arrives = std::mem::replace(&mut stand.received, received.clone()) != received;
         let rewritten = std::mem::replace(&mut stand.version, rule.version) != rule.version;
         // Regions may be others from today on.
         let today = day(self.now);
         let another_day = stand.day.replace(today) != Some(today);
         let mut subjects = BTreeSet::new();
-        let mut everybody_live = settles || rewritten || another_day;
+        let mut everybody_live = settles || arrives || rewritten || another_day;
         let raised = [&stand.outcomes.alert, &stand.outcomes.pending];
         match moved {
             Moved::Everybody => {
@@ -212,11 +215,5 @@ impl Evaluation<'_> {
     fn has_received(&self, dataset: &DatasetId) -> bool {
         let number = self.policy.catalogue.number(dataset);
         number.is_some_and(|number| self.base.as_of(number).is_some())
-    }
-
-    /// Whether everything a rule reads has arrived at least once, or has had time to.
-    fn is_settled(&self, rule: &Rule) -> bool {
-        let received = |number: usize| self.base.as_of(number).is_some();
-        self.now >= later(self.begun, FIRST_ARRIVALS) || rule.datasets().into_iter().all(received)
     }
 }

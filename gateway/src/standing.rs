@@ -47,7 +47,9 @@ pub(crate) struct Stand {
     run: Option<(Arc<Rule>, Vec<bool>)>,
     pub(crate) outcomes: Outcomes,
     pub(crate) waits: Waits,
-    /// Whether everything that the rule reads had arrived.
+    /// Of each dataset that the rule reads, whether it had ever arrived.
+    pub(crate) received: Vec<bool>,
+    /// Whether all of them had, or had had time to.
     pub(crate) settled: bool,
     /// The version of the rule that alerts were looked at under.
     pub(crate) version: [u8; 32],
@@ -133,6 +135,7 @@ impl Stand {
             run: None,
             outcomes: Outcomes::nobody(0),
             waits: Waits::default(),
+            received: vec![],
             settled: false,
             version: rule.version,
             day: None,
