@@ -1,10 +1,11 @@
-//! What an act is about: the agencies, datasets, alerts and the rule that it touches, for whoever
-//! searches the log and for the agencies' witnesses.
+//! What an act is about: the agencies, datasets and alerts, the rule and the disclosure that it touches, for
+//! whoever searches the log and for the agencies' witnesses.
 
 use crate::{
     act::Act,
     alert_id::AlertId,
     case_event::CaseEvent,
+    disclosure_request::DisclosureId,
     name::{AgencyId, DatasetId, RuleId},
 };
 
@@ -67,6 +68,25 @@ impl Act {
             | Self::DisclosureCollected { alert, .. }
             | Self::DisclosureReviewed { alert, .. } => std::slice::from_ref(alert),
             _ => &[],
+        }
+    }
+
+    /// The disclosure that it is about.
+    pub fn disclosure(&self) -> Option<&DisclosureId> {
+        match self {
+            Self::DisclosureRequested { disclosure, .. }
+            | Self::DisclosureApproved { disclosure, .. }
+            | Self::DisclosureRefused { disclosure, .. }
+            | Self::DisclosureCarried { disclosure, .. }
+            | Self::DisclosureAnswered { disclosure, .. }
+            | Self::DisclosureDeclined { disclosure, .. }
+            | Self::DisclosureCollected { disclosure, .. }
+            | Self::DisclosureReviewed { disclosure, .. }
+            | Self::CaseChanged { event: CaseEvent::DisclosureAsked { disclosure }, .. }
+            | Self::CaseChanged { event: CaseEvent::Disclosed { disclosure, .. }, .. } => {
+                Some(disclosure)
+            }
+            _ => None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use clap::ValueEnum;
 use gateway::{audit::log::AccessLog, clock::Clock};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -23,7 +24,7 @@ use proto::{
 use super::{
     answer::{Answer, Found, ask},
     csv,
-    filter::Chosen,
+    filter::{ActorKind, Chosen},
     liar::{Liar, Lie, at, entries, key, name},
     report::days,
     trust::Auditor,
@@ -41,15 +42,26 @@ struct Desk(tempfile::TempDir);
 
 impl Desk {
     fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        let desk = Self(tempfile::tempdir().expect("a directory"));
+        desk.write_manifest(0x21);
+        desk
+    }
+
+    /// The manifest that names this key of the log.
+    fn write_manifest(&self, log: u8) {
+        let public = |seed| hex::encode(key(seed).verifying_key().0);
         let example = include_str!("../../../../proto/vectors/federation.toml");
-        let mut signed = SignedManifest::parse(example).expect("a manifest");
+        assert!(example.contains(&public(0x21)), "the log's key");
+        let text = example.replace(&public(0x21), &public(log));
+        let mut signed = SignedManifest::parse(&text).expect("a manifest");
         for (holder, seed) in [("aid", 1), ("police", 2)] {
             signed.sign(&name(holder), &key(seed)).expect("a holder");
         }
-        std::fs::write(directory.path().join("federation.toml"), signed.to_string())
-            .expect("written");
-        Self(directory)
+        std::fs::write(self.path("federation.toml"), signed.to_string()).expect("written");
+    }
+
+    fn manifest(&self) -> Keys {
+        Keys { manifest: Some(self.path("federation.toml")), ..Keys::default() }
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -57,8 +69,7 @@ impl Desk {
     }
 
     fn auditor(&self) -> Auditor {
-        let manifest = Some(self.path("federation.toml"));
-        let auditor = self.with_keys(Keys { manifest, ..Keys::default() });
+        let auditor = self.with_keys(self.manifest());
         auditor.unwrap_or_else(|failure| panic!("{failure:?}"))
     }
 
@@ -215,10 +226,53 @@ async fn keys_in_files_prove_what_a_manifest_proves() {
 async fn an_auditor_is_told_that_the_logs_key_is_another_than_the_last_time() {
     let desk = Desk::new();
     desk.ask(Liar::with(40, Lie::Nothing), &Chosen::default()).await.expect("proved");
-    let failure = desk.with_keys(desk.keys_in_files(9)).err().expect("another key");
-    assert_eq!((failure.reason(), failure.exit_code()), ("OTHER_LOG", 3));
-    let told = failure.tell(Lang::En);
-    assert!(told.contains("with another key") && told.contains("old manifest"), "{told}");
+    let kept = std::fs::read(desk.path("kept")).expect("kept");
+    let by_file = desk.with_keys(desk.keys_in_files(9));
+    desk.write_manifest(9);
+    let by_manifest = desk.with_keys(desk.manifest());
+    for failure in [by_file, by_manifest].map(|auditor| auditor.err().expect("another key")) {
+        assert_eq!((failure.reason(), failure.exit_code()), ("OTHER_LOG", 3));
+        let told = failure.tell(Lang::En);
+        for words in ["another key", "old manifest", "from the agencies", "keep that file", "kept,"]
+        {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        let told = failure.tell(Lang::Zh);
+        for words in ["密钥", "旧清单", "向各部门索取", "妥善保存", "/kept "] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+    }
+    assert_eq!(std::fs::read(desk.path("kept")).expect("still there"), kept, "it is evidence");
+
+    // As it says: the old file is moved away, and the new log begins; under the old manifest the old
+    // file is as good as ever.
+    std::fs::rename(desk.path("kept"), desk.path("old")).expect("moved");
+    desk.ask(Liar::with(5, Lie::AnotherLog), &Chosen::default()).await.expect("the new log");
+    assert_eq!(desk.auditor().kept().size(), 5);
+    desk.write_manifest(0x21);
+    let old = Keys { state: Some(desk.path("old")), ..desk.manifest() };
+    let old = Auditor::find(&old, None, None).unwrap_or_else(|failure| panic!("{failure:?}"));
+    assert_eq!(old.kept().size(), 40);
+}
+
+#[test]
+fn what_is_wrong_with_the_checkpoint_that_was_kept_is_told_as_it_is() {
+    let desk = Desk::new();
+    let told = || {
+        let failure = desk.with_keys(desk.manifest()).err().expect("no checkpoint");
+        assert_eq!(failure.exit_code(), 3);
+        failure.tell(Lang::En)
+    };
+    for damaged in [&b"demo/log\n40\n"[..], b"", b"\xff\xfe"] {
+        std::fs::write(desk.path("kept"), damaged).expect("written");
+        let told = told();
+        assert!(told.contains("damaged") && told.contains("from a backup"), "{told}");
+        assert!(!told.contains("permissions"), "{told}");
+    }
+    std::fs::remove_file(desk.path("kept")).expect("removed");
+    std::fs::create_dir(desk.path("kept")).expect("in the way");
+    let told = told();
+    assert!(told.contains("cannot be read") && told.contains("permissions"), "{told}");
 }
 
 #[test]
@@ -327,24 +381,37 @@ fn a_day_with_far_more_peoples_contact_details_than_an_officers_own_past_stands_
 fn choices() -> impl Strategy<Value = Chosen> {
     let time = || prop::option::of((-5_i64..60).prop_map(at));
     let id = |ids: &'static [&'static str]| prop::option::of(prop::sample::select(ids));
+    let kinds = ActorKind::value_variants();
     let some = |id: Option<&str>| id.map(name);
     (
         (time(), time(), id(&["li-na", "wang-lei", "nobody"]), id(&["tax", "aid"])),
+        (prop::option::of(prop::sample::select(kinds)), id(&["5c5c", "5c5c01", "5c5c0", "0c5c"])),
         (id(&["cars", "homes"]), id(&["alert_read", "dry_run"]), id(&["needy", "other"])),
         id(&["AL-0000-0000-0000", "AL-0001-0000-0000", "AL-9999-0000-0000"]),
     )
-        .prop_map(move |((from, until, officer, agency), (dataset, action, rule), alert)| Chosen {
-            from,
-            until,
-            officer: some(officer),
-            agency: some(agency),
-            dataset: dataset.map(name),
-            action: action.map(str::to_owned),
-            alert: alert.map(name),
-            rule: rule.map(name),
-            ..Chosen::default()
+        .prop_map(move |(who, (actor, disclosure), (dataset, action, rule), alert)| {
+            let (from, until, officer, agency) = who;
+            Chosen {
+                from,
+                until,
+                actor,
+                officer: some(officer),
+                agency: some(agency),
+                dataset: dataset.map(name),
+                action: action.map(str::to_owned),
+                alert: alert.map(name),
+                disclosure: disclosure.map(str::to_owned),
+                rule: rule.map(name),
+                ..Chosen::default()
+            }
         })
         .prop_filter("a span of time", |chosen| chosen.check().is_ok())
+}
+
+/// An actor is a word, or has its kind as a key.
+fn is_of(by: &serde_json::Value, kind: ActorKind) -> bool {
+    let kind = kind.to_possible_value().expect("one of the words");
+    by == kind.get_name() || by.get(kind.get_name()).is_some()
 }
 
 /// A scan of the JSON itself, which shares no code with the search.
@@ -359,11 +426,16 @@ fn naive(entries: &[Vec<u8>], chosen: &Chosen) -> Vec<u64> {
         let body = json["act"].to_string();
         let good = chosen.from.is_none_or(|from| at >= from)
             && chosen.until.is_none_or(|until| at < until)
+            && chosen.actor.is_none_or(|kind| is_of(&json["by"], kind))
             && chosen.officer.as_ref().is_none_or(|id| json["by"]["officer"] == id.as_str())
             && chosen.agency.as_ref().is_none_or(|id| quoted(&text, id.as_str()))
             && chosen.dataset.as_ref().is_none_or(|id| quoted(&body, id.as_str()))
             && chosen.action.as_ref().is_none_or(|word| act == *word)
             && chosen.alert.as_ref().is_none_or(|id| quoted(&body, id.as_str()))
+            && chosen
+                .disclosure
+                .as_ref()
+                .is_none_or(|id| body.contains(&format!("disclosure\":\"{id}")))
             && chosen.rule.as_ref().is_none_or(|id| quoted(&body, id.as_str()));
         if good {
             found.push(index);
