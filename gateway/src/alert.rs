@@ -157,15 +157,26 @@ impl Moment<'_> {
     }
 
     /// Whether an alert that stays in its state is to be explained anew: its rule was rewritten, and
-    /// enough is known for the new text. An explanation is not given up for unknowns of a start.
-    pub fn renews(&self, alert: Option<&Alert>, outcome: Outcome, settled: bool) -> bool {
-        alert.is_some_and(|alert| match (alert.state, outcome) {
-            (State::Open, Outcome::Alert) => alert.rule_version != self.rule.version,
+    /// enough is known for the new text; or a dataset that had never been `received` when it was explained
+    /// has been now. An explanation is not given up for unknowns of a start.
+    pub fn renews(
+        &self,
+        alert: Option<&Alert>,
+        outcome: Outcome,
+        settled: bool,
+        received: impl Fn(&DatasetId) -> bool,
+    ) -> bool {
+        let Some(alert) = alert else { return false };
+        let rewritten = alert.rule_version != self.rule.version;
+        let late = |finding: &DatedFinding| finding.as_of.is_none() && received(&finding.dataset);
+        let completed = || alert.findings.iter().any(late);
+        match (alert.state, outcome) {
+            (State::Open, Outcome::Alert) => rewritten || (settled && completed()),
             (State::Pending | State::Incomplete, Outcome::Pending) => {
-                settled && alert.rule_version != self.rule.version
+                settled && (rewritten || completed())
             }
             _ => false,
-        })
+        }
     }
 
     /// The alert in its state, as the rule's present version has it. What it is due stays.
@@ -366,13 +377,14 @@ mod tests {
         let old = rule();
         let new = Rule { version: [9; 32], ..old.clone() };
         let renews = |state, outcome, settled| {
-            moment(&new, 1).renews(Some(&raised(&old, state)), outcome, settled)
+            moment(&new, 1).renews(Some(&raised(&old, state)), outcome, settled, |_| true)
         };
         assert!(renews(State::Open, Outcome::Alert, false));
         assert!(!renews(State::Open, Outcome::Pending, true));
         assert!(renews(State::Pending, Outcome::Pending, true));
         assert!(!renews(State::Pending, Outcome::Pending, false));
         assert!(!renews(State::Withdrawn, Outcome::None, true));
-        assert!(!moment(&old, 1).renews(Some(&raised(&old, State::Open)), Outcome::Alert, true));
+        let open = raised(&old, State::Open);
+        assert!(!moment(&old, 1).renews(Some(&open), Outcome::Alert, true, |_| true));
     }
 }

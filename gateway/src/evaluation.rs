@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use proto::name::DatasetId;
 
 use crate::{
     alert::{Alert, DatedFinding, Moment, State},
@@ -144,7 +145,8 @@ impl Evaluation<'_> {
         } else {
             stand.waits.end(subject);
         }
-        let renewed = next.is_none() && moment.renews(alert, outcome, stand.settled);
+        let renewed = next.is_none()
+            && moment.renews(alert, outcome, stand.settled, |dataset| self.has_received(dataset));
         self.changed(moment, subject, alert, next, renewed, facts)
     }
 
@@ -205,6 +207,11 @@ impl Evaluation<'_> {
             label: dataset.label.clone(),
             as_of: self.base.as_of(finding.dataset),
         }
+    }
+
+    fn has_received(&self, dataset: &DatasetId) -> bool {
+        let number = self.policy.catalogue.number(dataset);
+        number.is_some_and(|number| self.base.as_of(number).is_some())
     }
 
     /// Whether everything a rule reads has arrived at least once, or has had time to.

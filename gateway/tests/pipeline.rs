@@ -7,6 +7,7 @@ use gateway::{
     alerts::Alerts,
     audit::recorder::Recorder,
     clock::Clock,
+    explanation::Truth,
     filling::{Filling, Supply},
     intake::Share,
     link::Arrival,
@@ -182,6 +183,33 @@ async fn an_open_alert_follows_the_new_text_of_its_rule_and_is_due_as_before() {
     );
     assert_ne!(renewed.rule_version, raised.rule_version);
     assert_eq!(renewed.findings.len(), raised.findings.len() - 1, "as the new text asks");
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrives_after_an_alert_was_raised_without_it_is_in_its_explanation_too() {
+    let either = SMALL.replace("aid.ill.paid >= 5000", "(aid.ill.paid >= 5000 || cars.over)");
+    let either = either.replace("means = \"!household.exists(m, m.cars.over)\"\n", "");
+    let mut office = office(directory(), &either, now()).await;
+    let alone = proto::household::Household::default();
+    office.rows("register", &[(1, Some(register(0, &alone)))]).await;
+    office.release(&[(1, Some(1))]).await;
+    let raised = office.changed().await;
+    let known = |alert: &Alert| -> Vec<(Truth, bool)> {
+        let cars = alert.findings.iter().filter(|finding| finding.dataset.as_str() == "cars");
+        cars.map(|finding| (finding.truth, finding.as_of.is_some())).collect()
+    };
+    assert_eq!((raised.state, known(&raised)), (State::Open, vec![(Truth::Unknown, false)]));
+    office.clock.send_replace(now() + SignedDuration::from_secs(9));
+    office.rows("cars", &[]).await;
+    let told = office.changed().await;
+    assert_eq!((&told.id, told.state, told.due_at), (&raised.id, State::Open, raised.due_at));
+    assert_eq!(known(&told), [(Truth::False, true)]);
+    // Once is enough.
+    let day = SignedDuration::from_hours(24);
+    office.clock.send_modify(|now| *now += day);
+    let wait = Duration::from_millis(200);
+    assert!(tokio::time::timeout(wait, office.revision.changed()).await.is_err(), "nothing new");
     office.stop().await;
 }
 

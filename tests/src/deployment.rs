@@ -30,7 +30,7 @@ use proto::{
     salt::Salt,
     schema::DatasetKind,
     scope::Suite,
-    subject::Subject,
+    subject::{Member, Subject},
 };
 
 /// The federation.
@@ -235,6 +235,20 @@ impl Deployment {
             Suite::Oprf => self.key.root(&self.manifest, canonical.identifier.as_bytes())?,
         };
         Ok(root.person_secret(scope, dataset, &self.salt(dataset)?))
+    }
+
+    /// What a person is called in the rows of a household dataset; too many members for a row are listed
+    /// in its order.
+    ///
+    /// # Errors
+    /// As [`Deployment::secret_of`].
+    pub fn member_of(
+        &self,
+        resident_id: &str,
+        dataset: &DatasetId,
+        today: Date,
+    ) -> anyhow::Result<Member> {
+        Ok(Member::of(&self.secret_of(resident_id, dataset, today)?))
     }
 
     /// Under which tag a dataset has a person's row, if it has one.

@@ -10,9 +10,9 @@ use std::{
 use jiff::{Timestamp, civil::Date};
 use proto::{scope::Suite, wire::AlertState};
 use tests::{
-    city::City,
+    city::{City, catalogue::HOUSEHOLDS},
     deployment::Deployment,
-    oracle::{self, Outcome, Outcomes},
+    oracle::{self, Outcome, Outcomes, PersonId},
     staff_client::{Alerts, StaffClient},
     world::World,
 };
@@ -86,7 +86,16 @@ pub fn expected(deployment: &Deployment, outcomes: &Outcomes) -> Alerts {
 /// What the oracle says of a city under the default policy.
 pub fn expected_of(city: &City, deployment: &Deployment, stale: &[&str]) -> Alerts {
     let stale: BTreeSet<String> = stale.iter().map(|&id| id.to_owned()).collect();
-    expected(deployment, &oracle::expected(city, &default_policy(), &stale))
+    expected(deployment, &outcomes_of(city, deployment, &stale))
+}
+
+/// The same by person.
+pub fn outcomes_of(city: &City, deployment: &Deployment, stale: &BTreeSet<String>) -> Outcomes {
+    let register = HOUSEHOLDS.parse().expect("a dataset");
+    let rank = |person: &PersonId| {
+        deployment.member_of(person, &register, today()).expect("a city's person").0
+    };
+    oracle::expected(city, &default_policy(), stale, rank)
 }
 
 /// Waits until the live alerts are exactly these.

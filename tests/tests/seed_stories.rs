@@ -91,7 +91,7 @@ fn is_what_the_policy_says(
     struck: &[PersonId],
     spared: &[(&str, PersonId)],
 ) {
-    let outcomes = oracle::expected(city, &default_policy(), &Default::default());
+    let outcomes = oracle::expected(city, &default_policy(), &Default::default(), PersonId::clone);
     let visited = |outcome: &&Outcome| matches!(outcome, Outcome::Alert | Outcome::Pending);
     for ((person, rule), outcome) in outcomes.iter().filter(|(_, outcome)| visited(outcome)) {
         let near_miss = spared.iter().find(|(_, id)| id == person);
@@ -120,22 +120,30 @@ async fn comes_true(story: Story) {
     // And it stays like this.
     world.pass(Duration::from_secs(60));
     settle(&world, &desk, &wanted).await;
-    let told = explanation(&desk, &subject(&struck[0]).to_string()).await;
-    assert_eq!(told, story.because.trim_start(), "{told}");
+    let struck = subject(&struck[0]).to_string();
+    let told = || explanation(&desk, &struck);
+    // An alert may be raised before all has arrived that its explanation is about.
+    let is_whole = |told: &wire::GetAlertResponse| told.findings.iter().all(|f| f.as_of.is_some());
+    let told = world.until(told, is_whole).await.expect("explained");
+    assert_eq!(words(&told), story.because.trim_start());
 }
 
-/// The alert about a subject as the staff sees it: the rule's name in both languages, and what its `when` and
-/// `means` came to; all of its `unless` must be certain not to hold.
-async fn explanation(desk: &StaffClient, subject: &str) -> String {
+/// The one alert about a subject as the staff sees it.
+async fn explanation(desk: &StaffClient, subject: &str) -> anyhow::Result<wire::GetAlertResponse> {
     let mut desk = desk.clone();
-    let alerts = desk.alerts().await.expect("alerts").into_iter();
+    let alerts = desk.alerts().await?.into_iter();
     let own = alerts.filter(|alert| alert.subject == subject).collect::<Vec<_>>();
     let [alert] = &own[..] else { panic!("not one alert: {own:?}") };
     let request = wire::GetAlertRequest { id: alert.id.clone() };
-    let told = desk.matches.get_alert(request).await.expect("seen").into_inner();
-    let label = told.rule_label.expect("it has a name");
+    Ok(desk.matches.get_alert(request).await?.into_inner())
+}
+
+/// The rule's name in both languages, and what its `when` and `means` came to; all of its `unless` must be
+/// certain not to hold.
+fn words(told: &wire::GetAlertResponse) -> String {
+    let label = told.rule_label.as_ref().expect("it has a name");
     let mut text = format!("{} {}\n", label.zh, label.en);
-    for finding in told.findings {
+    for finding in &told.findings {
         assert_eq!(finding.as_of.map(|at| at.seconds), Some(noon().as_second()));
         let (truth, dataset) = (finding.truth(), &finding.dataset);
         if finding.part() == RulePart::Unless {

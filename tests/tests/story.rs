@@ -11,7 +11,7 @@ use tests::{
         ADMINISTRATOR, ANALYST, APPROVER, AUDITOR, CITY_DESK, Deployment, SECOND_WORKER,
         STREET_WORKER, Staff,
     },
-    oracle::{self, Outcome},
+    oracle::{self, Outcome, PersonId},
     running::{Running, until},
     stubs::https::HttpsStub,
 };
@@ -41,7 +41,8 @@ fn cities() -> (City, City, String) {
     let mut well = City::generate(1_500, 5, system_today());
     well.set_k_threshold(1);
     let alerted = |city: &City, person: &str| {
-        let outcomes = oracle::expected(city, &default_policy(), &Default::default());
+        let outcomes =
+            oracle::expected(city, &default_policy(), &Default::default(), PersonId::clone);
         outcomes.get(&(person.to_owned(), RULE.to_owned())) == Some(&Outcome::Alert)
     };
     let here = |region: &str| region.starts_with(STREET_WORKER.region);

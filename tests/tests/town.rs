@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use proto::{
     name::{AgencyId, DatasetId},
     scope::Suite,
-    subject::Member,
     wire::{self, AlertState},
 };
 use tests::{
@@ -92,9 +91,9 @@ impl Town {
     /// What is true according to the sources, households cut as adapters cut them.
     pub fn facts(&self, sources: &Sources) -> Facts {
         let deployment = &self.world.deployment;
+        let register = dataset("register");
         let member = |person: &PersonId| {
-            let secret = deployment.secret_of(person, &dataset("register"), today());
-            Member::of(&secret.expect("a person of the town")).0
+            deployment.member_of(person, &register, today()).expect("a person of the town").0
         };
         sources.world(&self.policy, member)
     }

@@ -14,7 +14,7 @@ use super::{
     truth::UNKNOWN,
     write::FileCounts,
 };
-use crate::oracle::{Outcome, expected};
+use crate::oracle::{Outcome, PersonId, expected};
 
 const POLICY: &str = include_str!("../../../deploy/policy/default.toml");
 const HELP: &str = "help-requested";
@@ -64,7 +64,8 @@ fn one_in_eighteen_is_in_the_base_and_all_categories_are_used() {
         let people = city.flag_bytes(dataset).len();
         assert!(people >= 5, "{} lists {people}", dataset.id);
     }
-    let large = city.world().households.values().filter(|home| !home.complete).count();
+    let large =
+        city.world(PersonId::clone).households.values().filter(|home| !home.complete).count();
     assert!((20..400).contains(&large), "people in large households: {large}");
 }
 
@@ -109,7 +110,7 @@ fn rare_combinations_are_coarser_or_have_no_coarser_form() {
 /// Outcomes by rule: alerts, pending, covered, over means.
 fn tally(city: &City) -> BTreeMap<String, [usize; 4]> {
     let mut tally = BTreeMap::<String, [usize; 4]>::new();
-    for ((_, rule), outcome) in expected(city, POLICY, &BTreeSet::new()) {
+    for ((_, rule), outcome) in expected(city, POLICY, &BTreeSet::new(), PersonId::clone) {
         let place = match outcome {
             Outcome::Alert => 0,
             Outcome::Pending => 1,
@@ -153,15 +154,18 @@ fn a_changed_city_differs_where_it_changed() {
     let jobless = |city: &City| city.flag_bytes(dataset("registered_unemployed"));
     assert!(jobless(&next).len() > jobless(&city).len());
     let fresh = BTreeSet::new();
-    assert_ne!(expected(&city, POLICY, &fresh), expected(&next, POLICY, &fresh));
+    assert_ne!(
+        expected(&city, POLICY, &fresh, PersonId::clone),
+        expected(&next, POLICY, &fresh, PersonId::clone)
+    );
 
     let mut changed = city.clone();
-    let (id, rule) = expected(&city, POLICY, &fresh)
+    let (id, rule) = expected(&city, POLICY, &fresh, PersonId::clone)
         .into_iter()
         .find_map(|(key, outcome)| (outcome == Outcome::Alert).then_some(key))
         .expect("somebody is in need");
     changed.die(&id);
-    let after = expected(&changed, POLICY, &fresh);
+    let after = expected(&changed, POLICY, &fresh, PersonId::clone);
     let outcome = after.get(&(id, rule));
     assert!(matches!(outcome, Some(Outcome::Covered | Outcome::Pending)), "{outcome:?}");
 }

@@ -30,28 +30,36 @@ impl City {
         merged
     }
 
-    /// The truth, as the oracle reads it.
-    pub fn world(&self) -> World {
+    /// The truth, as the oracle reads it. Of a household too large for a row it takes the person, and then
+    /// others in the order of `rank`.
+    pub fn world<R: Ord>(&self, rank: impl Fn(&PersonId) -> R) -> World {
         let listed = datasets().map(|dataset| {
             let people = self.flag_bytes(dataset).into_iter();
             let possible = |(id, bytes): (PersonId, Vec<u8>)| (id, possible(dataset, &bytes));
             (dataset.id.to_owned(), people.map(possible).collect())
         });
-        let (listed, households) = (listed.collect(), self.households());
+        let (listed, households) = (listed.collect(), self.households(rank));
         World { listed, households, ..World::default() }
     }
 
-    fn households(&self) -> BTreeMap<PersonId, HouseholdList> {
-        let mut members: BTreeMap<usize, Vec<PersonId>> = BTreeMap::new();
+    fn households<R: Ord>(
+        &self,
+        rank: impl Fn(&PersonId) -> R,
+    ) -> BTreeMap<PersonId, HouseholdList> {
+        let mut homes: BTreeMap<usize, Vec<PersonId>> = BTreeMap::new();
         let registered = self.residents().filter(|resident| resident.registration.is_some());
         for resident in registered.clone() {
-            members.entry(resident.household).or_default().push(resident.id.clone());
+            homes.entry(resident.household).or_default().push(resident.id.clone());
         }
-        let list = |household: &Vec<PersonId>| HouseholdList {
-            members: household.iter().take(MAX_MEMBERS).cloned().collect(),
-            complete: household.len() <= MAX_MEMBERS,
+        let large = homes.values_mut().filter(|home| home.len() > MAX_MEMBERS);
+        large.for_each(|home| home.sort_by_cached_key(&rank));
+        let list = |person: &PersonId, home: &[PersonId]| {
+            let others = home.iter().filter(|other| *other != person);
+            let members = std::iter::once(person).chain(others).take(MAX_MEMBERS);
+            let members = members.cloned().collect();
+            HouseholdList { members, complete: home.len() <= MAX_MEMBERS }
         };
-        registered.map(|r| (r.id.clone(), list(&members[&r.household]))).collect()
+        registered.map(|r| (r.id.clone(), list(&r.id, &homes[&r.household]))).collect()
     }
 }
 

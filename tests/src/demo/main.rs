@@ -19,9 +19,9 @@ use proto::{
     wire::{AlertState, Freshness},
 };
 use tests::{
-    city::City,
+    city::{City, catalogue::HOUSEHOLDS},
     deployment::{ADMINISTRATOR, CITY_DESK, Deployment, STAFF, STREET_WORKER},
-    oracle::{self, Outcome},
+    oracle::{self, Outcome, PersonId},
     process,
     running::Running,
     staff_client::{Alerts, StaffClient},
@@ -158,7 +158,11 @@ fn policy_path() -> anyhow::Result<PathBuf> {
 /// What an evaluator that sees the plain data says, under the subjects' pseudonyms.
 fn expected(city: &City, policy: &str, deployment: &Deployment) -> anyhow::Result<Alerts> {
     let mut alerts = Alerts::new();
-    for ((person, rule), outcome) in oracle::expected(city, policy, &Default::default()) {
+    let register = HOUSEHOLDS.parse()?;
+    let rank = |person: &PersonId| {
+        deployment.member_of(person, &register, city.today()).expect("a resident").0
+    };
+    for ((person, rule), outcome) in oracle::expected(city, policy, &Default::default(), rank) {
         let state = match outcome {
             Outcome::Alert => AlertState::Open,
             Outcome::Pending => AlertState::Pending,

@@ -40,11 +40,17 @@ pub enum Outcome {
 /// The outcome for every subject and rule.
 pub type Outcomes = BTreeMap<(PersonId, String), Outcome>;
 
-/// The outcomes for a city. `stale` holds the datasets whose data is too old to be believed.
+/// The outcomes for a city. `stale` holds the datasets whose data is too old to be believed; of a household
+/// too large for a row, `rank` says who is in it.
 ///
 /// # Panics
 /// If the policy cannot be read.
-pub fn expected(city: &City, policy_text: &str, stale: &BTreeSet<String>) -> Outcomes {
+pub fn expected<R: Ord>(
+    city: &City,
+    policy_text: &str,
+    stale: &BTreeSet<String>,
+    rank: impl Fn(&PersonId) -> R,
+) -> Outcomes {
     let policy = Policy::read(policy_text).unwrap_or_else(|error| panic!("the policy: {error}"));
-    evaluate(&city.world(), &policy, stale)
+    evaluate(&city.world(rank), &policy, stale)
 }
