@@ -99,3 +99,52 @@ impl Act {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::tests::{acts, events};
+
+    #[test]
+    fn what_an_act_is_about_is_what_its_fields_name() {
+        // The alert that a case is joined to has no part in that.
+        let joined = |event: &CaseEvent| matches!(event, CaseEvent::JoinedTo { .. });
+        let events = events().into_iter().filter(|event| !joined(event));
+        let alert: AlertId = "AL-0123-ABCD-XYZ9".parse().expect("an id");
+        let of_cases =
+            events.map(|event| Act::CaseChanged { alert: alert.clone(), number: 7, event });
+        for act in acts().into_iter().chain(of_cases) {
+            let json = serde_json::to_value(&act).expect("an act is JSON");
+            let named = |keys: &[&str]| {
+                let mut found = vec![];
+                collect(&json, keys, &mut found);
+                found.sort_unstable();
+                found
+            };
+            let agencies = ["agency", "grantee", "requester", "holder"];
+            let mut found: Vec<&str> = act.agencies().iter().map(|id| id.as_str()).collect();
+            found.sort_unstable();
+            assert_eq!(found, named(&agencies), "{json}");
+            let found: Vec<&str> = act.datasets().iter().map(|id| id.as_str()).collect();
+            assert_eq!(found, named(&["dataset", "datasets"]), "{json}");
+            let found: Vec<&str> = act.alerts().iter().map(|id| id.as_str()).collect();
+            assert_eq!(found, named(&["alert", "alerts"]), "{json}");
+            let found: Vec<String> = act.rule().iter().map(ToString::to_string).collect();
+            assert_eq!(found, named(&["rule"]), "{json}");
+            let found: Vec<String> = act.disclosure().iter().map(ToString::to_string).collect();
+            assert_eq!(found, named(&["disclosure"]), "{json}");
+        }
+    }
+
+    /// The texts in fields of these names, wherever they are.
+    fn collect<'a>(json: &'a serde_json::Value, keys: &[&str], found: &mut Vec<&'a str>) {
+        for (key, value) in json.as_object().into_iter().flatten() {
+            if keys.contains(&key.as_str()) {
+                let several = value.as_array().into_iter().flatten();
+                found.extend(several.chain([value]).filter_map(serde_json::Value::as_str));
+            } else {
+                collect(value, keys, found);
+            }
+        }
+    }
+}
