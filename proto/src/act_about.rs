@@ -1,10 +1,11 @@
-//! What an act is about: the agencies, datasets, alerts and the rule that it touches, for whoever
-//! searches the log and for the agencies' witnesses.
+//! What an act is about: the agencies, datasets and alerts, the rule and the disclosure that it touches, for
+//! whoever searches the log and for the agencies' witnesses.
 
 use crate::{
     act::Act,
     alert_id::AlertId,
     case_event::CaseEvent,
+    disclosure_request::DisclosureId,
     name::{AgencyId, DatasetId, RuleId},
 };
 
@@ -70,12 +71,80 @@ impl Act {
         }
     }
 
+    /// The disclosure that it is about.
+    pub fn disclosure(&self) -> Option<&DisclosureId> {
+        match self {
+            Self::DisclosureRequested { disclosure, .. }
+            | Self::DisclosureApproved { disclosure, .. }
+            | Self::DisclosureRefused { disclosure, .. }
+            | Self::DisclosureCarried { disclosure, .. }
+            | Self::DisclosureAnswered { disclosure, .. }
+            | Self::DisclosureDeclined { disclosure, .. }
+            | Self::DisclosureCollected { disclosure, .. }
+            | Self::DisclosureReviewed { disclosure, .. }
+            | Self::CaseChanged { event: CaseEvent::DisclosureAsked { disclosure }, .. }
+            | Self::CaseChanged { event: CaseEvent::Disclosed { disclosure, .. }, .. } => {
+                Some(disclosure)
+            }
+            _ => None,
+        }
+    }
+
     /// The rule that it is about.
     pub fn rule(&self) -> Option<&RuleId> {
         match self {
             Self::AlertChanged { rule, .. } => Some(rule),
             Self::DryRun { rule, .. } => rule.as_ref(),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::tests::{acts, events};
+
+    #[test]
+    fn what_an_act_is_about_is_what_its_fields_name() {
+        // The alert that a case is joined to has no part in that.
+        let joined = |event: &CaseEvent| matches!(event, CaseEvent::JoinedTo { .. });
+        let events = events().into_iter().filter(|event| !joined(event));
+        let alert: AlertId = "AL-0123-ABCD-XYZ9".parse().expect("an id");
+        let of_cases =
+            events.map(|event| Act::CaseChanged { alert: alert.clone(), number: 7, event });
+        for act in acts().into_iter().chain(of_cases) {
+            let json = serde_json::to_value(&act).expect("an act is JSON");
+            let named = |keys: &[&str]| {
+                let mut found = vec![];
+                collect(&json, keys, &mut found);
+                found.sort_unstable();
+                found
+            };
+            let agencies = ["agency", "grantee", "requester", "holder"];
+            let mut found: Vec<&str> = act.agencies().iter().map(|id| id.as_str()).collect();
+            found.sort_unstable();
+            assert_eq!(found, named(&agencies), "{json}");
+            let found: Vec<&str> = act.datasets().iter().map(|id| id.as_str()).collect();
+            assert_eq!(found, named(&["dataset", "datasets"]), "{json}");
+            let found: Vec<&str> = act.alerts().iter().map(|id| id.as_str()).collect();
+            assert_eq!(found, named(&["alert", "alerts"]), "{json}");
+            let found: Vec<String> = act.rule().iter().map(ToString::to_string).collect();
+            assert_eq!(found, named(&["rule"]), "{json}");
+            let found: Vec<String> = act.disclosure().iter().map(ToString::to_string).collect();
+            assert_eq!(found, named(&["disclosure"]), "{json}");
+        }
+    }
+
+    /// The texts in fields of these names, wherever they are.
+    fn collect<'a>(json: &'a serde_json::Value, keys: &[&str], found: &mut Vec<&'a str>) {
+        for (key, value) in json.as_object().into_iter().flatten() {
+            if keys.contains(&key.as_str()) {
+                let several = value.as_array().into_iter().flatten();
+                found.extend(several.chain([value]).filter_map(serde_json::Value::as_str));
+            } else {
+                collect(value, keys, found);
+            }
         }
     }
 }

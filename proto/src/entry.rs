@@ -101,7 +101,7 @@ fn whole_milliseconds(at: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         act::{AlertState, ReviewFinding, WORDS},
@@ -127,7 +127,7 @@ mod tests {
     }
 
     /// One of every act.
-    fn acts() -> Vec<Act> {
+    pub(crate) fn acts() -> Vec<Act> {
         let (digest, log) = (HexBytes([0xab; 32]), HexBytes([1; 16]));
         let alert = || name("AL-0123-ABCD-XYZ9");
         let (agency, dataset, epoch) = (name("tax"), name("tax_declaration"), 3);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     /// One of every event of a case.
-    fn events() -> Vec<CaseEvent> {
+    pub(crate) fn events() -> Vec<CaseEvent> {
         let due_at = "2026-11-30T09:00:00Z".parse().expect("a time");
         let (region, disclosure) = (name("320104002"), HexBytes([5; 16]));
         vec![

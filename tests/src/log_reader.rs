@@ -9,7 +9,7 @@ use proto::{
     merkle::Hash,
     note::NoteKey,
     quorum::origin,
-    wire::{SearchRequest, search_response::Part},
+    wire::{SearchRequest, SearchSpan, search_response::Part},
 };
 
 use crate::staff_client::StaffClient;
@@ -19,15 +19,30 @@ pub fn log_key(manifest: &Manifest) -> NoteKey {
     NoteKey { name: origin(&manifest.scope.programme), key: manifest.log().key }
 }
 
-/// Every entry up to the newest checkpoint: its bytes and what it says.
+/// Entries: the bytes of each, and what it says.
+pub type Entries = Vec<(Vec<u8>, Entry)>;
+
+/// Every entry up to the newest checkpoint.
 ///
 /// # Errors
 /// The gateway's refusal, or what does not prove that they are all.
-pub async fn entries(
+pub async fn entries(auditor: &mut StaffClient, manifest: &Manifest) -> anyhow::Result<Entries> {
+    let (span, entries) = search(auditor, manifest, SearchRequest::default()).await?;
+    let checkpoint = Checkpoint::open(&span.checkpoint, &log_key(manifest))?;
+    ensure!((span.first, span.end) == (0, checkpoint.size()), "it is the whole log");
+    Ok(entries)
+}
+
+/// The answer to a search: which entries they are, and the entries.
+///
+/// # Errors
+/// The gateway's refusal, or what does not prove that they are those.
+pub async fn search(
     auditor: &mut StaffClient,
     manifest: &Manifest,
-) -> anyhow::Result<Vec<(Vec<u8>, Entry)>> {
-    let mut stream = auditor.audit.search(SearchRequest::default()).await?.into_inner();
+    request: SearchRequest,
+) -> anyhow::Result<(SearchSpan, Entries)> {
+    let mut stream = auditor.audit.search(request).await?.into_inner();
     let (mut walk, mut entries) = (None, vec![]);
     while let Some(message) = stream.message().await? {
         match message.part.context("a part")? {
@@ -46,11 +61,14 @@ pub async fn entries(
     }
     let (walk, span) = walk.context("a span")?;
     let checkpoint = Checkpoint::open(&span.checkpoint, &log_key(manifest))?;
-    ensure!((span.first, span.end) == (0, checkpoint.size()), "it is the whole log");
     walk.verify(&checkpoint.head(), &hashes(&span.consistency)?)?;
-    Ok(entries)
+    Ok((span, entries))
 }
 
-fn hashes(bytes: &[Vec<u8>]) -> anyhow::Result<Vec<Hash>> {
+/// Hashes from a message.
+///
+/// # Errors
+/// One that is not of 32 bytes.
+pub fn hashes(bytes: &[Vec<u8>]) -> anyhow::Result<Vec<Hash>> {
     bytes.iter().map(|bytes| Ok(Hash(bytes[..].try_into()?))).collect()
 }

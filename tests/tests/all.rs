@@ -27,6 +27,7 @@ mod helpline;
 mod hidden_acts;
 mod incremental;
 mod key_holders;
+mod log_pages;
 mod machines;
 mod manifest;
 mod metrics;

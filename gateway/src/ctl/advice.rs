@@ -61,6 +61,10 @@ pub const STATE: Phrase = (
     "上次核验的检查点无法读写：{}；请检查文件权限。该文件用于发现日志被改写，请勿删除。",
     "The checkpoint verified last cannot be read or written: {}; check the file's permissions. It is what shows that the log was rewritten: do not delete it.",
 );
+pub const DAMAGED: Phrase = (
+    "上次核验的检查点文件已损坏：{}。该文件只存于您的电脑，与网关无关：请从备份恢复。若无备份，请将它移走并保存，再运行 audit verify 核验整个日志，并与其他审计人员保存的检查点比对：此前的改写，您这里已无从发现。",
+    "The file of the checkpoint verified last is damaged: {}. It is on your machine alone, so this is not the gateway's fault: put it back from a backup. Without one, move it away, keep it, run `audit verify` over the whole log, and compare with the checkpoints of other auditors: what was rewritten before now, yours no longer show.",
+);
 pub const OTHER_LOG: Phrase = (
     "上次核验的检查点 {} 不是由您现在信任的日志密钥签署的：可能您用的是旧清单或其他项目的清单，也可能日志更换了密钥。请先向各部门索取现行清单；若密钥确已更换，日志即重新开始：请用旧清单核验旧日志的末尾，妥善保存该文件并移走，再重新运行。",
     "The checkpoint verified last, {}, was signed with another key than the log's key that you trust now. Either the manifest or key is an old one or another programme's, or the log's key was changed. Get the manifest in force from the agencies. If they changed the key, a new log began: verify the end of the old one with the old manifest, keep that file, move it away, and run this again.",

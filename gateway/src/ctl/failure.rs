@@ -111,6 +111,13 @@ pub enum Failure {
         /// What is wrong.
         problem: String,
     },
+    /// The file of the checkpoint that was kept has something else in it.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// What the log or the gateway says is not what was signed.
     Unproven(String),
     /// The log contradicts the checkpoint that was kept.
@@ -185,6 +192,7 @@ impl Failure {
             | Self::NoManifest
             | Self::Manifest { .. }
             | Self::State { .. }
+            | Self::Damaged { .. }
             | Self::OtherLog { .. }
             | Self::CertificateRefused(_) => CONFIGURATION,
             Self::Unproven(_) | Self::Fork { .. } => UNPROVEN,
@@ -201,6 +209,7 @@ impl Failure {
             Self::NoConfig { .. } | Self::Config { .. } => "CONFIGURATION",
             Self::NoManifest | Self::Manifest { .. } => "MANIFEST",
             Self::State { .. } => "STATE",
+            Self::Damaged { .. } => "DAMAGED",
             Self::OtherLog { .. } => "OTHER_LOG",
             Self::Unproven(_) => "UNPROVEN",
             Self::Fork { .. } => "FORK",
@@ -262,6 +271,9 @@ impl Failure {
             }
             Self::State { path, problem } => {
                 (advice::STATE, format!("{}: {problem}", path.display()))
+            }
+            Self::Damaged { path, problem } => {
+                (advice::DAMAGED, format!("{}: {problem}", path.display()))
             }
             Self::OtherLog { path } => (advice::OTHER_LOG, path.display().to_string()),
             Self::Unproven(problem) => (advice::UNPROVEN, harmless(problem)),

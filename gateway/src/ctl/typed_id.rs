@@ -1,11 +1,16 @@
-//! An alert's id as people type it: read from paper or a telephone, with or without `AL-` and hyphens.
+//! Ids as people type them: an alert's, read from paper or a telephone, with or without `AL-` and hyphens;
+//! a disclosure's, by its first digits.
 //!
-//! The spelling itself is `proto::alert_id`'s.
+//! The spelling of an alert's id itself is `proto::alert_id`'s.
 
 use proto::alert_id::AlertId;
 
 /// How many characters there are without `AL` and hyphens.
 const CHARACTERS: usize = 12;
+/// Fewer digits are no way to name something.
+const FEWEST_DIGITS: usize = 4;
+/// A disclosure's id has no more.
+const MOST_DIGITS: usize = 32;
 
 /// The id that was meant: small letters, full-width ones, other dashes and the look-alikes O, I and L
 /// are read as what they must be.
@@ -21,6 +26,19 @@ pub fn alert_id(typed: &str) -> Result<AlertId, String> {
     let meant: Vec<char> = meant.iter().map(|c| told_apart(*c)).collect();
     let groups: Vec<String> = meant.chunks(4).map(|group| group.iter().collect()).collect();
     format!("AL-{}", groups.join("-")).parse::<AlertId>().map_err(|error| error.to_string())
+}
+
+/// The first digits of a disclosure's id, as ids are written.
+///
+/// # Errors
+/// How an id is given, for the person who typed something else.
+pub fn first_digits(typed: &str) -> Result<String, String> {
+    let digits = typed.trim().to_ascii_lowercase();
+    let enough = (FEWEST_DIGITS..=MOST_DIGITS).contains(&digits.len());
+    if !enough || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(format!("an id is given by its first {FEWEST_DIGITS} or more digits"));
+    }
+    Ok(digits)
 }
 
 /// The capital letter or digit that a full-width or small one stands for.
@@ -70,6 +88,16 @@ mod tests {
     fn an_id_that_begins_with_look_alikes_of_the_mark_keeps_them() {
         let id = alert_id("AL23-ABCD-XY19").map(String::from);
         assert_eq!(id.as_deref(), Ok("AL-A123-ABCD-XY19"));
+    }
+
+    #[test]
+    fn a_disclosure_is_named_by_enough_digits() {
+        assert_eq!(first_digits(" 0AbC ").as_deref(), Ok("0abc"));
+        assert_eq!(first_digits(&"5c".repeat(16)), Ok("5c".repeat(16)));
+        for typed in ["", "0ab", "0abg", "AL-0123-ABCD-XY19", "5c ".repeat(16).as_str()] {
+            assert!(first_digits(typed).is_err(), "{typed}");
+        }
+        assert!(first_digits(&"5".repeat(33)).is_err(), "no id is so long");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     arguments::Keys,
     failure::Failure,
     moment::{range_end, range_start},
-    typed_id::alert_id,
+    typed_id::{alert_id, first_digits},
 };
 
 /// Which entries, and whose keys prove them.
@@ -25,6 +25,10 @@ pub struct Chosen {
     /// Before this RFC 3339 time, or until the end of this day / 时间止（含当日）
     #[arg(long, value_name = "TIME", value_parser = range_end)]
     pub until: Option<Timestamp>,
+    /// Acts of the gateway itself, of any officer or agency, or of callers whose certificate names nobody
+    /// of this programme / 操作者类别：网关、工作人员、部门、未知
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub actor: Option<ActorKind>,
     /// Acts of this officer / 工作人员
     #[arg(long, value_name = "ID")]
     pub officer: Option<AgencyId>,
@@ -40,12 +44,28 @@ pub struct Chosen {
     /// Acts that changed or showed this alert / 预警编号
     #[arg(long, value_name = "ID", value_parser = alert_id)]
     pub alert: Option<AlertId>,
+    /// Acts about this disclosure, by the first digits of its id / 披露申请编号的前几位
+    #[arg(long, value_name = "ID", value_parser = first_digits)]
+    pub disclosure: Option<String>,
     /// Acts about this rule / 规则编号
     #[arg(long, value_name = "ID")]
     pub rule: Option<RuleId>,
     /// Whose keys prove them.
     #[command(flatten)]
     pub keys: Keys,
+}
+
+/// What kind of actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ActorKind {
+    /// The gateway itself / 网关
+    Gateway,
+    /// A member of staff / 工作人员
+    Officer,
+    /// An agency / 部门
+    Agency,
+    /// Somebody whose certificate names nobody of this programme / 证书不属于本项目者
+    Unknown,
 }
 
 /// The form of an export.
@@ -78,18 +98,34 @@ impl Chosen {
         let of_agency = |id: &AgencyId| {
             act.agencies().contains(&id) || *entry.by() == Actor::Agency(id.clone())
         };
+        let about_disclosure = |digits: &String| {
+            act.disclosure().is_some_and(|id| id.to_string().starts_with(digits.as_str()))
+        };
         let is = |wanted: Option<bool>| wanted.unwrap_or(true);
         self.is_within(entry.at())
+            && is(self.actor.map(|kind| kind.takes(entry.by())))
             && is(self.officer.as_ref().map(by_officer))
             && is(self.agency.as_ref().map(of_agency))
             && is(self.dataset.as_ref().map(|id| act.datasets().contains(id)))
             && is(self.action.as_ref().map(|word| act.word() == word))
             && is(self.alert.as_ref().map(|id| act.alerts().contains(id)))
+            && is(self.disclosure.as_ref().map(about_disclosure))
             && is(self.rule.as_ref().map(|id| act.rule() == Some(id)))
     }
 
     /// Whether a time is within the span.
     pub fn is_within(&self, at: Timestamp) -> bool {
         self.from.is_none_or(|from| at >= from) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+impl ActorKind {
+    fn takes(self, by: &Actor) -> bool {
+        match by {
+            Actor::Gateway => self == Self::Gateway,
+            Actor::Officer(_) => self == Self::Officer,
+            Actor::Agency(_) => self == Self::Agency,
+            Actor::Unknown => self == Self::Unknown,
+        }
     }
 }

@@ -28,17 +28,21 @@ impl Kept {
     /// Reads the file; none is as good as one of an empty log.
     ///
     /// # Errors
-    /// [`Failure::State`]; [`Failure::OtherLog`] where another key signed what was kept.
+    /// [`Failure::State`]; [`Failure::Damaged`] where it is no checkpoint; [`Failure::OtherLog`] where another
+    /// key signed what was kept.
     pub fn read(path: PathBuf, log: &NoteKey) -> Result<Self, Failure> {
-        let faulty = |problem: String| Failure::State { path: path.clone(), problem };
+        let damaged = |problem: String| Failure::Damaged { path: path.clone(), problem };
         let checkpoint = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(faulty(error.to_string())),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => None,
+                io::ErrorKind::InvalidData => return Err(damaged(error.to_string())),
+                _ => return Err(Failure::State { path, problem: error.to_string() }),
+            },
             Ok(note) => Some(Checkpoint::open(&note, log).map_err(|error| match error {
                 CheckpointError::Origin { .. } | CheckpointError::Signature => {
                     Failure::OtherLog { path: path.clone() }
                 }
-                error => faulty(error.to_string()),
+                error => damaged(error.to_string()),
             })?),
         };
         Ok(Self { path, checkpoint })

@@ -5,9 +5,11 @@ use std::{ops::Range, sync::Arc};
 use jiff::Timestamp;
 use proto::{
     act::Act,
+    case_event::CaseEvent,
     checkpoint::Checkpoint,
     cosignature::cosign,
     entry::{Actor, Entry},
+    fault::Reason,
     hex_bytes::HexBytes,
     log_proof::LogProof,
     merkle::{Hash, TreeHead, consistency_subtrees, inclusion_subtrees},
@@ -41,10 +43,18 @@ pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_500_000 + second).expect("a time")
 }
 
+/// A disclosure: the first two bytes of all ids are the same.
+fn disclosure(number: u64) -> HexBytes<16> {
+    let mut id = [0x5c; 16];
+    id[2] = u8::try_from(number % 3).expect("small");
+    HexBytes(id)
+}
+
 /// Entries of several officers, one every other second.
 pub fn entries(count: u64) -> Vec<Vec<u8>> {
     let entry = |number: u64| {
         let by = match number % 4 {
+            _ if number % 11 == 7 => Actor::Unknown,
             0 => Actor::Gateway,
             1 => Actor::Officer(name("li-na")),
             2 => Actor::Officer(name("wang-lei")),
@@ -52,6 +62,17 @@ pub fn entries(count: u64) -> Vec<Vec<u8>> {
         };
         let alert = name(&format!("AL-000{}-0000-0000", number % 3));
         let act = match number % 5 {
+            _ if number % 11 == 7 => {
+                Act::CallsRefused { method: None, reason: Reason::NotPermitted, count: number }
+            }
+            _ if number % 11 == 8 => {
+                let (disclosure, request) = (disclosure(number), HexBytes([2; 32]));
+                Act::DisclosureApproved { disclosure, alert, request }
+            }
+            _ if number % 11 == 9 => {
+                let event = CaseEvent::DisclosureAsked { disclosure: disclosure(number) };
+                Act::CaseChanged { alert, number, event }
+            }
             0 => Act::AlertRead { alert },
             1 => Act::AlertsListed { alerts: vec![alert; 2] },
             2 => Act::DryRun { rule: Some(name("needy")), rule_version: HexBytes([1; 32]) },

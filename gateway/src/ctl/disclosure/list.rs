@@ -13,10 +13,9 @@ use crate::{
     failure::Failure,
     moment::{clock_face, of_wire, rfc3339},
     output::{Screen, Tone, cell},
+    typed_id::first_digits,
 };
 
-/// Fewer digits are no way to name something.
-const FEWEST_DIGITS: usize = 4;
 /// So many are shown.
 const SHOWN: usize = 8;
 
@@ -43,11 +42,7 @@ pub async fn list(gateway: &mut Gateway, screen: &Screen) -> Result<String, Fail
 /// # Errors
 /// [`Failure::Usage`] where there are several, or the digits are too few.
 pub async fn find(gateway: &mut Gateway, id: &str) -> Result<Listed, Failure> {
-    let id = id.trim().to_ascii_lowercase();
-    if id.len() < FEWEST_DIGITS || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let text = format!("an id is given by its first {FEWEST_DIGITS} or more digits");
-        return Err(Failure::Usage(text));
-    }
+    let id = first_digits(id).map_err(Failure::Usage)?;
     let listed = fetch(gateway).await?.into_iter();
     let mut found = listed.filter(|listed| listed.request.id.to_string().starts_with(&id));
     let first = found.next().ok_or(Failure::not_found("no such disclosure".into()))?;
