@@ -19,7 +19,7 @@ use proto::{name::AgencyId, quorum::Quorum, signing::SigningKey, wire};
 use tests::{
     city::City,
     deployment::{ADMINISTRATOR, AUDITOR, SECURITY, Staff},
-    log_reader::log_key,
+    log_reader::{Entries, entries, log_key},
     staff_client::channel,
     world::World,
 };
@@ -211,6 +211,14 @@ async fn the_log_goes_on_without_its_witnesses_and_says_so_until_they_are_back()
     world.until(|| health(&world), |health| *health == NOT_SERVING).await.expect("told");
     let alerts = world.desk().await.expect("desk").alerts().await.expect("alerts");
     assert!(alerts.iter().all(|alert| !alert.witnessed), "however long the quorum is away");
+    let (auditor, manifest) =
+        (world.client(&AUDITOR).await.expect("auditor"), &world.deployment.manifest);
+    let read = || {
+        let mut auditor = auditor.clone();
+        async move { entries(&mut auditor, manifest).await }
+    };
+    let newest = |log: &Entries| log.last().is_some_and(|(_, entry)| entry.at() >= world.now());
+    world.until(read, newest).await.expect("auditors read what nobody cosigned yet");
 
     for agency in &others {
         world.start_adapter(agency).await.expect("started");
