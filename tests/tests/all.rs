@@ -1,6 +1,7 @@
 //! The one integration test binary: everything that needs both sides.
 
 mod access_log;
+mod alert_crash;
 mod architecture;
 mod audit;
 mod auditor;
