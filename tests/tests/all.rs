@@ -20,6 +20,7 @@ mod disclosure;
 mod epoch_crash;
 mod epochs;
 mod evaluation;
+mod everybody;
 mod fixture;
 mod flow;
 mod full_disk;
