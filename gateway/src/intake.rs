@@ -127,6 +127,8 @@ impl Door {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use tokio::sync::mpsc;
 
     use super::*;
@@ -202,5 +204,47 @@ mod tests {
         assert_eq!(names[..2], ["tax", "aid"], "the agency of three waits behind the other");
         let waits = intake.waits();
         assert_eq!(waits[&("aid".parse().expect("a name"), Limit::Room)], 1);
+    }
+
+    /// Lines of a log.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panics").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_wait_is_told_in_the_log_and_whose_it_was_and_what_for() {
+        let (lines, intake) = (Lines::default(), Arc::new(Intake::default()));
+        let log = lines.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+        let _logging = tracing::subscriber::set_default(log.finish());
+        let (tax, aid) = (door("tax", &intake), door("aid", &intake));
+        let mut first = Share::default();
+        aid.admit(&mut first, LARGE + 1).await;
+        let turn = tax.turn().await;
+        let release = async {
+            tokio::time::sleep(LONG).await;
+            drop((turn, first));
+        };
+        let mut share = Share::default();
+        let wait = async { drop(tax.turn().await) };
+        tokio::join!(wait, tax.admit(&mut share, LARGE + 1), release);
+        let told = String::from_utf8(lines.0.lock().expect("no panics").clone()).expect("text");
+        let told: Vec<&str> = told.lines().collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        for limit in [Limit::Turn, Limit::Room] {
+            let said = format!("agency=tax limit=\"{}\"", limit.word());
+            let line = told.iter().find(|line| line.contains(&said));
+            let line = line.unwrap_or_else(|| panic!("{said} in {told:?}"));
+            assert!(line.contains("WARN") && line.contains("waited to be taken in"), "{line}");
+        }
     }
 }

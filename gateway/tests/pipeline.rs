@@ -1,6 +1,6 @@
 //! From what arrives to alerts, across policies and restarts.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
 
 use gateway::{
     alert::{Alert, State},
@@ -19,6 +19,7 @@ use gateway::{
 };
 use jiff::{SignedDuration, Timestamp};
 use proto::{act::Act, entry::Actor};
+use sqlx::SqlitePool;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -114,11 +115,43 @@ impl Office {
 
     /// One person who is ill and pays, in no register and without a car.
     async fn raise_one(&mut self) -> Alert {
+        self.supply_one().await;
+        self.changed().await
+    }
+
+    /// What raises an alert of one person.
+    async fn supply_one(&self) {
         self.rows("cars", &[]).await;
         let alone = proto::household::Household::default();
         self.rows("register", &[(1, Some(register(0, &alone)))]).await;
         self.release(&[(1, Some(1))]).await;
-        self.changed().await
+    }
+
+    /// The file of alerts, as if its disk were full: no alert can be written.
+    async fn full_store(&self) -> SqlitePool {
+        let path = self.directory.path().join("alerts.sqlite");
+        let store = gateway::database::open(&path).await.expect("opens");
+        let full =
+            "CREATE TRIGGER full BEFORE INSERT ON alert BEGIN SELECT RAISE(ABORT, 'full'); END";
+        sqlx::query(full).execute(&store).await.expect("full");
+        store
+    }
+
+    /// The log's entries once it says that something did not come about; which these are.
+    async fn failed(&self) -> Range<usize> {
+        let place = |index: u64| usize::try_from(index).expect("few");
+        for _ in 0..2000 {
+            let logged = acts(&self.recorder).await;
+            let failed = logged.iter().find_map(|act| match act {
+                Act::Failed { first, end } => Some(place(*first)..place(*end)),
+                _ => None,
+            });
+            if let Some(failed) = failed {
+                return failed;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the log does not say that anything failed")
     }
 
     async fn reload(&self, policy: &str) {
@@ -271,10 +304,7 @@ async fn an_alert_is_in_the_log_before_it_is_in_the_store() {
 async fn without_the_log_no_alert_is_made_nor_a_policy_taken_over() {
     let mut office = office(directory(), SMALL, now()).await;
     office.recorder.log().close().await;
-    office.rows("cars", &[]).await;
-    let alone = proto::household::Household::default();
-    office.rows("register", &[(1, Some(register(0, &alone)))]).await;
-    office.release(&[(1, Some(1))]).await;
+    office.supply_one().await;
     let version = office.policy.current().version;
     std::fs::write(policy_path(&office.directory), SMALL.replace("48h", "47h")).expect("written");
     let refused = office.policy.reload(&office.recorder, &Actor::Gateway).await;
@@ -284,6 +314,53 @@ async fn without_the_log_no_alert_is_made_nor_a_policy_taken_over() {
     assert_eq!(office.alerts.latest(1).await.expect("read"), []);
     assert!(!office.recorder.is_well());
     office.stop().await;
+}
+
+/// Alert, revision and entry of every change that the log has.
+fn changes(logged: &[Act]) -> Vec<(String, u64, usize)> {
+    let changed = logged.iter().enumerate().filter_map(|(entry, act)| match act {
+        Act::AlertChanged { alert, revision, .. } => Some((alert.to_string(), *revision, entry)),
+        _ => None,
+    });
+    changed.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_the_store_refused_comes_once_and_the_log_says_which_entry_never_came_about()
+{
+    let mut office = office(directory(), SMALL, now()).await;
+    let store = office.full_store().await;
+    office.supply_one().await;
+    let failed = office.failed().await;
+    assert!(!office.revision.has_changed().expect("running"), "nobody is told");
+    assert_eq!(office.alerts.latest(1).await.expect("read"), []);
+    sqlx::query("DROP TRIGGER full").execute(&store).await.expect("room");
+    office.clock.send_modify(|now| *now += SignedDuration::from_secs(6));
+    let raised = office.changed().await;
+    let changes = changes(&acts(&office.recorder).await);
+    let [(_, first, refused), (id, second, written)] = &changes[..] else {
+        panic!("logged when it was refused, and when it was written: {changes:?}")
+    };
+    assert!(failed.contains(refused) && !failed.contains(written), "{failed:?} {changes:?}");
+    assert_eq!((id, *first, *second), (&raised.id, raised.revision, raised.revision));
+    office.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_the_store_never_got_is_raised_once_after_a_restart() {
+    let first = office(directory(), SMALL, now()).await;
+    let store = first.full_store().await;
+    first.supply_one().await;
+    first.failed().await;
+    let directory = first.stop().await;
+    sqlx::query("DROP TRIGGER full").execute(&store).await.expect("room");
+    let mut second = office(directory, SMALL, now()).await;
+    second.release(&[(1, Some(1))]).await;
+    let raised = second.changed().await;
+    assert_eq!((raised.state, raised.occurrence, raised.revision), (State::Open, 1, 1));
+    let changes = changes(&acts(&second.recorder).await);
+    assert_eq!(changes.last().map(|(id, revision, _)| (id, *revision)), Some((&raised.id, 1)));
+    second.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

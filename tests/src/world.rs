@@ -33,14 +33,14 @@ use crate::{
     staff_client::StaffClient,
 };
 
-/// How long anything awaited may take on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The federation, running.
 pub struct World {
     /// Its files.
     pub deployment: Deployment,
+    /// How long anything awaited may take: long enough for a slow machine.
+    pub patience: Duration,
     adapters: BTreeMap<AgencyId, Adapter>,
     detours: BTreeMap<AgencyId, SocketAddr>,
     gateway: Option<Running>,
@@ -92,6 +92,7 @@ impl World {
         Ok(Self {
             adapters: adapters.collect(),
             deployment,
+            patience: Duration::from_secs(60),
             detours: BTreeMap::new(),
             gateway: None,
             now: sender,
@@ -277,7 +278,7 @@ impl World {
             if good(&seen) {
                 return Ok(seen);
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > self.patience {
                 anyhow::bail!("this did not come to what was waited for: {seen:#?}");
             }
             tokio::time::sleep(LOOK).await;

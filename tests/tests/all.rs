@@ -1,6 +1,7 @@
 //! The one integration test binary: everything that needs both sides.
 
 mod access_log;
+mod alert_crash;
 mod architecture;
 mod audit;
 mod auditor;
@@ -19,6 +20,7 @@ mod disclosure;
 mod epoch_crash;
 mod epochs;
 mod evaluation;
+mod everybody;
 mod fixture;
 mod flow;
 mod full_disk;

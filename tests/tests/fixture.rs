@@ -91,11 +91,13 @@ pub fn expected_of(city: &City, deployment: &Deployment, stale: &[&str]) -> Aler
 
 /// The same by person.
 pub fn outcomes_of(city: &City, deployment: &Deployment, stale: &BTreeSet<String>) -> Outcomes {
+    oracle::expected(city, &default_policy(), stale, rank(deployment))
+}
+
+/// Who comes first in the row of a household too large for it.
+pub fn rank(deployment: &Deployment) -> impl Fn(&PersonId) -> [u8; 16] {
     let register = HOUSEHOLDS.parse().expect("a dataset");
-    let rank = |person: &PersonId| {
-        deployment.member_of(person, &register, today()).expect("a city's person").0
-    };
-    oracle::expected(city, &default_policy(), stale, rank)
+    move |person| deployment.member_of(person, &register, today()).expect("a city's person").0
 }
 
 /// Waits until the live alerts are exactly these.

@@ -154,22 +154,19 @@ async fn an_agency_that_changes_everything_all_the_time_holds_up_nobody_elses_ch
         line.cursor.expect("arrived").version
     };
     let (mut desk, before) = (town.world.desk().await.expect("desk"), versions().await);
+    let mut round = 0;
     for helped in 1..=5 {
-        let (flooded, started) = (versions().await, Instant::now());
-        let mut round = 0;
+        let (flooded, started, mut begun) = (versions().await, Instant::now(), false);
         while desk.alerts().await.expect("alerts").len() > usize::from(PEOPLE - helped) {
             assert!(started.elapsed() < PATIENCE, "the change of one waits behind the flood");
-            round += 1;
+            round ^= 1;
             // A file that is read at this moment stays as it is.
-            let written = if round == 1 { &town.policy } else { &floods };
+            let written = if begun { &floods } else { &town.policy };
             flood(round, helped).write(written, &town.world.deployment.dir).expect("written");
             town.world.reload(&police).expect("told");
-            if round == 1 {
-                // The flood has begun when the other's one change comes.
-                town.world
-                    .until(async || Ok(versions().await), |now| *now > flooded)
-                    .await
-                    .expect("a flood");
+            // The flood has begun when the other's one change comes.
+            if !begun && versions().await > flooded {
+                begun = true;
                 town.world.reload(&aid).expect("told");
             }
         }

@@ -12,6 +12,7 @@ mod hardship;
 mod lines;
 pub mod number;
 mod people;
+pub mod quarters;
 pub mod resident;
 pub mod rows;
 mod stories;
@@ -27,6 +28,7 @@ use jiff::civil::Date;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use crate::oracle::PersonId;
+use people::Numbers;
 use resident::Resident;
 
 /// The city on one day.
@@ -43,8 +45,12 @@ impl City {
     /// A city of `population` residents. All dates keep days away from the edges the flags ask for,
     /// so the files mean the same on the following day.
     pub fn generate(population: usize, seed: u64, today: Date) -> Self {
+        Self::part(population, &Numbers::ALL, seed, today)
+    }
+
+    fn part(population: usize, numbers: &Numbers, seed: u64, today: Date) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut residents = people::settle(population, today, &mut rng);
+        let mut residents = people::settle(population, numbers, today, &mut rng);
         economy::furnish(&mut residents, today, &mut rng);
         stories::befall(&mut residents, today, &mut rng);
         Self::of(residents, seed, today)
@@ -54,7 +60,7 @@ impl City {
     /// earns nothing. For stories that are told by hand.
     pub fn quiet(population: usize, seed: u64, today: Date) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut residents = people::settle(population, today, &mut rng);
+        let mut residents = people::settle(population, &Numbers::ALL, today, &mut rng);
         for resident in &mut residents {
             resident.registration = Some("本市");
         }

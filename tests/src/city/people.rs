@@ -2,7 +2,10 @@
 //!
 //! What they own and earn is `economy`; what befalls them is `stories`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::RangeInclusive,
+};
 
 use jiff::{ToSpan, civil::Date};
 use rand::{RngExt, seq::IndexedRandom};
@@ -19,14 +22,37 @@ const DISTRICTS: [(&str, &str); 4] =
     [("320102", "玄武区"), ("320104", "秦淮区"), ("320105", "建邺区"), ("320106", "鼓楼区")];
 const ROADS: [&str; 8] =
     ["梧桐路", "银杏巷", "紫藤街", "石榴弄", "桂花里", "青竹路", "白鹭街", "云锦巷"];
+/// Births of a day that get a number.
+pub(super) const BIRTHS: u16 = 995;
+/// So often somebody's number may be taken before they are a year older.
+const ATTEMPTS: i32 = 16;
 /// Cumulative shares, in thousandths, of households of 1, 2, 3 ... members.
 const SIZES: [u32; 12] = [150, 400, 680, 840, 925, 975, 988, 995, 997, 998, 999, 1000];
 
+/// What of a city's numbers a part of it has: no other part uses them.
+pub(super) struct Numbers {
+    /// Households and residents are counted from here.
+    pub(super) first: usize,
+    /// Which births of a day.
+    pub(super) births: RangeInclusive<u16>,
+}
+
+impl Numbers {
+    /// Those of a city that has no parts.
+    pub(super) const ALL: Self = Self { first: 0, births: 1..=BIRTHS };
+}
+
 /// Everybody, household by household.
-pub(super) fn settle(population: usize, today: Date, rng: &mut ChaCha8Rng) -> Vec<Resident> {
-    let mut registry = Registry { today, taken: HashSet::new() };
+pub(super) fn settle(
+    population: usize,
+    numbers: &Numbers,
+    today: Date,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Resident> {
+    let births = numbers.births.clone();
+    let mut registry = Registry { today, births, taken: HashSet::new() };
     let mut residents = Vec::with_capacity(population);
-    let mut household = 0;
+    let mut household = numbers.first;
     while residents.len() < population {
         let size = draw_size(rng).min(population - residents.len());
         let family = family_name(rng);
@@ -34,10 +60,11 @@ pub(super) fn settle(population: usize, today: Date, rng: &mut ChaCha8Rng) -> Ve
         for (role, age) in ages(size, rng).into_iter().enumerate() {
             let name_of = if role == 1 { family_name(rng) } else { family };
             let (id, born) = registry.birth(age, rng);
+            let serial = numbers.first + residents.len();
             residents.push(Resident {
                 id,
-                name: full_name(name_of, residents.len(), rng),
-                phone: format!("100{:08}", residents.len() + 20_000_000),
+                name: full_name(name_of, serial, rng),
+                phone: format!("100{:08}", serial + 20_000_000),
                 address: address.clone(),
                 region: region.clone(),
                 born,
@@ -47,7 +74,7 @@ pub(super) fn settle(population: usize, today: Date, rng: &mut ChaCha8Rng) -> Ve
         }
         household += 1;
     }
-    if population >= 500 {
+    if population >= 500 && numbers.first == 0 {
         give_permits(&mut residents);
     }
     residents
@@ -97,22 +124,25 @@ fn give_permits(residents: &mut [Resident]) {
 /// Births so far: nobody gets a number twice.
 struct Registry {
     today: Date,
+    births: RangeInclusive<u16>,
     taken: HashSet<String>,
 }
 
 impl Registry {
+    /// Where a year has nearly as many births as there are numbers, somebody is a year older.
     fn birth(&mut self, age: i16, rng: &mut ChaCha8Rng) -> (String, Date) {
-        loop {
+        for attempt in 0.. {
             let days: i32 = rng.random_range(5..360);
-            let span = i32::from(age).years();
+            let span = (i32::from(age) + attempt / ATTEMPTS).years();
             let born = self.today.saturating_sub(span).saturating_sub(days.days());
-            let id = number(born, rng.random_range(1..=995));
+            let id = number(born, rng.random_range(self.births.clone()));
             // A file with many numbers ending in 000 is taken for one that Excel has damaged.
             if !id.ends_with("000") && self.taken.insert(id.clone()) {
                 debug_assert!(id.starts_with(COUNTY), "the county of nobody");
                 return (id, born);
             }
         }
+        unreachable!("more people than there are numbers")
     }
 }
 

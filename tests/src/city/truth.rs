@@ -19,6 +19,13 @@ impl City {
     /// The flag bytes of everybody a dataset lists: exact value, `value count + group`, or
     /// [`UNKNOWN`].
     pub fn flag_bytes(&self, dataset: &Dataset) -> BTreeMap<PersonId, Vec<u8>> {
+        let mut merged = self.merged(dataset);
+        let shared = Combinations::of(&merged);
+        shared.hide_rare(dataset, self.k_threshold(), &mut merged);
+        merged
+    }
+
+    fn merged(&self, dataset: &Dataset) -> BTreeMap<PersonId, Vec<u8>> {
         let mut merged = BTreeMap::new();
         for resident in self.residents() {
             let rows = rows(dataset, resident, self.seed());
@@ -26,17 +33,26 @@ impl City {
                 merged.insert(resident.id.clone(), merge(dataset, &rows, self.today()));
             }
         }
-        hide_rare(dataset, self.k_threshold(), &mut merged);
         merged
     }
 
     /// The truth, as the oracle reads it. Of a household too large for a row it takes the person, and then
     /// others in the order of `rank`.
     pub fn world<R: Ord>(&self, rank: impl Fn(&PersonId) -> R) -> World {
+        let mut shared = Shared::default();
+        shared.add(self);
+        self.world_in(&shared, rank)
+    }
+
+    /// The same of a part of a city in which combinations of flags are shared by so many.
+    pub fn world_in<R: Ord>(&self, city: &Shared, rank: impl Fn(&PersonId) -> R) -> World {
         let listed = datasets().map(|dataset| {
-            let people = self.flag_bytes(dataset).into_iter();
+            let mut people = self.merged(dataset);
+            if let Some(shared) = city.0.get(dataset.id) {
+                shared.hide_rare(dataset, self.k_threshold(), &mut people);
+            }
             let possible = |(id, bytes): (PersonId, Vec<u8>)| (id, possible(dataset, &bytes));
-            (dataset.id.to_owned(), people.map(possible).collect())
+            (dataset.id.to_owned(), people.into_iter().map(possible).collect())
         });
         let (listed, households) = (listed.collect(), self.households(rank));
         World { listed, households, ..World::default() }
@@ -137,18 +153,49 @@ fn band(lower_bounds: &[i64], number: i64) -> u8 {
     u8::try_from(reached.saturating_sub(1)).expect("few bands")
 }
 
-/// People whose combination of flags is shared by fewer than `k` are generalised, once, where the
-/// dataset declares a group; the others stay as they are.
-fn hide_rare(dataset: &Dataset, k: usize, people: &mut BTreeMap<PersonId, Vec<u8>>) {
-    let mut shared: HashMap<Vec<u8>, usize> = HashMap::new();
-    for bytes in people.values() {
-        *shared.entry(bytes.clone()).or_default() += 1;
+/// How many people of a city share each combination of flags, by dataset.
+#[derive(Debug, Default)]
+pub struct Shared(BTreeMap<&'static str, Combinations>);
+
+impl Shared {
+    /// Adds those of a part of the city.
+    pub fn add(&mut self, part: &City) {
+        for dataset in datasets() {
+            let combinations = self.0.entry(dataset.id).or_default();
+            combinations.add(&part.merged(dataset));
+        }
     }
-    for bytes in people.values_mut().filter(|bytes| shared[*bytes] < k) {
-        for (byte, flag) in bytes.iter_mut().zip(dataset.flags) {
-            let group = flag.rule.coarser().iter().position(|group| group.contains(byte));
-            if let Some(group) = group {
-                *byte = u8::try_from(flag.rule.value_count() + group).expect("few groups");
+}
+
+/// How many people share each combination of one dataset's flags.
+#[derive(Debug, Default)]
+struct Combinations(HashMap<Vec<u8>, usize>);
+
+impl Combinations {
+    fn of(people: &BTreeMap<PersonId, Vec<u8>>) -> Self {
+        let mut combinations = Self::default();
+        combinations.add(people);
+        combinations
+    }
+
+    fn add(&mut self, people: &BTreeMap<PersonId, Vec<u8>>) {
+        for bytes in people.values() {
+            match self.0.get_mut(bytes) {
+                Some(count) => *count += 1,
+                None => _ = self.0.insert(bytes.clone(), 1),
+            }
+        }
+    }
+
+    /// People whose combination of flags is shared by fewer than `k` are generalised, once, where the
+    /// dataset declares a group; the others stay as they are.
+    fn hide_rare(&self, dataset: &Dataset, k: usize, people: &mut BTreeMap<PersonId, Vec<u8>>) {
+        for bytes in people.values_mut().filter(|bytes| self.0[*bytes] < k) {
+            for (byte, flag) in bytes.iter_mut().zip(dataset.flags) {
+                let group = flag.rule.coarser().iter().position(|group| group.contains(byte));
+                if let Some(group) = group {
+                    *byte = u8::try_from(flag.rule.value_count() + group).expect("few groups");
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The city's files as the agencies keep them: Chinese headers, two encodings, and dirt.
+//! The city's files as the agencies keep them: Chinese headers, two encodings, and dirt. Part after part of
+//! the city is written behind what is there.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -43,58 +44,59 @@ impl City {
     /// # Errors
     /// The file system's.
     pub fn write_sources(&self, dir: &Path) -> io::Result<BTreeMap<&'static str, FileCounts>> {
-        let mut counts = BTreeMap::new();
-        let mut letters = Letters::default();
-        for (place, dataset) in datasets().enumerate() {
+        let mut files = Files::create(dir)?;
+        files.append(self)?;
+        Ok(files.counts())
+    }
+}
+
+/// All agencies' files as they grow.
+pub struct Files(Vec<File>);
+
+impl Files {
+    /// Makes them anew: headers alone.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn create(dir: &Path) -> io::Result<Self> {
+        let create = |dataset: &'static Dataset| {
             let data = dir.join(dataset.agency).join("data");
             fs::create_dir_all(&data)?;
-            let file = fs::File::create(data.join(format!("{}.csv", dataset.id)))?;
-            counts.insert(dataset.id, self.write_file((dataset, place), file, &mut letters)?);
-        }
-        Ok(counts)
+            let mut file =
+                File::new(dataset, fs::File::create(data.join(format!("{}.csv", dataset.id)))?);
+            file.write_out(0)?;
+            Ok(file)
+        };
+        datasets().map(create).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Row after row, none of which is kept.
-    fn write_file(
-        &self,
-        (dataset, place): (&Dataset, usize),
-        out: fs::File,
-        letters: &mut Letters,
-    ) -> io::Result<FileCounts> {
-        let mut file = File::new(dataset, letters, out);
-        let mut rng = chance(self.seed(), dataset.id, "", "refused");
-        let listed = self.residents().filter(|resident| lists(dataset, resident));
-        let people = listed.clone().count();
-        let every = 200.min(people / 3).max(1);
-        for (n, resident) in listed.enumerate() {
-            if n % every == every - 1 {
-                file.nobody(place * 3 + n / every, people >= 1000, self.today(), &mut rng);
-            }
-            let mut rng = chance(self.seed(), dataset.id, &resident.id, "writing");
-            for row in rows(dataset, resident, self.seed()) {
-                file.resident(resident, &row, &mut rng);
-            }
-            file.write_out(PIECE)?;
-        }
-        file.write_out(0)?;
-        file.counts.people = people;
-        Ok(file.counts)
+    /// Appends a city, or a part of one: row after row, none of which is kept.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn append(&mut self, part: &City) -> io::Result<()> {
+        self.0.iter_mut().enumerate().try_for_each(|(place, file)| file.append(place, part))
+    }
+
+    /// What is in them, by dataset.
+    pub fn counts(self) -> BTreeMap<&'static str, FileCounts> {
+        self.0.into_iter().map(|file| (file.dataset.id, file.counts)).collect()
     }
 }
 
 /// One file as it grows.
-struct File<'a> {
-    dataset: &'a Dataset,
-    letters: &'a mut Letters,
+struct File {
+    dataset: &'static Dataset,
+    letters: Letters,
     out: fs::File,
     /// Not written out yet.
     bytes: Vec<u8>,
     counts: FileCounts,
 }
 
-impl<'a> File<'a> {
-    fn new(dataset: &'a Dataset, letters: &'a mut Letters, out: fs::File) -> Self {
-        let counts = FileCounts::default();
+impl File {
+    fn new(dataset: &'static Dataset, out: fs::File) -> Self {
+        let (letters, counts) = (Letters::default(), FileCounts::default());
         let mut file = Self { dataset, letters, out, bytes: vec![], counts };
         if dataset.has_byte_order_mark() {
             file.bytes.extend_from_slice("\u{FEFF}".as_bytes());
@@ -107,6 +109,26 @@ impl<'a> File<'a> {
         header.extend(own);
         file.line(&header.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         file
+    }
+
+    fn append(&mut self, place: usize, part: &City) -> io::Result<()> {
+        let (dataset, seed) = (self.dataset, part.seed());
+        let mut rng = chance(seed, dataset.id, "", "refused");
+        let listed = part.residents().filter(|resident| lists(dataset, resident));
+        let people = listed.clone().count();
+        let every = 200.min(people / 3).max(1);
+        for (n, resident) in listed.enumerate() {
+            if n % every == every - 1 {
+                self.nobody(place * 3 + n / every, people >= 1000, part.today(), &mut rng);
+            }
+            let mut rng = chance(seed, dataset.id, &resident.id, "writing");
+            for row in rows(dataset, resident, seed) {
+                self.resident(resident, &row, &mut rng);
+            }
+            self.write_out(PIECE)?;
+        }
+        self.counts.people += people;
+        self.write_out(0)
     }
 
     /// Writes out what has gathered, where it is more than so many bytes.

@@ -115,7 +115,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
              trusted dealer, as in a demo only)"
         );
     }
-    eprintln!("starting 18 adapters and the gateway ...");
+    eprintln!("starting {} adapters and the gateway ...", deployment.agencies().len());
     let running = Running::start(deployment).await?;
     let mut desk = running.client(&CITY_DESK).await?;
     let mut admin = running.client(&ADMINISTRATOR).await?;
