@@ -4,7 +4,7 @@ use proto::{
     alert_id::AlertId,
     wire::{
         Alert, AlertFilter, AlertState, Finding, GetAlertRequest, GetAlertResponse,
-        ListAlertsRequest, ListAlertsResponse, LogPlace, RulePart, Truth,
+        ListAlertsRequest, ListAlertsResponse, RulePart, Truth,
     },
 };
 
@@ -14,6 +14,7 @@ use crate::{
     json,
     moment::{ago, clock_face, due, of_wire},
     output::{Form, Screen, Tone, cell},
+    paging::{Page, Pages, pages},
     rules::{Names, measures, short},
     words,
 };
@@ -31,7 +32,13 @@ pub async fn list(
     filter: AlertFilter,
     limit: Option<u32>,
 ) -> Result<String, Failure> {
-    let (response, logged) = pages(gateway, filter, limit).await?;
+    let ask = async |page_size, page_token| {
+        let request = ListAlertsRequest { filter: Some(filter.clone()), page_size, page_token };
+        let page = answer(gateway.staff.list_alerts(asking(request))).await?;
+        Ok(Page { items: page.alerts, next: page.next_page_token, logged: page.logged })
+    };
+    let Pages { items: alerts, next, logged } = pages(PAGE, limit, ask).await?;
+    let response = ListAlertsResponse { alerts, next_page_token: next, logged: None };
     let names = match screen.form {
         Form::Json => Names::default(),
         Form::Plain | Form::Terminal { .. } => Names::fetch(gateway).await,
@@ -52,37 +59,6 @@ pub async fn show(gateway: &mut Gateway, screen: &Screen, id: AlertId) -> Result
     let people =
         || format!("{}\n{}", card(screen, alert, &response), explanation(screen, &response));
     Ok(screen.answer(|| json::explained_alert(&response), people))
-}
-
-/// All pages as one, and where the log says that each of them was shown.
-async fn pages(
-    gateway: &mut Gateway,
-    filter: AlertFilter,
-    limit: Option<u32>,
-) -> Result<(ListAlertsResponse, Vec<LogPlace>), Failure> {
-    let (mut all, mut logged) = (ListAlertsResponse::default(), vec![]);
-    let mut left = limit.unwrap_or(u32::MAX);
-    loop {
-        let page_token = std::mem::take(&mut all.next_page_token);
-        let request = ListAlertsRequest {
-            filter: Some(filter.clone()),
-            page_size: left.min(PAGE),
-            page_token: page_token.clone(),
-        };
-        let page = answer(gateway.staff.list_alerts(asking(request))).await?;
-        if !page_token.is_empty() && page.next_page_token == page_token {
-            return Err(Failure::Unforeseen("a page that is its own successor".into()));
-        }
-        if limit.is_some() {
-            left = left.saturating_sub(u32::try_from(page.alerts.len()).unwrap_or(u32::MAX));
-        }
-        all.alerts.extend(page.alerts);
-        logged.extend(page.logged);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_empty() || left == 0 {
-            return Ok((all, logged));
-        }
-    }
 }
 
 fn table(screen: &Screen, response: &ListAlertsResponse, names: &Names) -> String {

@@ -18,6 +18,7 @@ mod json;
 mod moment;
 mod notifications;
 mod output;
+mod paging;
 mod probe;
 mod refusals;
 mod resume;

@@ -2,7 +2,7 @@
 
 use proto::{
     name::AgencyId,
-    wire::{Case, CaseFilter, Label, ListCasesRequest, ListCasesResponse, LogPlace},
+    wire::{Case, CaseFilter, Label, ListCasesRequest, ListCasesResponse},
 };
 
 use super::{
@@ -15,6 +15,7 @@ use crate::{
     failure::Failure,
     moment::due,
     output::{Form, Screen, Tone, cell, grouped},
+    paging::{Page, Pages, pages},
     rules::Names,
     words::{self, Lang, Phrase},
 };
@@ -42,41 +43,19 @@ pub async fn list(
     filter: CaseFilter,
     limit: Option<u32>,
 ) -> Result<String, Failure> {
-    let (response, logged) = pages(gateway, filter, limit).await?;
+    let ask = async |page_size, page_token| {
+        let request = ListCasesRequest { filter: Some(filter.clone()), page_size, page_token };
+        let page = answer(gateway.cases.list_cases(asking(request))).await?;
+        Ok(Page { items: page.people, next: page.next_page_token, logged: page.logged })
+    };
+    let Pages { items: people, next, logged } = pages(PAGE, limit, ask).await?;
+    let response = ListCasesResponse { people, next_page_token: next, logged: None };
     let names = match screen.form {
         Form::Json => Names::default(),
         Form::Plain | Form::Terminal { .. } => Names::fetch(gateway).await,
     };
     let people = || table(screen, own, &response, &names);
     Ok(screen.answer(|| json::list(&response, &logged), people))
-}
-
-async fn pages(
-    gateway: &mut Gateway,
-    filter: CaseFilter,
-    limit: Option<u32>,
-) -> Result<(ListCasesResponse, Vec<LogPlace>), Failure> {
-    let (mut all, mut logged) = (ListCasesResponse::default(), vec![]);
-    let mut left = limit.unwrap_or(u32::MAX);
-    loop {
-        let page_token = std::mem::take(&mut all.next_page_token);
-        let request = ListCasesRequest {
-            filter: Some(filter.clone()),
-            page_size: left.min(PAGE),
-            page_token: page_token.clone(),
-        };
-        let page = answer(gateway.cases.list_cases(asking(request))).await?;
-        if !page_token.is_empty() && page.next_page_token == page_token {
-            return Err(Failure::Unforeseen("a page that is its own successor".into()));
-        }
-        left = left.saturating_sub(u32::try_from(page.people.len()).unwrap_or(u32::MAX));
-        all.people.extend(page.people);
-        logged.extend(page.logged);
-        all.next_page_token = page.next_page_token;
-        if all.next_page_token.is_empty() || left == 0 {
-            return Ok((all, logged));
-        }
-    }
 }
 
 fn table(screen: &Screen, own: &AgencyId, response: &ListCasesResponse, names: &Names) -> String {
