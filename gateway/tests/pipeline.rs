@@ -30,6 +30,9 @@ use crate::{
     fixture::{SMALL, batch, now, register, release, schema, scope},
 };
 
+/// How long a change may take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A pipeline that runs, and what a restart leaves of it.
 struct Office {
     directory: tempfile::TempDir,
@@ -161,7 +164,8 @@ impl Office {
 
     /// The one alert, once something changed.
     async fn changed(&mut self) -> Alert {
-        self.revision.changed().await.expect("running");
+        let changed = tokio::time::timeout(PATIENCE, self.revision.changed()).await;
+        changed.expect("something changes in time").expect("running");
         self.only().await
     }
 
