@@ -150,7 +150,16 @@ pub(crate) fn open(
     let latest = replayed.latest.unwrap_or(Timestamp::MIN);
     let tail: VecDeque<Held> = partial.into_iter().map(Held::from).collect();
     let tree = Arc::new(tree);
-    let mut state = State { start, tail, unsealed: 0, tree, latest, trouble: None, closing: false };
+    let mut state = State {
+        start,
+        tail,
+        unsealed: 0,
+        in_tiles: sealed,
+        tree,
+        latest,
+        trouble: None,
+        closing: false,
+    };
     state.extend(replayed.entries.into_iter().map(Held::from), latest);
     let published = places.published();
     let sealer = Sealer::new((disk, places), tiles, (origin, key), edge);

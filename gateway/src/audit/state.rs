@@ -7,16 +7,18 @@ use std::{
     collections::VecDeque,
     ops::Range,
     sync::{Arc, Condvar, Mutex, MutexGuard},
-    time::Duration,
+    time::Instant,
 };
 
 use jiff::Timestamp;
-use proto::{checkpoint::Checkpoint, tiled_tree::TiledTree};
+use proto::{checkpoint::Checkpoint, tile::WIDTH, tiled_tree::TiledTree};
 use tokio::sync::watch;
 
 use super::tile_files::TileFiles;
 
 const HELD: &str = "nobody panics while holding the state";
+/// So many entries go into tiles before a checkpoint is due.
+pub(crate) const AHEAD: u64 = 64 * WIDTH as u64;
 
 /// The state, and what its two threads wait for.
 pub(crate) struct Shared {
@@ -36,6 +38,8 @@ pub(crate) struct State {
     pub tail: VecDeque<Held>,
     /// How many bytes of entries are not under the checkpoint.
     pub unsealed: usize,
+    /// The entries before this one are in durable tiles, under the checkpoint or to be.
+    pub in_tiles: u64,
     /// The tree under the last checkpoint.
     pub tree: Arc<TiledTree<TileFiles>>,
     /// The time of the last entry.
@@ -51,6 +55,17 @@ pub(crate) struct State {
 pub(crate) struct Held {
     batch: Arc<Vec<u8>>,
     at: Range<usize>,
+}
+
+/// What there is to do for the sealer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Entries go into tiles, ahead of a checkpoint.
+    Tiles,
+    /// A checkpoint is due.
+    Checkpoint,
+    /// A checkpoint is due, and no entry will come after it.
+    LastCheckpoint,
 }
 
 impl Held {
@@ -87,12 +102,18 @@ impl Shared {
     /// Takes over entries that are durable by now, and wakes the sealer if it had nothing to do.
     pub(crate) fn extend(&self, entries: impl Iterator<Item = Held>, at: Timestamp) {
         let mut state = self.lock();
-        let idle = state.size() == state.sealed();
+        let before = (state.size() == state.sealed(), state.fills_tiles());
         state.extend(entries, at);
+        let now = (false, state.fills_tiles());
         drop(state);
-        if idle {
+        if before != now {
             self.work.notify_one();
         }
+    }
+
+    /// Entries before this one are in durable tiles.
+    pub(crate) fn in_tiles(&self, before: u64) {
+        self.lock().in_tiles = before;
     }
 
     /// No more entries will come.
@@ -129,13 +150,28 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits, as the sealer, until there are entries that are not under a checkpoint, and at least
-    /// until `rest` is over. Says whether there will be more; None where there is and will be nothing.
-    pub(crate) fn wait_for_work(&self, rest: Duration) -> Option<bool> {
-        let resting = self.work.wait_timeout_while(self.lock(), rest, |state| !state.closing);
-        let idle = |state: &mut State| !state.closing && state.size() == state.sealed();
-        let state = self.work.wait_while(resting.expect(HELD).0, idle).expect(HELD);
-        (state.size() != state.sealed()).then_some(!state.closing)
+    /// Waits, as the sealer, for what there is to do: a checkpoint, not before `due` unless it is the last one,
+    /// or meanwhile, if they may be written `ahead`, tiles. None where there is and will be nothing.
+    pub(crate) fn wait_for_work(&self, due: Instant, ahead: bool) -> Option<Work> {
+        let mut state = self.lock();
+        loop {
+            let unsealed = state.size() != state.sealed();
+            let rest = due.saturating_duration_since(Instant::now());
+            if state.closing {
+                return unsealed.then_some(Work::LastCheckpoint);
+            }
+            if unsealed && rest.is_zero() {
+                return Some(Work::Checkpoint);
+            }
+            if ahead && state.fills_tiles() {
+                return Some(Work::Tiles);
+            }
+            state = if unsealed {
+                self.work.wait_timeout(state, rest).expect(HELD).0
+            } else {
+                self.work.wait(state).expect(HELD)
+            };
+        }
     }
 
     /// The last checkpoint, and every one that follows.
@@ -153,6 +189,16 @@ impl State {
     /// How many entries are under the checkpoint.
     pub(crate) fn sealed(&self) -> u64 {
         self.tree.edge().size()
+    }
+
+    /// Whether entries wait that are worth to be put into tiles before a checkpoint is due.
+    fn fills_tiles(&self) -> bool {
+        self.size() - self.in_tiles >= AHEAD
+    }
+
+    /// The durable entries from one on that is in memory.
+    pub(crate) fn held_from(&self, index: u64) -> Vec<Held> {
+        self.tail.range((index - self.start) as usize..).cloned().collect()
     }
 
     /// Takes over entries that are durable by now.
@@ -176,7 +222,7 @@ impl State {
         let bytes = |held: &Held| held.bytes().len();
         self.unsealed -=
             self.tail.iter().take(newly).skip(known as usize).map(bytes).sum::<usize>();
-        let start = sealed - sealed % u64::from(proto::tile::WIDTH);
+        let start = sealed - sealed % u64::from(WIDTH);
         self.tail.drain(..(start - self.start) as usize);
         self.start = start;
         self.tree = Arc::new(tree);

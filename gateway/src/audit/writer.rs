@@ -17,7 +17,7 @@ use super::{
     log::AppendError,
     queue::{Answer, Queue, Request},
     sealing::Sealer,
-    state::{Held, Shared},
+    state::{Held, Shared, Work},
 };
 use crate::clock::Clock;
 
@@ -119,15 +119,23 @@ impl Request {
 
 /// Seals until nothing more will come.
 pub(crate) fn seal(mut sealer: Sealer, shared: &Shared) {
-    let mut rest = Duration::ZERO;
-    while let Some(more) = shared.wait_for_work(rest) {
-        if let Err(error) = sealer.seal(shared) {
+    // After a failure nothing is tried before the next checkpoint.
+    let (mut due, mut ahead) = (Instant::now(), true);
+    while let Some(work) = shared.wait_for_work(due, ahead) {
+        let done = match work {
+            Work::Tiles => sealer.write_ahead(shared),
+            Work::Checkpoint | Work::LastCheckpoint => sealer.seal(shared),
+        };
+        ahead = done.is_ok();
+        if work != Work::Tiles {
+            due = Instant::now() + BETWEEN_CHECKPOINTS;
+        }
+        if let Err(error) = done {
             tracing::error!("the access log has no checkpoint over its newest entries: {error}");
             shared.fail(error.to_string());
-            if !more {
+            if work == Work::LastCheckpoint {
                 return;
             }
         }
-        rest = BETWEEN_CHECKPOINTS;
     }
 }

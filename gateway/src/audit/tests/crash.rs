@@ -1,10 +1,17 @@
 //! The log's crash table, and what its journal keeps.
 
+use std::time::{Duration, Instant};
+
 use proto::{edge::Edge, merkle::Hash};
 
 use super::*;
 use crate::{
-    audit::{frame::NewFrame, journal::Journal, tile_files::TileFiles},
+    audit::{
+        frame::NewFrame,
+        journal::Journal,
+        state::{AHEAD, Work},
+        tile_files::TileFiles,
+    },
     disk::{crash_table::CrashTable, simulated::SimulatedDisk},
 };
 
@@ -26,15 +33,31 @@ fn asked(index: u64, again: bool) -> Vec<u8> {
     if again { format!("again {index}").into_bytes() } else { entry(index) }
 }
 
+/// What the sealer does after a batch.
+#[derive(Clone, Copy)]
+enum Then {
+    Rests,
+    WritesAhead,
+    Seals,
+}
+
 /// A life of the log: it begins, fills more than a bundle, and stops with entries not sealed.
 /// Whatever fails is asked for once more, as callers do.
 fn life(disk: &Arc<SimulatedDisk>) -> Seen {
     let mut seen = Seen::default();
     // A start that failed is tried again, by whoever keeps the gateway running.
     let Ok(mut log) = Log::open(disk).or_else(|_| Log::open(disk)) else { return seen };
-    for (count, seal) in
-        [(1, true), (2, false), (250, true), (10, true), (300, true), (1, false), (2, false)]
-    {
+    for (count, then) in [
+        (1, Then::Seals),
+        (2, Then::Rests),
+        (250, Then::Seals),
+        (10, Then::Seals),
+        (300, Then::Seals),
+        (300, Then::WritesAhead),
+        (1, Then::Seals),
+        (170, Then::WritesAhead),
+        (2, Then::Rests),
+    ] {
         for again in [false, true] {
             let indices = log.size()..log.size() + count;
             seen.asked = seen.asked.max(indices.end);
@@ -46,9 +69,11 @@ fn life(disk: &Arc<SimulatedDisk>) -> Seen {
                 break;
             }
         }
-        if seal && log.seal().is_err() {
-            let _ = log.seal();
-        }
+        let _ = match then {
+            Then::Rests => Ok(()),
+            Then::WritesAhead => log.write_ahead().or_else(|_| log.write_ahead()),
+            Then::Seals => log.seal().or_else(|_| log.seal()),
+        };
         let published = disk.read(Path::new("/data/log/checkpoint"));
         if let Ok(bytes) = published
             && let Ok(text) = String::from_utf8(bytes)
@@ -105,6 +130,47 @@ fn a_machine_that_dies_again_while_it_starts_loses_nothing_either() {
 #[test]
 fn whatever_fails_once_is_made_good_and_nothing_half_written_counts() {
     TABLE.fails(|seen| seen.acknowledged.len() as u64 == seen.asked && seen.asked > 0);
+}
+
+#[test]
+fn tiles_that_were_written_ahead_count_once_they_are_under_a_checkpoint() {
+    let disk = Arc::new(SimulatedDisk::default());
+    let mut log = Log::open(&disk).expect("opens");
+    log.append(0..600).expect("durable");
+    log.write_ahead().expect("written");
+    let names = |path: &str| disk.names(&Path::new("/data/log/tile").join(path)).expect("there");
+    assert_eq!(
+        (names("entries"), names("0")),
+        (vec!["000".into(), "001".into()], names("entries"))
+    );
+    assert_eq!(log.checkpoint().size(), 0);
+    let before = disk.operations();
+    log.write_ahead().expect("nothing is to be written");
+    assert_eq!(disk.operations(), before);
+    log.append(600..768).expect("durable");
+    log.seal().expect("sealed");
+    assert_eq!(log.checkpoint().size(), 768);
+    let tiles = TileFiles::on_disk(disk.clone(), "/data/log".into());
+    verify(&tiles, &log.checkpoint(), None).expect("whole");
+    drop(log);
+    assert_eq!(Log::open(&disk).expect("opens").size(), 768);
+}
+
+#[test]
+fn the_sealer_writes_tiles_before_a_checkpoint_is_due_and_none_after_a_failure() {
+    let disk = Arc::new(SimulatedDisk::default());
+    let mut log = Log::open(&disk).expect("opens");
+    let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(3600));
+    log.append(0..AHEAD).expect("durable");
+    let shared = log.writer.shared.clone();
+    assert_eq!(shared.wait_for_work(later, true), Some(Work::Tiles));
+    assert_eq!(shared.wait_for_work(now, false), Some(Work::Checkpoint));
+    log.write_ahead().expect("written");
+    assert_eq!(shared.wait_for_work(now, true), Some(Work::Checkpoint));
+    shared.close();
+    assert_eq!(shared.wait_for_work(later, true), Some(Work::LastCheckpoint));
+    log.seal().expect("sealed");
+    assert_eq!(shared.wait_for_work(later, true), None);
 }
 
 #[test]

@@ -94,6 +94,10 @@ impl Log {
         self.sealer.seal(&self.writer.shared)
     }
 
+    fn write_ahead(&mut self) -> std::io::Result<()> {
+        self.sealer.write_ahead(&self.writer.shared)
+    }
+
     fn size(&self) -> u64 {
         self.writer.shared.lock().size()
     }
