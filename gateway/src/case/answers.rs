@@ -96,7 +96,8 @@ impl Desk {
         let next = case.apply(&event, by);
         let case = next.map_err(|refused| Refusal::NotPossible(refused.to_string()))?;
         let id = super::case_acts::id(&alert);
-        let wake_at = self.wake_at(&alert, &case).await?;
+        // Until what follows from it is written.
+        let wake_at = Some(self.parts.clock.now());
         let change = Change { alert: id, case, events: vec![event], wake_at };
         let revision = self.revision();
         let index = self.commit(by, vec![change], revision, alongside).await?;

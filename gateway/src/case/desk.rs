@@ -5,7 +5,7 @@
 //! alone; the entry `cases_followed` of the next start says that it never came about, and what the
 //! gateway does by itself is done anew from the alerts, since the store knows how far it had come.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use proto::{act::Act, alert_id::AlertId, entry::Actor, subject::Subject};
@@ -82,6 +82,14 @@ type Result<T> = std::result::Result<T, DeskError>;
 enum Settled {
     Changes(Change),
     Rests(Resting),
+}
+
+impl Settled {
+    /// Has the case looked at again then.
+    fn wake_at(&mut self, at: Timestamp) {
+        let (Self::Changes(Change { wake_at, .. }) | Self::Rests(Resting { wake_at, .. })) = self;
+        *wake_at = Some(at);
+    }
 }
 
 impl Desk {
@@ -204,54 +212,64 @@ impl Desk {
     async fn settle_all(&mut self, alerts: &[Alert], revision: u64) -> Result<()> {
         let policy = self.parts.policy.current();
         let (mut changes, mut resting, mut people) = (vec![], vec![], vec![]);
+        let mut seen = BTreeSet::new();
         for alert in alerts {
             // Cases of one person see each other only once they are written.
-            if people.contains(&alert.subject) {
+            if !seen.insert(alert.subject) {
                 continue;
             }
-            match self.settled(alert, &policy).await? {
+            let mut settled = self.settled(alert, &policy).await?;
+            // Of two alerts that came together the second has no case yet.
+            if self.parts.alerts.of(&alert.subject).await?.len() > 1 {
+                people.push(alert.subject);
+                settled.wake_at(self.parts.clock.now());
+            }
+            match settled {
                 Settled::Changes(change) => changes.push(change),
                 Settled::Rests(case) => resting.push(case),
             }
-            people.push(alert.subject);
         }
-        let first = people.len() == alerts.len();
-        let seen = if first { revision } else { self.position.revision };
-        self.commit(&Actor::Gateway, changes, seen, None).await?;
         self.parts.cases.rest(&resting, self.position).await?;
+        let first = seen.len() == alerts.len();
+        let until = if first { revision } else { self.position.revision };
+        self.commit(&Actor::Gateway, changes, until, None).await?;
         for subject in people {
-            // Of two alerts that came together the second has no case yet.
-            if self.parts.alerts.of(&subject).await?.len() > 1 {
-                self.settle_person(subject, &policy).await?;
-            }
+            self.settle_person(subject, &policy).await?;
         }
         if !first {
-            self.position.revision = revision;
-            self.parts.cases.rest(&[], self.position).await?;
+            let position = Position { revision, ..self.position };
+            self.parts.cases.rest(&[], position).await?;
+            self.position = position;
         }
         Ok(())
     }
 
-    /// The same for every case of one person, until nothing changes any more.
+    /// The same for every case of one person, until nothing changes any more. Only then is a case at rest
+    /// that was to be looked at again: whoever is stopped on the way begins anew.
     pub(super) async fn settle_person(&mut self, subject: Subject, policy: &Policy) -> Result<()> {
         let revision = self.position.revision;
-        for _ in 0..MANY {
+        let mut resting = vec![];
+        for left in (0..MANY).rev() {
             let mut changed = false;
+            resting.clear();
             for alert in self.parts.alerts.of(&subject).await? {
                 match self.settled(&alert, policy).await? {
-                    Settled::Changes(change) => {
+                    Settled::Changes(mut change) => {
                         changed = true;
+                        if left > 0 {
+                            change.wake_at = Some(self.parts.clock.now());
+                        }
                         self.commit(&Actor::Gateway, vec![change], revision, None).await?;
                     }
-                    // Whoever was woken and found nothing to do is not woken for it again.
-                    Settled::Rests(case) => self.parts.cases.rest(&[case], self.position).await?,
+                    Settled::Rests(case) => resting.push(case),
                 }
             }
             if !changed {
                 break;
             }
         }
-        Ok(())
+        // Whoever was woken and found nothing to do is not woken for it again.
+        Ok(self.parts.cases.rest(&resting, self.position).await?)
     }
 
     /// What the gateway does by itself in one case now.
@@ -317,12 +335,6 @@ impl Desk {
             other,
             orders: self.parts.cases.new_orders(&alert.subject).await?,
         })
-    }
-
-    /// When the gateway looks at a case again.
-    pub(super) async fn wake_at(&self, alert: &Alert, case: &Case) -> Result<Option<Timestamp>> {
-        let policy = self.parts.policy.current();
-        Ok(self.around(alert, &policy).await?.wake_at(case))
     }
 
     /// Logs what happens, and then writes it with how far the desk has come; the index of the first

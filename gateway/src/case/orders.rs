@@ -26,12 +26,12 @@ use crate::{
 };
 
 impl Cases {
-    /// Takes over a work order; whether it is new. One that a case has stays where it is.
+    /// Takes over a work order; whether it waits for a case. One that a case has stays where it is.
     ///
     /// # Errors
     /// [`AlertsError`].
     pub async fn put_order(&self, order: &OpenOrder) -> Result<bool> {
-        let written = sqlx::query(
+        sqlx::query(
             "INSERT INTO work_order (dataset, number, agency, urgency, subject, alert)
              VALUES ($1, $2, $3, $4, $5, '') ON CONFLICT (dataset, number) DO UPDATE
              SET subject = excluded.subject, urgency = excluded.urgency
@@ -45,7 +45,12 @@ impl Cases {
         .bind(order.subject.to_string())
         .execute(&self.0)
         .await?;
-        Ok(written.rows_affected() > 0)
+        let waits = sqlx::query(
+            "SELECT 1 FROM work_order
+             WHERE dataset = $1 AND number = $2 AND alert = '' AND subject <> ''",
+        );
+        let waits = waits.bind(order.dataset.as_str()).bind(order.order.number.cast_signed());
+        Ok(waits.fetch_optional(&self.0).await?.is_some())
     }
 
     /// Work orders about a person that no case has.
