@@ -13,5 +13,6 @@ mod rows;
 mod rules;
 mod simulation;
 mod statistics;
+mod store_faults;
 mod suppression;
 mod sync;
