@@ -195,7 +195,7 @@ impl Stream<'_> {
                 (Some(SyncPart::Header(header)), None) => {
                     self.coming = cursor(header.to.as_ref());
                     let group = RowGroup::begin(&self.expectation(held), header)?;
-                    self.arrives(&[]);
+                    self.begins();
                     let staging = if group.is_snapshot() {
                         let (rows, schema) = (around.rows.clone(), self.schema.clone());
                         Some(on_disk(move || rows.stage(&schema)).await?)
@@ -242,7 +242,7 @@ impl Stream<'_> {
                 (Some(ReleasePart::Header(header)), None) => {
                     self.coming = cursor(header.to.as_ref());
                     let group = SubjectGroup::begin(&self.expectation(held), header)?;
-                    self.arrives(&[]);
+                    self.begins();
                     open = Some((group, Share::default()));
                 }
                 (Some(ReleasePart::Subjects(columns)), Some((mut group, mut share))) => {
@@ -301,6 +301,12 @@ impl Stream<'_> {
             line.problem.clear();
         });
         Ok(header.to)
+    }
+
+    /// Puts on the board that a group has begun, and nothing of it has come: what came of an earlier one that a
+    /// connection did not outlive is sent again.
+    fn begins(&self) {
+        self.link.around.status.dataset(&self.schema.dataset, |line| line.arriving = Some(0));
     }
 
     /// Puts on the board that so many more have come: tags or pseudonyms of 16 bytes.

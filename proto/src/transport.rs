@@ -34,6 +34,11 @@ const HANDSHAKES_AT_ONCE: usize = 64;
 /// How long a peer may take to show that it accepted the dialler's certificate.
 const VERDICT: Duration = Duration::from_secs(3);
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Bytes of one stream that may be on their way to who dialled, or wait there to be read.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// The same for all streams of a connection: as many as HTTP/2 allows (RFC 9113, 6.9.1). So a stream that is
+/// not read for now keeps nothing from the others, and how many streams there are is for who dialled to say.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Streams are resumable, so connections end now and then: a revoked peer does not stay for ever.
 const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
 
@@ -139,6 +144,8 @@ pub async fn connect(target: Target, config: Arc<ClientConfig>) -> Result<Channe
     let endpoint = Endpoint::from_shared(format!("http://{}", target.server_name))
         .map_err(|error| format!("server_name {}: {error}", target.server_name))?
         .connect_timeout(HANDSHAKE)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
         .keep_alive_while_idle(true);
@@ -262,90 +269,4 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 #[cfg(test)]
-mod tests {
-    use rcgen::{
-        BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ED25519, SanType,
-    };
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_stream::StreamExt;
-
-    use super::*;
-    use crate::tls::{Tls, TlsPem};
-
-    struct Authority(Issuer<'static, KeyPair>, String);
-
-    impl Authority {
-        fn new(name: &str) -> Self {
-            let key = KeyPair::generate_for(&PKCS_ED25519).expect("random numbers");
-            let mut params = CertificateParams::default();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            let trust = params.self_signed(&key).expect("good parameters").pem();
-            Self(Issuer::new(params, key), trust)
-        }
-
-        fn tls(&self, uri: &str) -> Tls {
-            let key = KeyPair::generate_for(&PKCS_ED25519).expect("random numbers");
-            let mut params = CertificateParams::default();
-            params.subject_alt_names = vec![
-                SanType::URI(uri.try_into().expect("ASCII")),
-                SanType::DnsName("localhost".try_into().expect("ASCII")),
-            ];
-            let certificate = params.signed_by(&key, &self.0).expect("good parameters").pem();
-            Tls::from_pem(&TlsPem {
-                certificate: certificate.as_bytes(),
-                key: key.serialize_pem().as_bytes(),
-                trust: self.1.as_bytes(),
-                revoked: None,
-            })
-            .expect("usable")
-        }
-    }
-
-    const ADAPTER: &str = "spiffe://demo/agency/tax";
-    const GATEWAY: &str = "spiffe://demo/gateway/gateway";
-
-    /// Dials an adapter as who trusts `theirs` and presents a certificate of `own`. The adapter
-    /// greets who is accepted, or closes without a word.
-    async fn dialled(own: &Authority, theirs: &Authority, greets: bool) -> Result<String, String> {
-        let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("bound");
-        let address = listener.local_addr().expect("bound").to_string();
-        let (_sender, tls) = watch::channel(theirs.tls(ADAPTER).server);
-        tokio::spawn(async move {
-            let mut incoming = std::pin::pin!(incoming(listener, tls));
-            while let Some(Ok(mut peered)) = incoming.next().await {
-                if greets {
-                    peered.write_all(b"settings").await.expect("written");
-                }
-                peered.shutdown().await.expect("closed");
-            }
-        });
-        let client = own.tls(GATEWAY).client;
-        let identity = ADAPTER.parse().expect("an identity");
-        let target = Target { address, server_name: "localhost".into(), identity };
-        let mut stream = dial(&target, client).await.map_err(|error| error.to_string())?;
-        let mut greeting = String::new();
-        stream.read_to_string(&mut greeting).await.expect("read");
-        Ok(greeting)
-    }
-
-    #[tokio::test]
-    async fn who_dials_is_told_whether_the_peer_took_its_certificate() {
-        let authority = Authority::new("ours");
-        let greeting = dialled(&authority, &authority, true).await;
-        assert_eq!(greeting.as_deref(), Ok("settings"), "nothing of it is lost");
-        let text = dialled(&authority, &authority, false).await.expect_err("closed");
-        assert!(text.contains("its log says why"), "{text}");
-    }
-
-    #[tokio::test]
-    async fn the_check_that_failed_is_told_where_the_peer_names_it() {
-        // The dialler trusts the adapter's authority, but its own certificate is another's.
-        let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
-        let stranger = Authority(Authority::new("strange").0, theirs.1.clone());
-        let text = dialled(&stranger, &theirs, true).await.expect_err("refused");
-        assert!(text.contains("received fatal alert: UnknownCA"), "{text}");
-        let text = dialled(&ours, &theirs, true).await.expect_err("refused");
-        assert!(text.contains("UnknownIssuer"), "{text}");
-    }
-}
+mod tests;
