@@ -8,7 +8,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_power_failure_at_any_write_leaves_the_store_whole() {
+async fn promise_8_a_power_failure_at_any_write_loses_nothing_and_leaves_nothing_half_done() {
     let house = House::new();
     let parts = live(&house).await;
     assert!(parts.len() > 2, "the store is folded on the way, too");
