@@ -244,12 +244,12 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
                 on_hangup.notify_one();
             }
         });
-        let shutdown = async move {
+        let shutdown = Box::pin(async move {
             tokio::select! {
                 _ = terminate.recv() => (),
                 _ = interrupt.recv() => (),
             }
-        };
+        });
         server::serve(config, listener, Clock::system(), shutdown, reload).await?;
         anyhow::Ok(())
     });

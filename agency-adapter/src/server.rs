@@ -1,7 +1,10 @@
 //! Serving: self-test, state, sockets, draining.
+//!
+//! Its future is boxed, so that it is compiled here, once, and not in every program that runs it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use proto::{
     identity::{Identity, Party},
     scope::Suite,
@@ -108,11 +111,21 @@ pub fn check(config: &Config) -> Result<(), ServeError> {
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(
+pub fn serve(
     config: Config,
     listener: TcpListener,
     clock: Clock,
-    shutdown: impl Future<Output = ()>,
+    shutdown: BoxFuture<'static, ()>,
+    reload: Arc<Notify>,
+) -> BoxFuture<'static, Result<(), ServeError>> {
+    Box::pin(run(config, listener, clock, shutdown, reload))
+}
+
+async fn run(
+    config: Config,
+    listener: TcpListener,
+    clock: Clock,
+    shutdown: BoxFuture<'static, ()>,
     reload: Arc<Notify>,
 ) -> Result<(), ServeError> {
     run_vectors()?;
@@ -163,7 +176,7 @@ async fn listen(
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
     stop: &CancellationToken,
-    shutdown: impl Future<Output = ()>,
+    shutdown: BoxFuture<'static, ()>,
 ) -> Result<(), ServeError> {
     let server = transport::server().add_routes(routes).serve_with_incoming_shutdown(
         transport::incoming(listener, tls),

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use futures::future::BoxFuture;
 use proto::{quorum::Quorum, transport, wire::witness_service_client::WitnessServiceClient};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
@@ -43,7 +44,11 @@ pub struct Restored {
 ///
 /// # Errors
 /// Which file, and why. Then there is no such directory.
-pub async fn write(config: &Config, to: &Path) -> anyhow::Result<u64> {
+pub fn write<'a>(config: &'a Config, to: &'a Path) -> BoxFuture<'a, anyhow::Result<u64>> {
+    Box::pin(write_all(config, to))
+}
+
+async fn write_all(config: &Config, to: &Path) -> anyhow::Result<u64> {
     if to.exists() {
         bail!("{} is there already: name a new directory", to.display());
     }

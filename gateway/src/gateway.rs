@@ -1,8 +1,11 @@
 //! Puts the gateway together: stores, links, pipeline, services; serves; drains.
+//!
+//! Its futures are boxed, so that they are compiled here, once, and not in every program that runs them.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use proto::{
     act::Act,
@@ -51,9 +54,9 @@ use crate::{
     policy::Policy,
     policy_in_force::PolicyInForce,
     relay::Relay,
+    reloads::Reloads,
     routing::Routing,
     staff_services::{NAMES, StaffServices},
-    tls_in_force::TlsInForce,
 };
 
 const QUESTIONS: usize = 16;
@@ -87,7 +90,11 @@ impl Gateway {
     ///
     /// # Errors
     /// What is wrong, and in which file.
-    pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Self> {
+    pub fn build(config: Config, clock: Clock) -> BoxFuture<'static, anyhow::Result<Self>> {
+        Box::pin(Self::open(config, clock))
+    }
+
+    async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let programme = &config.manifest.scope.programme;
         let register = Register::new(programme.clone(), config.officers.clone())?;
         let policy = Arc::new(PolicyInForce::read(&config.policy, programme)?);
@@ -170,34 +177,32 @@ impl Gateway {
         })
     }
 
-    /// The federation manifest, for reading it again on a signal.
-    pub fn manifest(&self) -> Arc<ManifestInForce> {
-        self.manifest.clone()
-    }
-
-    /// The policy, for reloading it on a signal.
-    pub fn policy(&self) -> Arc<PolicyInForce> {
-        self.policy.clone()
-    }
-
-    /// Who writes the access log, for what is done on a signal.
-    pub fn recorder(&self) -> Recorder {
-        self.recorder.clone()
-    }
-
-    /// The TLS files, for reading them again on a signal.
-    pub fn tls(&self) -> Arc<TlsInForce> {
-        self.config.tls.clone()
+    /// What is read again on a signal.
+    pub fn reloads(&self) -> Reloads {
+        Reloads {
+            policy: self.policy.clone(),
+            manifest: self.manifest.clone(),
+            tls: self.config.tls.clone(),
+            recorder: self.recorder.clone(),
+        }
     }
 
     /// Serves staff on `listener` and follows every adapter until `shutdown`; then drains.
     ///
     /// # Errors
     /// Where the listener fails.
-    pub async fn serve(
+    pub fn serve(
         self,
         listener: TcpListener,
-        shutdown: impl Future<Output = ()>,
+        shutdown: BoxFuture<'static, ()>,
+    ) -> BoxFuture<'static, anyhow::Result<()>> {
+        Box::pin(self.run(listener, shutdown))
+    }
+
+    async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: BoxFuture<'static, ()>,
     ) -> anyhow::Result<()> {
         let (questions, asked) = mpsc::channel(QUESTIONS);
         let (orders, ordered) = mpsc::channel(ORDERS);
@@ -278,7 +283,7 @@ impl Gateway {
             Some(ended) = running.join_next() => ended.context("a task failed")??,
             () = health::report(reporter, &NAMES, looked) => {}
             () = keep_logging(&recorder, &tally, &epochs) => {}
-            () = Box::pin(sender.run()) => {}
+            () = sender.run() => {}
             () = carrying.run() => {}
             () = shutdown => {
                 stopping_is_logged(&recorder).await;

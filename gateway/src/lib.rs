@@ -76,6 +76,7 @@ pub mod refusal;
 pub mod region;
 pub mod regions;
 pub mod relay;
+pub mod reloads;
 pub mod routing;
 pub mod rows;
 pub mod rule;

@@ -18,7 +18,7 @@ use gateway::{
     policy_in_force::PolicyInForce,
     store_check,
 };
-use proto::{act::Act, entry::Actor, transport};
+use proto::transport;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -124,7 +124,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let config = Config::read(&arguments.config)?;
     match &arguments.command {
-        Command::Init | Command::Serve => Box::pin(serve(config)).await?,
+        Command::Init | Command::Serve => serve(config).await?,
         Command::Check => check(&config)?,
         Command::Store { command: StoreCommand::Check } => return check_store(&config).await,
         Command::Backup { directory } => {
@@ -147,13 +147,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     reload_on_hangup(&gateway)?;
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let shutdown = async move {
+    let shutdown = Box::pin(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    };
-    Box::pin(gateway.serve(listener, shutdown)).await
+    });
+    gateway.serve(listener, shutdown).await
 }
 
 /// Says of everything that is kept whether it is whole.
@@ -214,33 +214,11 @@ fn announce(listener: &tokio::net::TcpListener) -> std::io::Result<()> {
 }
 
 fn reload_on_hangup(gateway: &Gateway) -> std::io::Result<()> {
-    let (policy, manifest, tls) = (gateway.policy(), gateway.manifest(), gateway.tls());
-    let recorder = gateway.recorder();
+    let reloads = gateway.reloads();
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            match policy.reload(&recorder, &Actor::Gateway).await {
-                Ok(policy) => tracing::info!(rules = policy.rules.len(), "policy reloaded"),
-                Err(error) => tracing::error!(%error, "policy refused; the old one stays"),
-            }
-            match manifest.reload(&recorder, &Actor::Gateway).await {
-                Ok(manifest) => tracing::info!(version = manifest.version, "manifest read again"),
-                Err(error) => {
-                    let problem = format!("{error:#}");
-                    tracing::error!(problem, "manifest refused; the old one stays");
-                }
-            }
-            if let Err(error) = recorder.record(&Actor::Gateway, Act::TlsFilesRead {}).await {
-                tracing::error!(%error, "TLS files not read again; the old ones stay");
-                continue;
-            }
-            match tls.reload() {
-                Ok(()) => tracing::info!("TLS files read again"),
-                Err(error) => {
-                    let problem = format!("{error:#}");
-                    tracing::error!(problem, "TLS files refused; the old ones stay");
-                }
-            }
+            reloads.read().await;
         }
     });
     Ok(())

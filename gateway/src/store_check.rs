@@ -10,6 +10,7 @@ use std::{
     path::Path,
 };
 
+use futures::future::BoxFuture;
 use proto::{act::Act, entry::Entry, name::DatasetId, quorum::Quorum};
 use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 
@@ -35,7 +36,11 @@ struct Told {
 ///
 /// # Errors
 /// Where the disk fails, so that nothing can be said.
-pub async fn check(config: &Config) -> anyhow::Result<Findings> {
+pub fn check(config: &Config) -> BoxFuture<'_, anyhow::Result<Findings>> {
+    Box::pin(check_all(config))
+}
+
+async fn check_all(config: &Config) -> anyhow::Result<Findings> {
     let (mut findings, mut told) = (Findings::default(), Told::default());
     check_alerts(&config.data_dir.join("alerts.sqlite"), &mut findings, &mut told).await?;
     for store in backup::row_stores(&config.data_dir)? {

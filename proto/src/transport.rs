@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use futures::Stream;
+use futures::{Stream, future::BoxFuture};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use tokio::{
@@ -136,11 +136,19 @@ pub struct Target {
     pub identity: Identity,
 }
 
-/// Dials `target`; the channel dials again by itself after a connection ends.
+/// Dials `target`; the channel dials again by itself after a connection ends. The future is boxed, so that it
+/// is compiled here, once, and not in every crate that awaits it.
 ///
 /// # Errors
 /// What failed: the TCP connection, the TLS handshake, or the peer's identity.
-pub async fn connect(target: Target, config: Arc<ClientConfig>) -> Result<Channel, String> {
+pub fn connect(
+    target: Target,
+    config: Arc<ClientConfig>,
+) -> BoxFuture<'static, Result<Channel, String>> {
+    Box::pin(dialled(target, config))
+}
+
+async fn dialled(target: Target, config: Arc<ClientConfig>) -> Result<Channel, String> {
     let endpoint = Endpoint::from_shared(format!("http://{}", target.server_name))
         .map_err(|error| format!("server_name {}: {error}", target.server_name))?
         .connect_timeout(HANDSHAKE)

@@ -20,6 +20,7 @@ use agency_adapter::{
     server, setup,
 };
 use anyhow::Context;
+use futures::future::BoxFuture;
 use gateway::{clock::Clock as GatewayClock, config::Config as GatewayConfig, gateway::Gateway};
 use jiff::Timestamp;
 use proto::{name::AgencyId, scope::Suite, transport, wire};
@@ -219,9 +220,8 @@ impl World {
         let listener = transport::bind(config.listen).await?;
         let gateway = Gateway::build(config, self.gateway_clock.clone()).await?;
         let address = listener.local_addr()?;
-        self.gateway = Some(run(address, |stopped| async move {
-            Box::pin(gateway.serve(listener, stopped)).await
-        }));
+        self.gateway =
+            Some(run(address, |stopped| async move { gateway.serve(listener, stopped).await }));
         Ok(())
     }
 
@@ -334,4 +334,4 @@ where
 }
 
 /// Ends when its part of the world is stopped.
-type Stopped = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Stopped = BoxFuture<'static, ()>;

@@ -46,7 +46,7 @@ impl Twin {
         let gateway = Gateway::build(config, clock).await.expect("built");
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = Box::pin(async move { drop(stopped.await) });
-        let task = tokio::spawn(async move { Box::pin(gateway.serve(listener, stopped)).await });
+        let task = tokio::spawn(async move { gateway.serve(listener, stopped).await });
         Self { address, stop, task }
     }
 

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use proto::{act::Act, entry::Actor};
 
@@ -55,7 +55,11 @@ enum Stopped {
 
 impl Sender {
     /// Addresses notices and sends notifications. Never returns.
-    pub async fn run(self) {
+    pub fn run(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.send_all())
+    }
+
+    async fn send_all(self) {
         if self.targets.is_empty() {
             tracing::warn!("there is no [[notify]]: officers learn of cases only by looking");
         }
