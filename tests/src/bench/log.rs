@@ -6,6 +6,7 @@ use std::{
     hint::black_box,
     io::Write,
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -18,7 +19,7 @@ use proto::{
     log_verification,
     note::KeyName,
     signing::SigningKey,
-    tile::{Tile, TileKind, push_entry, split_entries},
+    tile::{Tile, TileKind, WIDTH, push_entry, split_entries},
     tiled_tree::TileSource,
 };
 use sha2::{Digest, Sha256};
@@ -30,6 +31,8 @@ const WRITERS: [usize; 3] = [1, 16, 256];
 /// Half of the limit takes twice the time.
 const APPEND_GOAL: f64 = 2.0;
 const VERIFY_GOAL: f64 = 1.5;
+/// Threads that sync tiles, as in the log.
+const TOGETHER: usize = 4;
 /// Callers that append the entries to be verified do so in these portions.
 const PORTION: usize = 1000;
 
@@ -65,6 +68,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         let directory = directory.path().join(writers.to_string());
         append((arguments, &directory), &runtime, writers, &mut report)?;
     }
+    report.measured.push(Measured {
+        what: "nothing but making and syncing the tiles of as many entries".into(),
+        value: bare_tiles(arguments, &directory.path().join("tiles"))?,
+        unit: "entries/s",
+    });
     verify((arguments, &directory.path().join("verify")), &runtime, &mut report)?;
     Ok(report)
 }
@@ -174,6 +182,34 @@ impl BareLoop {
         }
         Ok(entries as f64 / began.elapsed().as_secs_f64())
     }
+}
+
+/// How many entries' tiles the disk takes in a second: two new files for every 256 entries, each of them
+/// synced, by as many threads as the log has for it.
+fn bare_tiles(arguments: &Arguments, directory: &Path) -> anyhow::Result<f64> {
+    let width = usize::from(WIDTH);
+    let bundle = vec![b'.'; width * (arguments.size + 2)];
+    let hashes = vec![b'.'; width * 32];
+    fs::create_dir(directory)?;
+    let time = Duration::from_secs(arguments.seconds);
+    let began = Instant::now();
+    let make = &|thread: usize| -> anyhow::Result<usize> {
+        let mut made = 0;
+        while began.elapsed() < time {
+            for (name, bytes) in [("entries", &bundle), ("hashes", &hashes)] {
+                let mut file = File::create(directory.join(format!("{name}-{thread}-{made}")))?;
+                file.write_all(bytes)?;
+                file.sync_data()?;
+            }
+            made += 1;
+        }
+        Ok(made)
+    };
+    let made = thread::scope(|scope| {
+        let threads: Vec<_> = (0..TOGETHER).map(|it| scope.spawn(move || make(it))).collect();
+        threads.into_iter().map(|it| it.join().expect("no panic")).sum::<anyhow::Result<usize>>()
+    })?;
+    Ok((made * width) as f64 / began.elapsed().as_secs_f64())
 }
 
 fn verify(
