@@ -24,7 +24,7 @@ use crate::{
 /// Fewer people than these are not worth a second thread.
 const FEW: usize = 4096;
 /// Frames of a release that are taken over together: so many are there twice at the same time.
-const FRAMES: usize = 32;
+const FRAMES: usize = 12;
 /// Households that are in memory at once.
 const HOUSEHOLDS: usize = 4096;
 
