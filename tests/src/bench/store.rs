@@ -63,6 +63,10 @@ pub struct Arguments {
 
 /// Measures one after the other.
 pub fn run(arguments: &Arguments) -> anyhow::Result<Report> {
+    anyhow::ensure!(
+        arguments.rows >= arguments.people,
+        "--rows must be at least --people: everybody of the base has a row"
+    );
     let mut report = Report { benchmark: "store", measured: vec![], compared: vec![] };
     memory(arguments, &mut report)?;
     let directory = tempfile::tempdir_in(&arguments.directory)?;
