@@ -42,6 +42,9 @@ pub struct DatasetConfig {
     pub region: Option<RegionConfig>,
     /// Where a hotline's work orders are; of watch datasets.
     pub work_order: Option<WorkOrderConfig>,
+    /// A file with fewer people is not loaded: an export that was cut short would make "no" of everybody
+    /// who is missing. Without it half of those who are published are too few.
+    pub fewest_people: Option<u64>,
     /// A combination of flags held by fewer people is made coarser where the flags allow it.
     #[serde(default = "ten")]
     pub k_threshold: u32,

@@ -21,6 +21,9 @@ pub use crate::load_error::LoadError;
 /// Progress is told each time so many rows have been read.
 const ROWS_BETWEEN_PROGRESS: u64 = 1 << 15;
 
+/// A dataset of fewer people may lose most of them from one day to the next.
+const FEWEST_PUBLISHED: u64 = 100;
+
 /// One person of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -84,8 +87,21 @@ pub fn load(
     progress(source.size(), source.size());
     source.check_unchanged()?;
     loading.check_rounding(&file)?;
-    loading.check_anybody(&file)?;
+    loading.check_left(&file)?;
     Ok(loading.finish(schema))
+}
+
+/// Refuses a dataset with less than half of the people that are published, unless its configuration says how
+/// many there must be.
+///
+/// # Errors
+/// [`LoadError::Shrunk`].
+pub fn check_size(dataset: &DatasetConfig, people: u64, published: u64) -> Result<(), LoadError> {
+    let shrunk = published >= FEWEST_PUBLISHED && people < published / 2;
+    if shrunk && dataset.fewest_people.is_none() {
+        return Err(LoadError::Shrunk { file: dataset.csv.clone(), people, published });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -332,8 +348,42 @@ mod tests {
     fn a_file_of_which_no_row_can_be_used_is_not_loaded() {
         let text = "id\n320102198001010017\n320102198001010017\n无\n";
         let error = try_load(PLAIN, text.as_bytes()).expect_err("refused").to_string();
-        assert!(error.contains("all of its 3 rows") && error.contains("CHECKSUM"), "{error}");
+        assert!(error.contains("3 of its 3 rows") && error.contains("CHECKSUM"), "{error}");
         assert!(loaded(PLAIN, "id\n").persons.is_empty(), "nobody is on the list");
+    }
+
+    #[test]
+    fn a_file_of_which_most_rows_are_refused_is_not_loaded() {
+        let good: String = (1..=10).map(|sequence| format!("{}\n", id(sequence))).collect();
+        let with = |bad: usize| format!("id\n{good}{}", "320102198001010017\n".repeat(bad));
+        assert_eq!(loaded(PLAIN, &with(10)).persons.len(), 10);
+        let error = try_load(PLAIN, with(11).as_bytes()).expect_err("refused").to_string();
+        assert!(error.contains("11 of its 21 rows") && error.contains("CHECKSUM"), "{error}");
+    }
+
+    #[test]
+    fn a_file_with_fewer_people_than_there_must_be_is_not_loaded() {
+        let config = PLAIN.replace("k_threshold", "fewest_people = 2\nk_threshold");
+        let two = format!("id\n{}\n{}\n", id(1), id(2));
+        assert_eq!(loaded(&config, &two).persons.len(), 2);
+        for short in ["id\n".to_owned(), format!("id\n{}\n{}\n", id(1), id(1))] {
+            let error = try_load(&config, short.as_bytes()).expect_err("refused").to_string();
+            assert!(error.contains("fewest_people = 2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_dataset_does_not_lose_most_of_its_people_unless_it_is_said_that_it_may() {
+        let check = |config: &str, people, published| {
+            let dataset: DatasetConfig = toml::from_str(config).expect("TOML");
+            check_size(&dataset, people, published).map_err(|error| error.to_string())
+        };
+        let error = check(PLAIN, 59, 120).expect_err("refused");
+        assert!(error.contains("59 people") && error.contains("120"), "{error}");
+        assert_eq!(check(PLAIN, 60, 120), Ok(()));
+        assert_eq!(check(PLAIN, 0, 99), Ok(()), "so few come and go");
+        let lowered = PLAIN.replace("k_threshold", "fewest_people = 0\nk_threshold");
+        assert_eq!(check(&lowered, 0, 120), Ok(()));
     }
 
     #[test]

@@ -71,14 +71,34 @@ pub enum LoadError {
         /// The file.
         file: PathBuf,
     },
-    /// There are rows, and none could be used.
-    Nobody {
+    /// There are rows, and none or only the smaller part could be used.
+    Refused {
         /// The file.
         file: PathBuf,
-        /// How many rows.
-        rows: u64,
+        /// How many rows could not.
+        refused: u64,
+        /// Of so many.
+        of: u64,
         /// Why most of them were refused.
         mostly: Reject,
+    },
+    /// There are fewer people than the configuration says there must be.
+    TooFew {
+        /// The file.
+        file: PathBuf,
+        /// How many there are.
+        people: u64,
+        /// How many there must be.
+        fewest: u64,
+    },
+    /// There are far fewer people than are published.
+    Shrunk {
+        /// The file.
+        file: PathBuf,
+        /// How many there are.
+        people: u64,
+        /// How many are published.
+        published: u64,
     },
     /// So many identifiers end in 000 that a spreadsheet must have rounded them.
     Rounded {
@@ -115,7 +135,9 @@ impl LoadError {
             | Self::EndlessRow { file, .. }
             | Self::LineEnds { file }
             | Self::Changed { file }
-            | Self::Nobody { file, .. }
+            | Self::Refused { file, .. }
+            | Self::TooFew { file, .. }
+            | Self::Shrunk { file, .. }
             | Self::Rounded { file, .. } => Some(file),
         }
     }
@@ -156,9 +178,17 @@ impl LoadError {
                 "读取期间文件被改写。已放弃本次读取，下次会重试：请先以其他文件名导出，完成后再改名。"
                     .into()
             }
-            Self::Nobody { rows, mostly, .. } => format!(
-                "{rows} 行全部未采用，原有数据保持不变。多数原因为 {mostly}：{}",
+            Self::Refused { refused, of, mostly, .. } => format!(
+                "{of} 行中有 {refused} 行未采用，已放弃本次读取，原有数据保持不变。多数原因为 {mostly}：{}",
                 mostly.sentence(Lang::Zh)
+            ),
+            Self::TooFew { people, fewest, .. } => format!(
+                "只有 {people} 人，而配置要求 fewest_people = {fewest}。已放弃本次读取，原有数据保持不变。\
+                 请核对导出是否完整；如人数确已减少，请调低该值。"
+            ),
+            Self::Shrunk { people, published, .. } => format!(
+                "只有 {people} 人，不及已发布的 {published} 人的一半。已放弃本次读取，原有数据保持不变。\
+                 请核对导出是否完整；如人数确已减少，请在 adapter.toml 中设置 fewest_people。"
             ),
             Self::Rounded { ids, of, .. } => format!(
                 "{of} 个证件号中有 {ids} 个以000结尾，说明号码曾被电子表格按数值保存而损坏，\
@@ -211,9 +241,18 @@ impl LoadError {
                  Export it under another name, and rename it when it is whole."
                     .into()
             }
-            Self::Nobody { rows, mostly, .. } => format!(
-                "all of its {rows} rows were refused; nothing was loaded. Most for {mostly}: {}",
+            Self::Refused { refused, of, mostly, .. } => format!(
+                "{refused} of its {of} rows were refused; nothing was loaded. Most for {mostly}: {}",
                 mostly.sentence(Lang::En)
+            ),
+            Self::TooFew { people, fewest, .. } => format!(
+                "has {people} people, and adapter.toml says `fewest_people = {fewest}`; nothing was \
+                 loaded. Check that the export is whole; if there are so few now, lower that number."
+            ),
+            Self::Shrunk { people, published, .. } => format!(
+                "has {people} people, less than half of the {published} that are published; nothing was \
+                 loaded. Check that the export is whole; if there are so few now, set `fewest_people` in \
+                 adapter.toml."
             ),
             Self::Rounded { ids, of, .. } => format!(
                 "{ids} of {of} identifiers end in 000: a spreadsheet has rounded them, and some of \

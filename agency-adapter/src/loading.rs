@@ -31,6 +31,8 @@ use crate::{
 
 /// Fewer identifiers than this say nothing about how many end in 000.
 const FEWEST_IDS: u64 = 20;
+/// In a file of fewer rows, most of them may be refused.
+const FEWEST_ROWS: u64 = 20;
 /// So few identifiers that end in 000 are chance, in a file of any size: one in a thousand does.
 const CHANCE_IDS: u64 = 2;
 
@@ -227,12 +229,21 @@ impl<'a> Loading<'a> {
         Ok(())
     }
 
-    /// Where rows were refused and none was left, everybody would count as gone.
-    pub(crate) fn check_anybody(&self, file: &Path) -> Result<(), LoadError> {
-        let refused = Reject::ALL.into_iter().zip(&self.refused);
-        match refused.max_by_key(|(_, rows)| rows.rows) {
-            Some((mostly, rows)) if rows.rows > 0 && self.people.len() == 0 => {
-                Err(LoadError::Nobody { file: file.into(), rows: self.rows, mostly })
+    /// Where most rows were refused, or fewer people are left than there must be, everybody else would count
+    /// as gone.
+    pub(crate) fn check_left(&self, file: &Path) -> Result<(), LoadError> {
+        let refused: u64 = self.refused.iter().map(|refused| refused.rows).sum();
+        let most = self.rows >= FEWEST_ROWS && refused > self.rows / 2;
+        let mostly = Reject::ALL.into_iter().zip(&self.refused).max_by_key(|(_, rows)| rows.rows);
+        let people = self.people.len() as u64;
+        if let Some((mostly, _)) = mostly
+            && (most || refused > 0 && people == 0)
+        {
+            return Err(LoadError::Refused { file: file.into(), refused, of: self.rows, mostly });
+        }
+        match self.dataset.fewest_people {
+            Some(fewest) if people < fewest => {
+                Err(LoadError::TooFew { file: file.into(), people, fewest })
             }
             _ => Ok(()),
         }

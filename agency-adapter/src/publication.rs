@@ -25,7 +25,7 @@ use crate::{
     ended_epochs,
     evaluation_progress::EvaluationProgress,
     link_key::LinkKey,
-    load::{Load, Person, load},
+    load::{Load, Person, check_size, load},
     load_report::LoadReport,
     released::Released,
     root_cache::RootCacheError,
@@ -227,6 +227,9 @@ impl Publication {
             let schema = dataset.schema().map_err(|error| stale(&error))?;
             let (salt, members) = sealing_salts(salts, &schema).map_err(Problem::Withdrawn)?;
             let Load { schema, persons, report } = read(progress)?;
+            let head = self.store.head(&dataset.id).map_err(|error| stale(&error))?;
+            check_size(dataset, persons.len() as u64, head.map_or(0, |head| head.rows))
+                .map_err(|error| stale(&error))?;
             let salts = (&salt, members);
             let derivation = self.derivation(agency, &dataset.id, &persons)?;
             let sealing = Sealing::new(&derivation, &schema, salts, &persons);
@@ -239,6 +242,8 @@ impl Publication {
             Some(Content::Released(old)) => Some(old),
             _ => None,
         };
+        let published = old.as_ref().map_or(0, |old| old.subjects().len() as u64);
+        check_size(dataset, load.persons.len() as u64, published).map_err(|error| stale(&error))?;
         let context = (agency, &base[0], salts);
         let derivation = self.derivation(agency, &dataset.id, &load.persons)?;
         let (old, load_and_key) = (old.as_deref(), (&load, &*self.key));

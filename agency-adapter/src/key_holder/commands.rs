@@ -101,6 +101,9 @@ pub enum CommandError {
         "the draft does not name {0} as a key holder: a ceremony is for the agencies in its [holders]"
     )]
     NotHolder(AgencyId),
+    /// This agency holds no share.
+    #[error("the manifest does not name {0} as a key holder: only holders count what others use")]
+    HoldsNothing(AgencyId),
     /// The draft has other keys for this agency.
     #[error(
         "the draft has another {field} for {agency} than the state directory: have it written with the \
@@ -171,8 +174,12 @@ pub fn run(
             let seeds = Seeds::read(&config.state_dir)?.ok_or(CommandError::NoSeeds)?;
             share_key(config, &seeds, epoch.unwrap_or(seeds.epoch()))
         }
-        KeyHolderCommand::Usage => Ok(usage(config, lang)),
+        KeyHolderCommand::Usage => {
+            check_holds(config)?;
+            Ok(usage(config, lang))
+        }
         KeyHolderCommand::Resume => {
+            check_holds(config)?;
             Journal::resume(&directory(&config.state_dir), clock.now())?;
             let note = lang.pick(
                 "已记入用量日志：此后按现有记录继续应答",
@@ -301,6 +308,16 @@ fn share_key(config: &Config, seeds: &Seeds, epoch: u32) -> Result<Outcome, Comm
     );
     let json = json!({ "agency": agency, "epoch": epoch, "holder": index, "key": key });
     Ok(Outcome { notes: vec![], text, json })
+}
+
+/// Where the manifest can be read; what was counted is worth seeing without it, too.
+fn check_holds(config: &Config) -> Result<(), CommandError> {
+    match agency::read_manifest(config) {
+        Ok(manifest) if manifest.holder_index(&config.agency).is_none() => {
+            Err(CommandError::HoldsNothing(config.agency.clone()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn usage(config: &Config, lang: Lang) -> Outcome {

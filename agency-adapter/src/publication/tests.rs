@@ -5,7 +5,10 @@ use std::fs;
 use proto::signing::SigningKey;
 
 use super::*;
-use crate::fixture::{agency, open};
+use crate::{
+    fixture::{agency, open},
+    identifier::{IdentifierType, canonicalise},
+};
 
 fn released(publication: &Publication) -> Arc<Released> {
     let state = publication.state(&"unemployed".parse().expect("a name"));
@@ -36,6 +39,31 @@ fn a_failing_source_keeps_the_last_good_state_and_its_age() {
     let later = released(&publication);
     assert!(later.as_of > first.as_of);
     assert_eq!(later.cursor().version, 2, "the log goes on");
+}
+
+/// A file of so many people.
+fn file_of(people: u32) -> String {
+    let id = |sequence: u32| {
+        let stem = format!("32019919800101{sequence:03}");
+        let all = "0123456789X".chars().map(|check| format!("{stem}{check}"));
+        let day = jiff::civil::date(2026, 1, 31);
+        let good = |id: &String| canonicalise(&IdentifierType::ResidentId, id, day).is_ok();
+        all.into_iter().find(good).expect("one check character fits")
+    };
+    (1..=people).fold("id,house\n".to_owned(), |text, sequence| text + &id(sequence) + ",7\n")
+}
+
+#[test]
+fn a_file_that_was_cut_short_takes_nobody_away() {
+    let (_directory, people, config, clock) = agency();
+    let publication = open(&config, &clock);
+    let reload = || publication.reload(&Reload::All, &mut |_, _, _| {}).expect("agency good");
+    fs::write(&people, file_of(120)).expect("written");
+    assert!(reload()[0].1.is_ok());
+    fs::write(&people, file_of(0)).expect("written");
+    let problem = reload().remove(0).1.expect_err("refused");
+    assert!(problem.contains("0 people") && problem.contains("120"), "{problem}");
+    assert_eq!(released(&publication).subjects().len(), 120);
 }
 
 #[test]
