@@ -13,8 +13,8 @@ use crate::{
     note::{Note, NoteError, NoteKey},
 };
 
-/// The first line.
-const HEADER: &str = "c2sp.org/tlog-proof@v1";
+/// The first line of every proof.
+pub const HEADER: &str = "c2sp.org/tlog-proof@v1";
 
 /// No tree is so high that a path has more hashes.
 const MAX_PATH: usize = 63;

@@ -61,6 +61,14 @@ pub const STATE: Phrase = (
     "上次核验的检查点无法读写：{}；请检查文件权限。该文件用于发现日志被改写，请勿删除。",
     "The checkpoint verified last cannot be read or written: {}; check the file's permissions. It is what shows that the log was rewritten: do not delete it.",
 );
+pub const NO_ANSWER: Phrase = (
+    "现在没有可打开的答复（{}）。答复只能打开一次；进展见 disclosure list。",
+    "There is no answer to open now ({}). An answer is opened once; `disclosure list` shows how far each request has come.",
+);
+pub const ANSWER_KEY: Phrase = (
+    "您的答复密钥无法使用：{}。答复只加密给这把密钥。若只是权限不对，请更正；若密钥已丢失或在另一台电脑上，已有的答复便无法打开：请重新申请，新密钥会自动生成。",
+    "Your key for answers cannot be used: {}. Answers are encrypted to that key alone. If only its permissions are wrong, set them right; if it is lost or on another computer, the answer cannot be opened: ask again, and a new key is made.",
+);
 pub const DAMAGED: Phrase = (
     "上次核验的检查点文件已损坏：{}。该文件只存于您的电脑，与网关无关：请从备份恢复。若无备份，请将它移走并保存，再运行 audit verify 核验整个日志，并与其他审计人员保存的检查点比对：此前的改写，您这里已无从发现。",
     "The file of the checkpoint verified last is damaged: {}. It is on your machine alone, so this is not the gateway's fault: put it back from a backup. Without one, move it away, keep it, run `audit verify` over the whole log, and compare with the checkpoints of other auditors: what was rewritten before now, yours no longer show.",

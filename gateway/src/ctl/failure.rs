@@ -111,6 +111,13 @@ pub enum Failure {
         /// What is wrong.
         problem: String,
     },
+    /// The key to which answers are encrypted cannot be read or made.
+    AnswerKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// The file of the checkpoint that was kept has something else in it.
     Damaged {
         /// The file.
@@ -131,6 +138,8 @@ pub enum Failure {
         /// How many entries that is of.
         other_size: u64,
     },
+    /// A disclosure has no answer that could be opened now: its id, and how far it has come.
+    NoAnswer(String),
     /// What cannot be undone was not confirmed.
     Unconfirmed {
         /// Whether there was anybody to ask.
@@ -192,13 +201,16 @@ impl Failure {
             | Self::NoManifest
             | Self::Manifest { .. }
             | Self::State { .. }
+            | Self::AnswerKey { .. }
             | Self::Damaged { .. }
             | Self::OtherLog { .. }
             | Self::CertificateRefused(_) => CONFIGURATION,
             Self::Unproven(_) | Self::Fork { .. } => UNPROVEN,
             Self::Unconfirmed { .. } => UNCONFIRMED,
             Self::Unreachable(_) | Self::Closed(_) | Self::Deadline => UNREACHABLE,
-            Self::Refused { .. } | Self::Unforeseen(_) | Self::Output(_) => REFUSED,
+            Self::Refused { .. } | Self::NoAnswer(_) | Self::Unforeseen(_) | Self::Output(_) => {
+                REFUSED
+            }
         }
     }
 
@@ -209,6 +221,7 @@ impl Failure {
             Self::NoConfig { .. } | Self::Config { .. } => "CONFIGURATION",
             Self::NoManifest | Self::Manifest { .. } => "MANIFEST",
             Self::State { .. } => "STATE",
+            Self::AnswerKey { .. } => "ANSWER_KEY",
             Self::Damaged { .. } => "DAMAGED",
             Self::OtherLog { .. } => "OTHER_LOG",
             Self::Unproven(_) => "UNPROVEN",
@@ -219,6 +232,7 @@ impl Failure {
             Self::Unreachable(_) | Self::Closed(_) => "UNREACHABLE",
             Self::Deadline => "DEADLINE",
             Self::Refused { reason, .. } => reason,
+            Self::NoAnswer(_) => "NO_ANSWER",
             Self::Unforeseen(_) => "UNFORESEEN",
             Self::Output(_) => "OUTPUT",
         }
@@ -272,11 +286,15 @@ impl Failure {
             Self::State { path, problem } => {
                 (advice::STATE, format!("{}: {problem}", path.display()))
             }
+            Self::AnswerKey { path, problem } => {
+                (advice::ANSWER_KEY, format!("{}: {problem}", path.display()))
+            }
             Self::Damaged { path, problem } => {
                 (advice::DAMAGED, format!("{}: {problem}", path.display()))
             }
             Self::OtherLog { path } => (advice::OTHER_LOG, path.display().to_string()),
             Self::Unproven(problem) => (advice::UNPROVEN, harmless(problem)),
+            Self::NoAnswer(state) => (advice::NO_ANSWER, state.clone()),
             Self::Unconfirmed { asked: true } => (advice::UNCONFIRMED, String::new()),
             Self::Unconfirmed { asked: false } => (advice::NOBODY_TO_ASK, String::new()),
             Self::Fork { kept, kept_size, other, other_size } => {

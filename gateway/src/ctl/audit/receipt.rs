@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use proto::wire::GetReceiptRequest;
+use proto::{log_proof::HEADER, wire::GetReceiptRequest};
 use serde_json::json;
 
 use super::{
@@ -33,10 +33,17 @@ pub async fn get(gateway: &mut Gateway, index: u64) -> Result<String, Failure> {
 /// `receipt verify`, without the gateway: the log's key and enough witnesses must have signed.
 ///
 /// # Errors
-/// [`Failure::Unproven`], where the receipt proves nothing.
+/// [`Failure::Usage`], where the file is no receipt; [`Failure::Unproven`], where the receipt proves nothing.
 pub fn verify(screen: &Screen, receipt: &Path, manifest: &Path) -> Result<String, Failure> {
     let unread = |error| Failure::Usage(format!("{}: {error}", receipt.display()));
     let proof = fs::read_to_string(receipt).map_err(unread)?;
+    // Another file proves nothing against anybody.
+    if proof.lines().next() != Some(HEADER) {
+        let receipt = receipt.display();
+        return Err(Failure::Usage(format!(
+            "{receipt} is no receipt: its first line is not {HEADER}"
+        )));
+    }
     let quorum = quorum(manifest)?;
     let (found, checkpoint) = read(&proof, quorum.log())?;
     let witnesses = quorum.cosigners(&checkpoint).len();

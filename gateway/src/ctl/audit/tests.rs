@@ -194,6 +194,9 @@ async fn one_entry_is_shown_with_its_proof_and_its_receipt_is_checked_offline() 
     std::fs::write(&file, alone).expect("written");
     let failure = verify_receipt(&json, &file, &manifest).expect_err("one witness is too few");
     assert!(failure.tell(Lang::En).contains("cosigned"), "{}", failure.tell(Lang::En));
+    std::fs::write(&file, "shopping list\n").expect("written");
+    let failure = verify_receipt(&json, &file, &manifest).expect_err("no receipt");
+    assert_eq!(failure.exit_code(), USAGE, "nobody is blamed: {failure:?}");
 }
 
 #[test]

@@ -46,7 +46,13 @@ pub fn verify(source: &Source, auditor: &Auditor, screen: &Screen) -> Result<Str
             return Err(auditor.kept().contradicted(&checkpoint)?);
         }
         Err(fault @ TreeFault::Unread { .. }) => {
-            return Err(Failure::Unforeseen(fault.to_string()));
+            return Err(match source {
+                Source::Copy(_) => Failure::Unproven(format!(
+                    "this copy cannot be read as a whole ({fault}): take another one; if the gateway's own \
+                     files are so, too, they are not all there"
+                )),
+                Source::Gateway(..) => Failure::Unforeseen(fault.to_string()),
+            });
         }
         Err(fault) => return Err(Failure::unproven(fault)),
     }

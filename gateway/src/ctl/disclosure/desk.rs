@@ -61,7 +61,7 @@ impl<'c> Desk<'c> {
     /// The key for answers, made now where there is none.
     ///
     /// # Errors
-    /// [`Failure::State`].
+    /// [`Failure::AnswerKey`].
     pub fn answers_key(&self) -> Result<EnvelopePrivateKey, Failure> {
         key_file::read_or_make(&self.config.directory)
     }
@@ -69,7 +69,7 @@ impl<'c> Desk<'c> {
     /// The same, where there is one.
     ///
     /// # Errors
-    /// [`Failure::State`].
+    /// [`Failure::AnswerKey`].
     pub fn present_answers_key(&self) -> Result<EnvelopePrivateKey, Failure> {
         key_file::read(&self.config.directory)
     }

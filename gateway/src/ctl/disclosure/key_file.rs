@@ -19,10 +19,10 @@ const FILE: &str = "disclosure.key";
 /// Reads the key in a directory, and makes it where there is none.
 ///
 /// # Errors
-/// [`Failure::State`].
+/// [`Failure::AnswerKey`].
 pub fn read_or_make(directory: &Path) -> Result<EnvelopePrivateKey, Failure> {
     match read(directory) {
-        Err(Failure::State { .. }) if !directory.join(FILE).exists() => {
+        Err(Failure::AnswerKey { .. }) if !directory.join(FILE).exists() => {
             let path = directory.join(FILE);
             make(&path).map_err(|error| fault(&path)(error.to_string()))?;
             read(directory)
@@ -34,7 +34,7 @@ pub fn read_or_make(directory: &Path) -> Result<EnvelopePrivateKey, Failure> {
 /// Reads the key in a directory.
 ///
 /// # Errors
-/// [`Failure::State`], also where others can read it.
+/// [`Failure::AnswerKey`], also where others can read it.
 pub fn read(directory: &Path) -> Result<EnvelopePrivateKey, Failure> {
     let path = directory.join(FILE);
     let faulty = fault(&path);
@@ -70,7 +70,7 @@ fn make(path: &PathBuf) -> io::Result<()> {
 
 fn fault(path: &Path) -> impl Fn(String) -> Failure {
     let path = path.to_path_buf();
-    move |problem| Failure::State { path: path.clone(), problem }
+    move |problem| Failure::AnswerKey { path: path.clone(), problem }
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub async fn open(
     let agency = desk.agency_key(request)?;
     if listed.disclosure.state() != DisclosureState::Answered {
         let state = screen.lang.say(words::state(listed.disclosure.state));
-        return Err(Failure::not_found(format!("{}: {state}", request.id)));
+        return Err(Failure::NoAnswer(format!("{}: {state}", request.id)));
     }
     let message = CollectDisclosureRequest { disclosure: request.id.0.to_vec() };
     let collected = answer(gateway.disclosures.collect_disclosure(asking(message))).await?;

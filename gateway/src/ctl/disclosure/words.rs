@@ -114,7 +114,8 @@ pub fn field(field: ContactField) -> Phrase {
     }
 }
 
-fn purpose(purpose: Purpose) -> Phrase {
+/// What contact details are needed for.
+pub fn purpose(purpose: Purpose) -> Phrase {
     match purpose {
         Purpose::HomeVisit => ("入户走访", "home visit"),
         Purpose::TelephoneContact => ("电话联系", "telephone contact"),

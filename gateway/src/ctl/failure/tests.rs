@@ -79,12 +79,14 @@ fn every_failure_has_a_sentence_without_a_gap_in_both_languages() {
         Failure::Refused { reason: "NEW_REASON".into(), message: "x".into() },
         Failure::Unforeseen("x".into()),
         Failure::NoManifest,
+        Failure::NoAnswer("x".into()),
         Failure::Unconfirmed { asked: true },
         Failure::Unconfirmed { asked: false },
         Failure::Unproven("x".into()),
         Failure::OtherLog { path: "x".into() },
         Failure::Damaged { path: "x".into(), problem: "y".into() },
         Failure::State { path: "x".into(), problem: "y".into() },
+        Failure::AnswerKey { path: "x".into(), problem: "y".into() },
         Failure::Fork { kept: "kept".into(), kept_size: 9, other: "other".into(), other_size: 8 },
     ];
     for failure in failures {
