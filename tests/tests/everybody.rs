@@ -16,13 +16,15 @@ const VEHICLES: &str = "public_security/data/vehicle_registration.csv";
 /// So many versions of one dataset make a flood.
 const FLOOD: u32 = 10;
 
-/// Everybody has another number of vehicles, and no rule says that it matters.
+/// Everybody who has vehicles has another number of them, and no rule says that it matters.
 fn other_vehicles(city: &City) -> City {
     let mut other = city.clone();
     let everybody: Vec<String> = city.residents().map(|resident| resident.id.clone()).collect();
     for id in everybody {
         let vehicles = &mut other.resident_mut(&id).expect("a resident").vehicles;
-        *vehicles = vec![10_000; 1 + vehicles.len() % 2];
+        if !vehicles.is_empty() {
+            *vehicles = vec![10_000; 1 + vehicles.len() % 2];
+        }
     }
     other
 }
