@@ -82,17 +82,21 @@ pub fn salt(byte: u8) -> Salt {
     Salt::from_bytes([byte; 32])
 }
 
-/// The `number`th invented person, of a county that no living person's number has.
-pub fn identifier(number: u32) -> Identifier {
+/// The resident id of the `number`th invented person, of a county that no living person's number has.
+pub fn id(number: u32) -> String {
     let (day, sequence) = (number / 99, number % 99 + 1);
     let body = format!("3201991980{:02}{:02}{sequence:03}", day / 28 % 12 + 1, day % 28 + 1);
     let digits = body.bytes().map(|digit| u32::from(digit - b'0'));
     // GB 11643: the weights are 2^17 to 2^1 modulo 11.
     let sum: u32 = digits.zip((1..=17).rev()).map(|(digit, power)| digit << power).sum();
     let check = char::from(b"10X98765432"[(sum % 11) as usize]);
+    format!("{body}{check}")
+}
+
+/// The `number`th invented person.
+pub fn identifier(number: u32) -> Identifier {
     let today = jiff::civil::date(2026, 1, 31);
-    let text = format!("{body}{check}");
-    canonicalise(&IdentifierType::ResidentId, &text, today).expect("well formed").identifier
+    canonicalise(&IdentifierType::ResidentId, &id(number), today).expect("well formed").identifier
 }
 
 /// The same with a flag.

@@ -97,7 +97,7 @@ pub fn load(
 /// # Errors
 /// [`LoadError::Shrunk`].
 pub fn check_size(dataset: &DatasetConfig, people: u64, published: u64) -> Result<(), LoadError> {
-    let shrunk = published >= FEWEST_PUBLISHED && people < published / 2;
+    let shrunk = published >= FEWEST_PUBLISHED && people.saturating_mul(2) < published;
     if shrunk && dataset.fewest_people.is_none() {
         return Err(LoadError::Shrunk { file: dataset.csv.clone(), people, published });
     }

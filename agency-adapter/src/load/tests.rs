@@ -7,6 +7,7 @@ use proto::case_event::Urgency;
 
 use super::*;
 use crate::{
+    fixture::id,
     identifier::{IdentifierType, canonicalise},
     lang::Lang,
     reject::Reject,
@@ -23,14 +24,6 @@ const PLAIN: &str = r#"
     name = "any"
     when = { always = true }
 "#;
-
-/// Synthetic ids of one day, whose county code no living person's number has.
-fn id(sequence: u32) -> String {
-    let stem = format!("32019919800101{sequence:03}");
-    let fits = |check: &char| identifier_of(&format!("{stem}{check}")).is_some();
-    let check = "0123456789X".chars().find(fits).expect("one check character fits");
-    format!("{stem}{check}")
-}
 
 fn identifier_of(id: &str) -> Option<Identifier> {
     let found = canonicalise(&IdentifierType::ResidentId, id, date(2026, 1, 31));
@@ -274,6 +267,7 @@ fn a_dataset_does_not_lose_most_of_its_people_unless_it_is_said_that_it_may() {
     let error = check(PLAIN, 59, 120).expect_err("refused");
     assert!(error.contains("59 people") && error.contains("120"), "{error}");
     assert_eq!(check(PLAIN, 60, 120), Ok(()));
+    assert!(check(PLAIN, 60, 121).is_err());
     assert_eq!(check(PLAIN, 0, 99), Ok(()), "so few come and go");
     let lowered = PLAIN.replace("k_threshold", "fewest_people = 0\nk_threshold");
     assert_eq!(check(&lowered, 0, 120), Ok(()));

@@ -5,10 +5,7 @@ use std::fs;
 use proto::signing::SigningKey;
 
 use super::*;
-use crate::{
-    fixture::{agency, open},
-    identifier::{IdentifierType, canonicalise},
-};
+use crate::fixture::{agency, id, open};
 
 fn released(publication: &Publication) -> Arc<Released> {
     let state = publication.state(&"unemployed".parse().expect("a name"));
@@ -43,18 +40,11 @@ fn a_failing_source_keeps_the_last_good_state_and_its_age() {
 
 /// A file of so many people.
 fn file_of(people: u32) -> String {
-    let id = |sequence: u32| {
-        let stem = format!("32019919800101{sequence:03}");
-        let all = "0123456789X".chars().map(|check| format!("{stem}{check}"));
-        let day = jiff::civil::date(2026, 1, 31);
-        let good = |id: &String| canonicalise(&IdentifierType::ResidentId, id, day).is_ok();
-        all.into_iter().find(good).expect("one check character fits")
-    };
     (1..=people).fold("id,house\n".to_owned(), |text, sequence| text + &id(sequence) + ",7\n")
 }
 
 #[test]
-fn a_file_that_was_cut_short_takes_nobody_away() {
+fn promise_7_a_file_that_was_cut_short_takes_nobody_away() {
     let (_directory, people, config, clock) = agency();
     let publication = open(&config, &clock);
     let reload = || publication.reload(&Reload::All, &mut |_, _, _| {}).expect("agency good");
